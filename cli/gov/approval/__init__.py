@@ -1,0 +1,1 @@
+"""Approval requests: bound to one statement, answered by somebody entitled, spent once."""

@@ -1,0 +1,66 @@
+"""An approval request: one statement that waits for somebody's word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gov.identity.principal import Principal
+from gov.terms import LeaseId, Relation, RequestId, Scope, SessionId, StatementDigest, TargetName
+
+
+class RequestState(StrEnum):
+    """Where a request stands. `approval.states` holds the table of transitions."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    SPENT = "spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one approver said."""
+
+    approver: Principal
+    yes: bool
+    at: float
+    reason: str = ""
+    max_rows: int | None = None
+    """More changed rows than this roll the statement back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One approval request as the store keeps it. Times are seconds since the epoch."""
+
+    id: RequestId
+    state: RequestState
+    requester: Principal
+    target: TargetName
+    scope: Scope
+    purpose: str
+    reason: str
+    statement: str
+    """The exact text, as the client sent it."""
+    parameters: tuple[str | None, ...]
+    """Bound parameters in text form (binary ones as `\\x…`), for people and for the digest."""
+    digest: StatementDigest
+    """`approval.binding.bind(...)`: statement, parameters, settings, target, person, session or scope."""
+    definitions: str
+    """Digest over OID and definition of every object reached, at the time of the request."""
+    relations: tuple[Relation, ...]
+    rule: str
+    reasons: tuple[str, ...]
+    approvers: frozenset[str]
+    count: int
+    created_at: float
+    expires_at: float
+    lease: LeaseId | None
+    session: SessionId | None
+    """The session it is held in; None for `--no-wait`."""
+    answers: tuple[Answer, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    """(label, text) pairs that the approver sees: objects with sizes, dependents, estimated rows, effects."""

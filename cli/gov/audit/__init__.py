@@ -1,0 +1,1 @@
+"""The trail: entries, the Merkle tree over them, signed checkpoints, verification. Knows no disk."""

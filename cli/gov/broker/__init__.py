@@ -1,0 +1,1 @@
+"""The daemon: listens, relays, drives turns, serves the control API. asyncio lives here."""

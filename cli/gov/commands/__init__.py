@@ -1,0 +1,1 @@
+"""One file per word that a person types after `gov`."""

@@ -1,0 +1,346 @@
+"""The control API's JSON, request and reply. Field names are a contract: add, never rename.
+
+Every reply carries the newest checkpoint in the header `Gov-Checkpoint` (base64 of the signed note).
+An error reply has status 4xx or 5xx and the body of `Problem`. Times in JSON are RFC 3339 UTC strings
+(`2026-01-31T12:00:00Z`), durations are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CHECKPOINT_HEADER = "Gov-Checkpoint"
+
+
+class Model(BaseModel):
+    """A frozen value that refuses unknown fields in requests."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Problem(Model):
+    """Why a request failed: the fields of `errors.GovError`."""
+
+    code: str
+    what: str
+    hint: str
+    detail: str = ""
+
+
+# GET /v1/info, without a token
+
+
+class Info(Model):
+    """What a client must know before it can log in."""
+
+    name: str = "gov"
+    version: str
+    issuer: str
+    client_id: str
+    scopes: str = "openid profile groups offline_access"
+    audience: str
+    gateway_host: str
+    gateway_port: int
+    ca: str
+    """PEM of the root that signs the gateway's and the API's certificate."""
+    audit_key: str
+    """Verifier key of the log's checkpoints, in the C2SP signed-note form."""
+
+
+# GET /v1/whoami
+
+
+class Whoami(Model):
+    """The principal the broker made of the token."""
+
+    name: str
+    subject: str
+    issuer: str
+    groups: list[str]
+    kind: str
+    agent: str | None = None
+    display: str
+    expires_at: str
+    """When the access token ends."""
+
+
+# GET /v1/targets
+
+
+class ScopeOffer(Model):
+    """One scope that may be asked for."""
+
+    scope: str
+    max_ttl: int
+    reason: Literal["required", "optional"]
+    purpose: Literal["required", "optional"]
+    rule: str
+
+
+class TargetView(Model):
+    """A target as its users see it."""
+
+    name: str
+    environment: str
+    database: str
+    status: Literal["up", "down", "closed"]
+    scopes: list[ScopeOffer]
+
+
+# POST /v1/leases, GET /v1/leases, DELETE /v1/leases/{id}
+
+
+class LeaseAsk(Model):
+    """Please let me in."""
+
+    target: str
+    scope: str = "read"
+    ttl: int | None = None
+    """Seconds; left out: the rule's maximum, at most an hour."""
+    reason: str = ""
+    purpose: str = ""
+    request: str | None = None
+    """An approved `--no-wait` request that this lease shall spend."""
+
+
+class LeaseView(Model):
+    """A lease without its secret."""
+
+    id: str
+    principal: str
+    target: str
+    scope: str
+    state: str
+    purpose: str
+    reason: str
+    rule: str
+    created_at: str
+    expires_at: str
+    sessions: int = 0
+    ended_because: str = ""
+
+
+class LeaseGrant(Model):
+    """A lease with everything a client needs; the secret is shown this once."""
+
+    lease: LeaseView
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str
+    ca: str
+    environment: str
+    masked: list[str] = Field(default_factory=list)
+    """Columns that are masked in this lease, `schema.table.column`."""
+
+
+# GET /v1/sessions, DELETE /v1/sessions/{id}, POST /v1/kill
+
+
+class SessionView(Model):
+    """One client connection through the gateway."""
+
+    id: str
+    lease: str
+    principal: str
+    target: str
+    scope: str
+    client: str
+    """`psql from 127.0.0.1:51234`"""
+    state: Literal["idle", "active", "idle in transaction", "held"]
+    started_at: str
+    statements: int
+    backend_pid: int
+    request: str | None = None
+    """The approval request it waits for."""
+
+
+class Kill(Model):
+    """End something at once: a session, a lease (`id`), or all of a user's (`user`)."""
+
+    id: str | None = None
+    user: str | None = None
+
+
+class Killed(Model):
+    """What was ended."""
+
+    leases: list[str]
+    sessions: list[str]
+
+
+# /v1/requests
+
+
+class AnswerView(Model):
+    """What one approver said."""
+
+    approver: str
+    yes: bool
+    at: str
+    reason: str = ""
+    max_rows: int | None = None
+
+
+class RequestView(Model):
+    """An approval request as requester and approvers see it."""
+
+    id: str
+    state: Literal["pending", "approved", "denied", "withdrawn", "expired", "spent"]
+    statement: str
+    parameters: list[str | None] = Field(default_factory=list)
+    requester: str
+    on_behalf_of: str | None = None
+    target: str
+    environment: str = ""
+    scope: str = "read"
+    purpose: str = ""
+    rule: str
+    reason: str
+    """The requester's own reason; empty when none was given."""
+    reasons: list[str] = Field(default_factory=list)
+    """Why policy holds it."""
+    approvers: list[str] = Field(default_factory=list)
+    count: int = 1
+    created_at: str
+    expires_at: str
+    session: str | None = None
+    answers: list[AnswerView] = Field(default_factory=list)
+    facts: list[tuple[str, str]] = Field(default_factory=list)
+    """(label, text): objects with sizes, dependents, estimated rows."""
+    mine: bool = False
+    may_answer: bool = False
+    """Whether whoever asks for this view may answer it."""
+
+
+class Submit(Model):
+    """POST /v1/requests: judge a statement for `gov exec --no-wait`."""
+
+    target: str
+    scope: str = "read"
+    statement: str
+    reason: str = ""
+    purpose: str = ""
+
+
+class Submitted(Model):
+    """What became of it. `request` is set only when the verdict is `hold`."""
+
+    verdict: str
+    reasons: list[str]
+    request: str | None = None
+    state: str | None = None
+    expires_at: str | None = None
+
+
+class ApproveAsk(Model):
+    """POST /v1/requests/{id}/approve."""
+
+    max_rows: int | None = None
+    reason: str = ""
+
+
+class DenyAsk(Model):
+    """POST /v1/requests/{id}/deny. A reason is owed to the requester."""
+
+    reason: str
+
+
+# POST /v1/explain
+
+
+class ExplainAsk(Model):
+    """What would happen to this statement?"""
+
+    target: str
+    scope: str = "read"
+    statement: str
+
+
+class MaskView(Model):
+    """A masked column and why."""
+
+    column: str
+    mask: str
+    rule: str
+    classification: str
+
+
+class Explained(Model):
+    """The decision about a statement that was not run."""
+
+    verdict: str
+    rule: str | None
+    rules: list[str]
+    reasons: list[str]
+    message: str = ""
+    hint: str = ""
+    approvers: list[str]
+    effects: list[str]
+    reads: list[str]
+    writes: list[str]
+    columns_read: list[str]
+    columns_written: list[str]
+    functions: list[str]
+    unknown: list[str]
+    masks: list[MaskView]
+    rewritten: str | None = None
+    """What would be sent to the database, when it differs from the statement."""
+    estimated_rows: int | None = None
+    """None: not estimated."""
+
+
+# POST /v1/policy/check needs no broker: see `gov policy check FILE`
+
+# GET /v1/audit/entries, /v1/audit/entries/{index}, /v1/audit/tail, /v1/audit/tile/…, /v1/audit/checkpoint
+
+
+class EntryView(Model):
+    """One audit entry with its payload, as far as the reader may see it."""
+
+    index: int
+    at: str
+    kind: str
+    fields: dict[str, object]
+    payload: dict[str, object] | None = None
+    """None: erased by retention, or not for this reader."""
+
+
+class Entries(Model):
+    """A page of entries, newest last."""
+
+    entries: list[EntryView]
+    size: int
+    """Entries in the log in all."""
+
+
+# GET /v1/status
+
+
+class TargetStatus(Model):
+    """How a target is."""
+
+    name: str
+    status: Literal["up", "down", "closed"]
+    detail: str = ""
+    leases: int = 0
+    sessions: int = 0
+    stuck: int = 0
+
+
+class Status(Model):
+    """How the broker is."""
+
+    version: str
+    started_at: str
+    policy_digest: str
+    policy_loaded_at: str
+    policy_error: str | None = None
+    """Why the newest policy file was refused; the last good one is in force."""
+    log_size: int
+    journal: Literal["ok", "failing"]
+    targets: list[TargetStatus]
+    requests_pending: int

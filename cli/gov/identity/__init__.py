@@ -1,0 +1,1 @@
+"""Who is asking: from claims to principals. Knows no network."""

@@ -1,0 +1,1 @@
+"""Leases: short-lived, scoped permission to open sessions on a target. Knows no database."""

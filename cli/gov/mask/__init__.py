@@ -1,0 +1,1 @@
+"""Masks as IMMUTABLE SQL expressions, for the masked views to compute."""

@@ -1,0 +1,108 @@
+"""The answer of policy to one statement, and to one request for a lease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+
+from gov.terms import Column, Effect, Relation
+
+
+class Verdict(StrEnum):
+    """What happens to the statement."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    CONFIRM = "confirm"  # the requester types the object's name
+    HOLD = "hold"  # waits on the wire for an approver
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict with its reasons. There is no decision without a reason."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    """For people, most important first: lower case, no full stop."""
+    rule: str | None = None
+    """The name of the rule that decided; None when no rule speaks of it."""
+    rules: tuple[str, ...] = ()
+    """Every rule that held, the deciding one first."""
+    approvers: frozenset[str] = frozenset()
+    """Groups that may answer a hold."""
+    count: int = 1
+    """How many distinct approvers are needed."""
+    expires: float = 900.0
+    """Seconds that a hold waits for its answer."""
+    message: str = ""
+    """The rule author's own words, shown to the requester."""
+    hint: str = ""
+    """The next command to type, or whom to ask."""
+    lends: frozenset[Effect] = frozenset()
+    """Effects outside the lease's scope that an approval lends to this one statement."""
+
+    def __post_init__(self) -> None:
+        if not self.reasons:
+            raise ValueError("a decision needs a reason")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskSpec:
+    """How one column is masked, and which rule says so."""
+
+    mask: str
+    """`null`, `redact`, `partial`, …"""
+    rule: str
+    classification: str
+    """`pii.contact`"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What policy makes of one (principal's groups, target, scope, catalog): the content of a profile.
+
+    Two principals with equal outcomes share one profile role on the target.
+    """
+
+    target: str
+    scope: str
+    relations: frozenset[Relation]
+    """Everything that may be reached."""
+    masks: dict[Column, MaskSpec] = field(default_factory=dict)
+    """Columns of those relations that are masked for this profile."""
+    classified: dict[Column, str] = field(default_factory=dict)
+    """Every classified column of those relations, masked or clear, with its classification."""
+
+    @property
+    def digest(self) -> str:
+        """16 hex characters, equal exactly when target, scope, relations and masks are."""
+        parts = [self.target, self.scope, *sorted(map(str, self.relations))]
+        parts += sorted(f"{column}={spec.mask}" for column, spec in self.masks.items())
+        return sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def masked_in(self, relation: Relation) -> dict[str, MaskSpec]:
+        """Column name to mask, for one relation."""
+        return {column.name: spec for column, spec in self.masks.items() if column.relation == relation}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Permission to hold a lease, with its limits."""
+
+    rule: str
+    scope: str
+    max_ttl: float
+    """Seconds."""
+    reason_required: bool = False
+    purpose_required: bool = False
+    max_statement: float | None = None
+    """Seconds one statement may run on after the lease's end; None means the default grace."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAccess:
+    """No lease, and why."""
+
+    reasons: tuple[str, ...]
+    hint: str

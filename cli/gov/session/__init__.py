@@ -1,0 +1,1 @@
+"""What a session's state means for the next statement. Pure: `follow(state, message)`."""

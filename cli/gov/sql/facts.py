@@ -1,0 +1,40 @@
+"""What one statement does and touches, and what could not be told.
+
+This is the border: policy, turn and audit know facts, never a parser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gov.terms import Column, Effect, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts of one statement text (which may hold several statements separated by `;`)."""
+
+    effects: frozenset[Effect] = frozenset()
+    reads: frozenset[Relation] = frozenset()
+    """Relations whose rows are read, real names; system catalogs included."""
+    writes: frozenset[Relation] = frozenset()
+    """Relations whose rows or definition are changed: DML targets and objects of DDL."""
+    columns_read: frozenset[Column] = frozenset()
+    """Resolved columns read directly or through a filter; name `*` where all or where it cannot be told."""
+    columns_written: frozenset[Column] = frozenset()
+    functions: frozenset[str] = frozenset()
+    """Every function called, `schema.name` where resolved."""
+    settings: tuple[tuple[str, str | None], ...] = ()
+    """(setting, value) of every SET or literal set_config; the value is None for RESET or DEFAULT."""
+    unbounded: frozenset[Effect] = frozenset()
+    """UPDATE or DELETE that carry no WHERE at all (or a constant true one)."""
+    objects: tuple[str, ...] = ()
+    """What DDL names, for people: `table public.orders`."""
+    count: int = 1
+    """How many statements the text holds; 0 for an empty query."""
+    command: str = ""
+    """The first words, as a command tag would say them: `SELECT`, `DROP TABLE`. For display only."""
+    literal_free: bool = False
+    """Whether the decision is the same for every value of the literals in the text."""
+    unknown: tuple[str, ...] = ()
+    """Each thing that could not be told, in words. Not empty means: effects contain UNKNOWN."""
