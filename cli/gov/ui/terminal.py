@@ -1,0 +1,36 @@
+"""Where things are shown: standard output for data, standard error for everything said about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def coloured(stream: IO[str]) -> bool:
+    """Whether colour is welcome on `stream`: a terminal that is not dumb, and no NO_COLOR."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def interactive() -> bool:
+    """Whether somebody sits there who can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def say(line: str) -> None:
+    """One line on standard error, at once. `line` must be escaped already."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@cache
+def console() -> Console:
+    """Standard output as rich sees it; off a terminal it is wide and plain, so that nothing is cut."""
+    from rich.console import Console
+
+    on_terminal = sys.stdout.isatty()
+    return Console(no_color=not coloured(sys.stdout), highlight=False, emoji=False, markup=False,
+                   width=None if on_terminal else 10_000, force_terminal=on_terminal)
