@@ -21,8 +21,7 @@ DO $gov$ BEGIN
     CREATE ROLE {role} LOGIN;
   END IF;
 END $gov$;
-ALTER ROLE {role} NOSUPERUSER CREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS INHERIT;
-ALTER ROLE {role} IN DATABASE {database} SET search_path = '';""")
+ALTER ROLE {role} NOSUPERUSER CREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS INHERIT;""")
 
 _DATABASE = SQL("""\
 
@@ -51,11 +50,17 @@ def sql(broker_role: str, database: str, owners: Iterable[str], schemas: Iterabl
         database: The governed database; the script must run in it.
         owners: The roles that own the governed tables. None may be a superuser.
         schemas: The schemas that hold the governed tables.
+
+    Raises:
+        ValueError: A name holds `$gov$`, which would end a quoted block of the script.
     """
+    owners, schemas = tuple(owners), tuple(schemas)
+    if any("$gov$" in name for name in (broker_role, database, *owners, *schemas)):
+        raise ValueError("a name holds $gov$")
     role, base = Identifier(broker_role), Identifier(database)
     parts: list[str | Composable] = [
         _HEADER.format(database=_one_line(database), role=_one_line(broker_role)),
-        _ROLE.format(role=role, name=Literal(broker_role), database=base),
+        _ROLE.format(role=role, name=Literal(broker_role)),
         _DATABASE.format(role=role, database=base),
         _OWNERS,
     ]
