@@ -37,7 +37,7 @@ def fresh_database(cluster: Cluster) -> Iterator[Callable[[], str]]:
         names.append(f"fresh_{uuid4().hex[:12]}")
         with psycopg.connect(cluster.admin_dsn, autocommit=True) as admin:
             admin.execute(f'CREATE DATABASE "{names[-1]}" STRATEGY file_copy')
-        return cluster.admin_dsn.removesuffix("postgres") + names[-1]
+        return cluster.admin_dsn_of(names[-1])
 
     yield make
     with psycopg.connect(cluster.admin_dsn, autocommit=True) as admin:

@@ -63,7 +63,11 @@ class Cluster:
     @property
     def admin_dsn(self) -> str:
         """How its superuser gets in: a URI with the password in it."""
-        return self.dsn("postgres", str(self._load()["password"]), "postgres")
+        return self.admin_dsn_of("postgres")
+
+    def admin_dsn_of(self, database: str) -> str:
+        """The same for one of its databases."""
+        return self.dsn("postgres", str(self._load()["password"]), database)
 
     def dsn(self, user: str, password: str, database: str) -> str:
         """A URI of somebody else's; give names and passwords that need no escaping."""
