@@ -1,0 +1,288 @@
+"""The broker as commands see it: one method for each endpoint of `control.models`.
+
+Every reply's checkpoint of the audit log is compared with the newest one seen before, so that each
+client is a witness. A refusal becomes the error that the broker meant, silence becomes `Unreachable`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from types import TracebackType
+from typing import Final, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from gov.client.access import Access
+from gov.client.checkpoints import Witness
+from gov.client.config import Context, Contexts, Places
+from gov.client.transport import TOTAL, Transport, trust
+from gov.control.models import (
+    CHECKPOINT_HEADER,
+    ApproveAsk,
+    DenyAsk,
+    Entries,
+    EntryView,
+    ExplainAsk,
+    Explained,
+    Info,
+    Kill,
+    Killed,
+    LeaseAsk,
+    LeaseGrant,
+    LeaseView,
+    Problem,
+    RequestView,
+    SessionView,
+    Status,
+    Submit,
+    Submitted,
+    TargetView,
+    Whoami,
+)
+from gov.errors import Denied, GovError, NoSuch, NotLoggedIn, Unavailable, error_of
+from gov.identity.config import loopback
+
+M = TypeVar("M")
+
+_LEASES: Final = TypeAdapter(list[LeaseView])
+_SESSIONS: Final = TypeAdapter(list[SessionView])
+_REQUESTS: Final = TypeAdapter(list[RequestView])
+_TARGETS: Final = TypeAdapter(list[TargetView])
+
+
+class Broker:
+    """One broker, spoken to as one principal. Synchronous; safe to use from several threads."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        token: Callable[[], str] | None = None,
+        witness: Witness | None = None,
+    ) -> None:
+        """`token` gives the access token for a call; None is for what needs no login. See `current`."""
+        self.context = context
+        self._token = token
+        self._witness = witness
+        self._transport = Transport(
+            context.broker,
+            trust(context.ca_file),
+            peer=f"the broker {context.broker}",
+            hint=_when_silent(context.broker),
+        )
+
+    @classmethod
+    def current(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The configured broker, as whoever is logged in there (or as `GOV_TOKEN`).
+
+        Raises:
+            NotLoggedIn: nobody is.
+        """
+        places = Places.of(environ)
+        context = Contexts(places).current(environ)
+        access = Access(context, places, environ)
+        access.token()  # not logged in shows before anything is sent
+        return cls(context, token=access.token, witness=Witness(context, places))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    # who and what
+
+    def info(self) -> Info:
+        """What a client must know before it can log in. Needs no login."""
+        return self._one(Info, "GET", "/v1/info", login=False)
+
+    def whoami(self) -> Whoami:
+        """The principal that the broker makes of the token."""
+        return self._one(Whoami, "GET", "/v1/whoami")
+
+    def status(self) -> Status:
+        """How the broker is."""
+        return self._one(Status, "GET", "/v1/status")
+
+    def targets(self) -> list[TargetView]:
+        """The targets one may ask for."""
+        return self._read(_TARGETS, self._send("GET", "/v1/targets"))
+
+    # leases and sessions
+
+    def lease(self, ask: LeaseAsk) -> LeaseGrant:
+        """A new lease, with its secret."""
+        return self._one(LeaseGrant, "POST", "/v1/leases", body=ask)
+
+    def leases(self, *, all: bool = False) -> list[LeaseView]:
+        """One's own open leases; `all`: everybody's, for operators."""
+        return self._read(_LEASES, self._send("GET", "/v1/leases", query=_flag(all)))
+
+    def end_lease(self, lease: str) -> Killed:
+        """End a lease and its sessions."""
+        return self._one(Killed, "DELETE", f"/v1/leases/{_segment(lease)}")
+
+    def sessions(self, *, all: bool = False) -> list[SessionView]:
+        """One's own open sessions; `all`: everybody's, for operators."""
+        return self._read(_SESSIONS, self._send("GET", "/v1/sessions", query=_flag(all)))
+
+    def end_session(self, session: str) -> Killed:
+        """End one session."""
+        return self._one(Killed, "DELETE", f"/v1/sessions/{_segment(session)}")
+
+    def kill(self, kill: Kill) -> Killed:
+        """End a session, a lease, or everything of a user."""
+        return self._one(Killed, "POST", "/v1/kill", body=kill)
+
+    # approvals
+
+    def requests(self, *, all: bool = False) -> list[RequestView]:
+        """Pending requests that concern one; `all`: settled ones too."""
+        return self._read(_REQUESTS, self._send("GET", "/v1/requests", query=_flag(all)))
+
+    def request(self, request: str) -> RequestView:
+        """One request."""
+        return self._one(RequestView, "GET", f"/v1/requests/{_segment(request)}")
+
+    def submit(self, submit: Submit) -> Submitted:
+        """Have a statement judged, and a request opened if it must be approved."""
+        return self._one(Submitted, "POST", "/v1/requests", body=submit)
+
+    def approve(self, request: str, ask: ApproveAsk) -> RequestView:
+        """Say yes."""
+        return self._one(RequestView, "POST", f"/v1/requests/{_segment(request)}/approve", body=ask)
+
+    def deny(self, request: str, ask: DenyAsk) -> RequestView:
+        """Say no, with the reason."""
+        return self._one(RequestView, "POST", f"/v1/requests/{_segment(request)}/deny", body=ask)
+
+    def withdraw(self, request: str) -> RequestView:
+        """Take back one's own request."""
+        return self._one(RequestView, "POST", f"/v1/requests/{_segment(request)}/withdraw")
+
+    def explain(self, ask: ExplainAsk) -> Explained:
+        """The decision about a statement, which is not run."""
+        return self._one(Explained, "POST", "/v1/explain", body=ask)
+
+    # the trail
+
+    def entries(self, **filters: object) -> Entries:
+        """Audit entries. Filters are those of `store.search` (`column`, `principal`, `since`, `limit`, …)."""
+        query = {name: str(value) for name, value in filters.items() if value is not None}
+        return self._one(Entries, "GET", "/v1/audit/entries", query=query)
+
+    def entry(self, index: int) -> EntryView:
+        """One audit entry."""
+        return self._one(EntryView, "GET", f"/v1/audit/entries/{index}")
+
+    def audit_file(self, path: str) -> bytes | None:
+        """A file of the log (a tile, a bundle of entries, …); None when there is none."""
+        try:
+            return self._send("GET", "/v1/audit/file", query={"path": path}).content
+        except NoSuch:
+            return None
+
+    def checkpoint(self) -> bytes:
+        """The newest checkpoint of the log: a signed note."""
+        return self._send("GET", "/v1/audit/checkpoint").content
+
+    # how a call is made
+
+    def _one(
+        self,
+        model: type[M],
+        method: str,
+        path: str,
+        *,
+        body: BaseModel | None = None,
+        query: Mapping[str, str] | None = None,
+        login: bool = True,
+    ) -> M:
+        return self._read(TypeAdapter(model), self._send(method, path, body=body, query=query, login=login))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: BaseModel | None = None,
+        query: Mapping[str, str] | None = None,
+        login: bool = True,
+        patience: float = TOTAL,
+    ) -> httpx.Response:
+        headers = {"Accept": "application/json"}
+        if login:
+            headers["Authorization"] = f"Bearer {self._required_token()}"
+        seen = self._witness.newest() if self._witness else None
+        json = body.model_dump(mode="json") if body else None
+        reply = self._transport.send(method, path, headers=headers, json=json, query=query, patience=patience)
+        if self._witness and (note := reply.headers.get(CHECKPOINT_HEADER)):
+            self._witness.compare(seen, note)
+        if not reply.is_success:
+            raise _refusal(reply, self.context)
+        return reply
+
+    def _required_token(self) -> str:
+        if self._token is None:
+            raise NotLoggedIn("this needs a login", hint=f"gov login {self.context.broker}")
+        return self._token()
+
+    def _read(self, adapter: TypeAdapter[M], reply: httpx.Response) -> M:
+        try:
+            return adapter.validate_json(reply.content)
+        except ValidationError as error:
+            raise Unavailable(
+                f"the broker {self.context.broker} answers in a form this gov does not know",
+                hint="pip install --upgrade gov-broker",
+                detail=str(error),
+            ) from error
+
+
+def _refusal(reply: httpx.Response, context: Context) -> GovError:
+    """The error that a reply of status 3xx, 4xx or 5xx stands for."""
+    try:
+        problem = Problem.model_validate_json(reply.content)
+    except ValidationError:
+        return _bare_refusal(reply.status_code, context)
+    return error_of(problem.code, problem.what, hint=problem.hint, detail=problem.detail)
+
+
+def _bare_refusal(status: int, context: Context) -> GovError:
+    """The error for a reply without a `Problem`, as a proxy in between would send."""
+    match status:
+        case HTTPStatus.UNAUTHORIZED:
+            return NotLoggedIn("the broker does not accept this login", hint=f"gov login {context.broker}")
+        case HTTPStatus.FORBIDDEN:
+            return Denied("the broker refuses this", hint="gov targets")
+        case HTTPStatus.NOT_FOUND:
+            return NoSuch("the broker knows nothing by that name", hint="gov status")
+        case _:
+            return Unavailable(
+                f"the broker {context.broker} answered with HTTP status {status}", hint="gov broker status"
+            )
+
+
+def _when_silent(broker: str) -> str:
+    """The command that helps when the broker does not answer."""
+    if loopback(broker):
+        return "gov demo up, or gov broker serve --config broker.yaml"
+    return "gov login https://BROKER, if it has another address now"
+
+
+def _flag(all: bool) -> dict[str, str]:
+    return {"all": "true"} if all else {}
+
+
+def _segment(text: str) -> str:
+    """`text` as one segment of a path."""
+    return quote(text, safe="")

@@ -1,0 +1,56 @@
+"""Small private files: written whole or not at all, readable by their owner only, locked where it matters."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gov.errors import ConfigError
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace the file at `path` by `text`, atomically, mode 0600, its directory 0700 if it is new."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def read_private(path: Path, *, secret: bool = False) -> str | None:
+    """The text of the file, None when there is none.
+
+    Raises:
+        ConfigError: it is a `secret` and others can read it.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            if secret and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise ConfigError(f"{path} can be read by others", hint=f"chmod 600 {path}")
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file at `path` alone, among all processes of this machine; waits for it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # closing releases the lock

@@ -1,0 +1,223 @@
+"""Logging in: meet a broker, get tokens from its issuer, see whom the broker takes them for, and remember.
+
+The way in is a function (`device`, `browser`, `service`); everything else is the same for all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from gov.client import browser, device
+from gov.client.access import client_credentials, client_secret
+from gov.client.api import Broker
+from gov.client.checkpoints import Witness
+from gov.client.config import Context, Contexts, Places, StoreKind, broker_url
+from gov.client.provider import Provider
+from gov.client.tokens import Tokens, keyring_complaint, token_store
+from gov.client.transport import Transport, Untrusted, unsafe_trust_anybody
+from gov.control.models import Info, Whoami
+from gov.errors import ConfigError, Unreachable, Unverified, UsageError
+
+Way = Callable[[Provider, Context], Tokens]
+"""How tokens are got from the issuer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login that worked."""
+
+    context: Context
+    whoami: Whoami
+
+
+def meet(
+    broker: str,
+    places: Places,
+    *,
+    ca_file: Path | None = None,
+    trust: Callable[[str, str], bool] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Context:
+    """The context of `broker`, with what it tells about itself over a verified connection.
+
+    A broker with a CA of its own needs `ca_file`, or a person who compares fingerprints: `trust` gets
+    the broker's URL and the SHA-256 fingerprint of its root and says yes or no.
+
+    Raises:
+        Untrusted: the certificate does not verify and nobody says it may be believed.
+        Unverified: the broker signs its log with another key than at the last login.
+    """
+    contexts = Contexts(places)
+    known = contexts.for_broker(broker_url(broker), environ)
+    if ca_file is not None:
+        known = contexts.keep_ca(known, _certificates(ca_file))
+    try:
+        info = _info(known)
+    except Untrusted:
+        if ca_file is not None or trust is None:
+            raise
+        known, info = _first_contact(known, contexts, trust)
+    if known.audit_key and known.audit_key != info.audit_key:
+        raise Unverified(
+            f"the broker {known.broker} signs its audit log with another key than at your last login",
+            hint="ask whoever runs the broker; if it is right, remove the context from contexts.json",
+            detail=f"pinned {known.audit_key}, now {info.audit_key}",
+        )
+    return replace(
+        known,
+        issuer=info.issuer,
+        client_id=info.client_id,
+        audience=info.audience,
+        scopes=info.scopes,
+        audit_key=info.audit_key,
+    )
+
+
+def log_in(context: Context, places: Places, way: Way, *, store: StoreKind) -> Login:
+    """Tokens by `way`, kept in `store` once the broker has said whom it takes them for.
+
+    Raises:
+        ConfigError: the keyring cannot be used (found out before the person is sent to a browser).
+        NotLoggedIn: the issuer or the broker refuses.
+    """
+    context = replace(context, store=store)
+    if store == "keyring" and (complaint := keyring_complaint(context)):
+        raise complaint
+    tokens = way(Provider.discover(context.issuer), context)
+    with Broker(context, token=lambda: tokens.access, witness=Witness(context, places)) as broker:
+        whoami = broker.whoami()
+    token_store(context, places).save(tokens)
+    Contexts(places).save(context)
+    return Login(context, whoami)
+
+
+def by_device(show: Callable[[device.Challenge], None]) -> Way:
+    """By device code; `show` puts the challenge before the person and returns."""
+
+    def way(provider: Provider, context: Context) -> Tokens:
+        challenge = device.begin(
+            provider, client_id=context.client_id, scopes=context.scopes, audience=context.audience
+        )
+        show(challenge)
+        return device.wait(provider, challenge, client_id=context.client_id)
+
+    return way
+
+
+def by_browser(show: Callable[[str], None]) -> Way:
+    """By the browser of this machine; `show` opens a URL."""
+
+    def way(provider: Provider, context: Context) -> Tokens:
+        return browser.sign_in(
+            provider, client_id=context.client_id, scopes=context.scopes, audience=context.audience, show=show
+        )
+
+    return way
+
+
+def by_secret(environ: Mapping[str, str] = os.environ) -> Way:
+    """As a service, by GOV_CLIENT_ID and GOV_CLIENT_SECRET."""
+
+    def way(provider: Provider, context: Context) -> Tokens:
+        auth = client_secret(environ)
+        if auth is None:
+            raise UsageError(
+                "a service logs in with an id and a secret",
+                hint="export GOV_CLIENT_ID=… GOV_CLIENT_SECRET=…",
+            )
+        return client_credentials(provider, context, auth)
+
+    return way
+
+
+def device_login(
+    broker: str,
+    *,
+    places: Places,
+    show: Callable[[device.Challenge], None],
+    ca_file: Path | None = None,
+    store: StoreKind = "file",
+) -> Login:
+    """The whole device login, for programs: `show` gets the challenge, and may confirm it itself."""
+    return log_in(meet(broker, places, ca_file=ca_file, environ={}), places, by_device(show), store=store)
+
+
+def log_out(context: Context, places: Places) -> bool:
+    """Forget the tokens; True when the issuer has forgotten the refresh token too."""
+    store = token_store(context, places)
+    tokens = store.load()
+    store.forget()
+    if tokens is None or tokens.refresh is None:
+        return False
+    try:
+        return Provider.discover(context.issuer).revoke(tokens.refresh, context.client_id)
+    except Unreachable:
+        return False
+
+
+def fingerprint(pem: str) -> str:
+    """SHA-256 over the DER of the first certificate in `pem`, as `AB:CD:…`.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+    except ValueError as error:
+        raise ConfigError("that is no certificate", hint="gov login https://BROKER --ca-file FILE") from error
+    return sha256(certificate.public_bytes(Encoding.DER)).digest().hex(":").upper()
+
+
+def _info(context: Context) -> Info:
+    with Broker(context) as broker:
+        return broker.info()
+
+
+def _first_contact(
+    context: Context, contexts: Contexts, trust: Callable[[str, str], bool]
+) -> tuple[Context, Info]:
+    """Believe the root that the broker shows, if the person does, and if its certificate really is by it."""
+    offered = _offered_root(context)
+    if not trust(context.broker, fingerprint(offered)):
+        raise Untrusted(
+            f"the certificate of {context.broker} was not trusted",
+            hint=f"gov login {context.broker} --ca-file FILE",
+        )
+    believed = contexts.keep_ca(context, offered)
+    return believed, _info(believed)
+
+
+def _offered_root(context: Context) -> str:
+    """The root that an unverified broker claims. Nothing secret is sent and nothing else believed."""
+    transport = Transport(
+        context.broker,
+        unsafe_trust_anybody(),
+        peer=f"the broker {context.broker}",
+        hint="gov login https://BROKER",
+    )
+    try:
+        return Info.model_validate_json(transport.send("GET", "/v1/info").content).ca
+    except ValueError as error:
+        raise Unreachable(f"{context.broker} is no gov broker", hint="gov login https://BROKER") from error
+    finally:
+        transport.close()
+
+
+def _certificates(file: Path) -> str:
+    try:
+        pem = file.read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{file} cannot be read as a CA file",
+            hint="gov login https://BROKER --ca-file FILE",
+            detail=str(error),
+        ) from error
+    fingerprint(pem)
+    return pem
