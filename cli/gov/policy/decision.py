@@ -56,6 +56,8 @@ class MaskSpec:
     rule: str
     classification: str
     """`pii.contact`"""
+    write: bool = False
+    """Whether UPDATE of the column is granted all the same (`write: allow`)."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ class Outcome:
     def digest(self) -> str:
         """16 hex characters, equal exactly when target, scope, relations and masks are."""
         parts = [self.target, self.scope, *sorted(map(str, self.relations))]
-        parts += sorted(f"{column}={spec.mask}" for column, spec in self.masks.items())
+        parts += sorted(
+            f"{column}={spec.mask}{':write' if spec.write else ''}" for column, spec in self.masks.items()
+        )
         return sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def masked_in(self, relation: Relation) -> dict[str, MaskSpec]:

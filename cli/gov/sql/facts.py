@@ -38,3 +38,7 @@ class Facts:
     """Whether the decision is the same for every value of the literals in the text."""
     unknown: tuple[str, ...] = ()
     """Each thing that could not be told, in words. Not empty means: effects contain UNKNOWN."""
+    missing: frozenset[Relation] = frozenset()
+    """Relations of `reads` and `writes` that the catalog does not know: to be created, or PostgreSQL's to refuse."""
+    calls: frozenset[str] = frozenset()
+    """What makes the effect CALL: functions as in `functions`, `DO` for a DO block. Empty: cannot be vouched for."""
