@@ -1,0 +1,267 @@
+"""Messages of protocol 3 as bytes: how they are cut, read and built (PostgreSQL manual, part VII, "Message Formats").
+
+A message is one type byte, a four-byte length that counts itself, and a body. Nothing here keeps
+state or touches a socket.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from gov.errors import GovError, ProtocolError
+
+HEADER = 5
+"""Bytes of type and length."""
+
+LONGEST_CONTROL = 1 << 24
+"""Bytes a control message may have: 16 MiB. CopyData and DataRow have the protocol's own limit only."""
+
+_header = struct.Struct("!BI")
+_int16 = struct.Struct("!h")
+_int32 = struct.Struct("!i")
+
+
+class Cursor:
+    """Reads the fields of one message body in order; every read is checked against its end."""
+
+    __slots__ = ("_at", "_body")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes. Raises ProtocolError when there are fewer."""
+        end = self._at + count
+        if count < 0 or end > len(self._body):
+            raise ProtocolError("a message ends before its fields do", hint="check the client library")
+        piece = self._body[self._at : end]
+        self._at = end
+        return piece
+
+    def int16(self) -> int:
+        """A signed 16-bit integer."""
+        return int(_int16.unpack(self.take(2))[0])
+
+    def int32(self) -> int:
+        """A signed 32-bit integer."""
+        return int(_int32.unpack(self.take(4))[0])
+
+    def raw(self) -> bytes:
+        """A string's bytes, without its closing NUL."""
+        end = self._body.find(b"\0", self._at)
+        if end < 0:
+            raise ProtocolError("a string in a message has no end", hint="check the client library")
+        piece = self._body[self._at : end]
+        self._at = end + 1
+        return piece
+
+    def text(self) -> str:
+        """A string. Raises ProtocolError when it is not UTF-8."""
+        return utf8(self.raw())
+
+    def rest(self) -> bytes:
+        """All that is left."""
+        return self.take(len(self._body) - self._at)
+
+    def end(self) -> None:
+        """Raises ProtocolError when something is left."""
+        if self._at != len(self._body):
+            raise ProtocolError("a message is longer than its fields", hint="check the client library")
+
+
+def utf8(raw: bytes) -> str:
+    """`raw` as text. Raises ProtocolError when it is not UTF-8."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise ProtocolError("text on the wire is not UTF-8", hint="set client_encoding to UTF8") from None
+
+
+def message(kind: bytes, body: bytes = b"") -> bytes:
+    """One whole message."""
+    return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+
+def split(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The (type, body) of each whole message in `data`, which must hold nothing else."""
+    at = 0
+    while at < len(data):
+        kind, length = _header.unpack_from(data, at)
+        yield kind, data[at + HEADER : at + 1 + length]
+        at += 1 + length
+
+
+# From the client
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """Prepare `text` under `name`; the empty name is the unnamed statement."""
+
+    name: bytes
+    text: bytes
+    types: bytes
+    """Count and OIDs of parameter types, as they came."""
+
+
+def read_parse(body: bytes) -> Parse:
+    """The fields of Parse."""
+    cursor = Cursor(body)
+    return Parse(cursor.raw(), cursor.raw(), cursor.rest())
+
+
+def build_parse(name: bytes, text: bytes, types: bytes) -> bytes:
+    """A whole Parse message."""
+    return message(b"P", name + b"\0" + text + b"\0" + types)
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Make a portal of a prepared statement."""
+
+    portal: bytes
+    statement: bytes
+    tail: bytes
+    """Formats and values, as they came."""
+
+
+def read_bind(body: bytes) -> Bind:
+    """The fields of Bind; the tail is left unread."""
+    cursor = Cursor(body)
+    return Bind(cursor.raw(), cursor.raw(), cursor.rest())
+
+
+def build_bind(portal: bytes, statement: bytes, tail: bytes) -> bytes:
+    """A whole Bind message."""
+    return message(b"B", portal + b"\0" + statement + b"\0" + tail)
+
+
+def parameters(tail: bytes) -> tuple[str | None, ...]:
+    """The parameter values of a Bind tail, for people and digests: text as it is, binary as `\\x…`.
+
+    Raises:
+        ProtocolError: The tail is malformed.
+    """
+    cursor = Cursor(tail)
+    formats = [cursor.int16() for _ in range(_count(cursor.int16()))]
+    count = _count(cursor.int16())
+    if len(formats) not in (0, 1, count):
+        raise ProtocolError("a Bind has as many formats as neither one nor all", hint="check the client library")
+    values: list[str | None] = []
+    for index in range(count):
+        length = cursor.int32()
+        if length == -1:
+            values.append(None)
+            continue
+        raw = cursor.take(length)
+        binary = formats[index if len(formats) > 1 else 0] == 1 if formats else False
+        values.append("\\x" + raw.hex() if binary else raw.decode(errors="backslashreplace"))
+    return tuple(values)
+
+
+def _count(value: int) -> int:
+    return value & 0xFFFF
+
+
+def build_execute(portal: bytes, most: int = 0) -> bytes:
+    """A whole Execute message; `most` rows, 0 for all."""
+    return message(b"E", portal + b"\0" + _int32.pack(most))
+
+
+def build_query(text: bytes) -> bytes:
+    """A whole simple Query message."""
+    return message(b"Q", text + b"\0")
+
+
+SYNC = message(b"S")
+FLUSH = message(b"H")
+TERMINATE = message(b"X")
+COPY_FAIL = message(b"f", b"refused\0")
+
+# To the client
+
+PARSE_COMPLETE = message(b"1")
+BIND_COMPLETE = message(b"2")
+CLOSE_COMPLETE = message(b"3")
+NO_DATA = message(b"n")
+EMPTY_QUERY = message(b"I")
+
+
+def ready(status: int) -> bytes:
+    """ReadyForQuery with a transaction status: I, T or E as a byte's number."""
+    return message(b"Z", bytes((status,)))
+
+
+def command_complete(tag: str) -> bytes:
+    """CommandComplete."""
+    return message(b"C", tag.encode() + b"\0")
+
+
+ROUTINE = "gov"
+"""What the routine field of each refusal begins with: `gov:denied`."""
+
+
+def _fields(fields: Iterable[tuple[str, str]]) -> bytes:
+    body = b"".join(key.encode() + value.replace("\0", "").encode() + b"\0" for key, value in fields if value)
+    return body + b"\0"
+
+
+def error(trouble: GovError, *, severity: str = "ERROR") -> bytes:
+    """An ErrorResponse that says what `trouble` says; the routine names its code, as `gov:denied`."""
+    return message(b"E", _fields([
+        ("S", severity), ("V", severity), ("C", trouble.sqlstate), ("M", trouble.what),
+        ("D", trouble.detail), ("H", trouble.hint), ("R", f"{ROUTINE}:{trouble.code}"),
+    ]))
+
+
+def notice(code: str, text: str, *, detail: str = "", hint: str = "") -> bytes:
+    """A NoticeResponse of severity NOTICE."""
+    return message(b"N", _fields([
+        ("S", "NOTICE"), ("V", "NOTICE"), ("C", code), ("M", text), ("D", detail), ("H", hint), ("R", ROUTINE),
+    ]))
+
+
+def read_error(body: bytes) -> dict[str, str]:
+    """The fields of an ErrorResponse or NoticeResponse by their letter."""
+    fields: dict[str, str] = {}
+    for piece in body.split(b"\0"):
+        if piece:
+            fields[chr(piece[0])] = piece[1:].decode(errors="replace")
+    return fields
+
+
+def build_error(fields: dict[str, str]) -> bytes:
+    """An ErrorResponse with just these fields."""
+    return message(b"E", _fields(fields.items()))
+
+
+def described(body: bytes) -> tuple[tuple[str, int, int], ...]:
+    """(name, table OID, attribute number) of each field of a RowDescription."""
+    cursor = Cursor(body)
+    fields = []
+    for _ in range(_count(cursor.int16())):
+        name = cursor.raw().decode(errors="replace")
+        table = cursor.int32() & 0xFFFFFFFF
+        number = cursor.int16()
+        cursor.take(12)
+        fields.append((name, table, number))
+    return tuple(fields)
+
+
+def data_row(body: bytes) -> tuple[str | None, ...]:
+    """The values of a DataRow in text format."""
+    cursor = Cursor(body)
+    row: list[str | None] = []
+    for _ in range(_count(cursor.int16())):
+        length = cursor.int32()
+        row.append(None if length == -1 else utf8(cursor.take(length)))
+    return tuple(row)
+
+
+def tag_rows(tag: str) -> int:
+    """The row count of a command tag; 0 where it has none."""
+    last = tag.rpartition(" ")[2]
+    return int(last) if last.isdigit() else 0

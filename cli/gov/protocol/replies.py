@@ -1,0 +1,315 @@
+"""The database's side of a conversation: which reply answers which message, and what goes on to the client.
+
+Feed it what arrived; it hands back what the client gets. Rows and copy data are counted and passed
+through by their headers alone; everything else is looked at whole. Knows no socket and no clock.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from gov.errors import ProtocolError
+from gov.protocol.frames import HEADER, LONGEST_CONTROL
+
+_header = struct.Struct("!BI")
+_DATA_ROW = ord("D")
+_COPY_DATA = ord("d")
+IDLE = ord("I")
+IN_TRANSACTION = ord("T")
+FAILED = ord("E")
+
+
+class Awaits(Enum):
+    """Which message a reply is awaited for."""
+
+    PARSE = auto()
+    BIND = auto()
+    DESCRIBE = auto()
+    EXECUTE = auto()
+    CLOSE = auto()
+    SYNC = auto()
+    QUERY = auto()
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(slots=True, eq=False)
+class Expected:
+    """One message that was forwarded and is not answered yet."""
+
+    awaits: Awaits
+    turn: Any = None
+    """Whose statement it is; opaque here."""
+    confirmed: Callable[[], None] = _nothing
+    """Called when it is answered well."""
+    undone: Callable[[], None] = _nothing
+    """Called when the database skips or refuses it."""
+    refusal: bytes | None = None
+    """The message is our own, sent so that the database fails at this place; the client gets this instead."""
+    captured: list[tuple[int, bytes]] | None = None
+    """When a list: replies are kept here and do not reach the client."""
+    done: Callable[[], None] = _nothing
+    """For captured ones: called when all replies are there."""
+
+
+class Listener(Protocol):
+    """Who wants to know."""
+
+    def described(self, body: bytes) -> None:
+        """A RowDescription is about to be forwarded; raise to stop it."""
+
+    def completed(self, turn: Any, tag: str, rows: int, octets: int, *, last: bool) -> bool:
+        """A statement ended well; False withholds this reply and all behind it until `resume`."""
+
+    def suspended(self, turn: Any, rows: int, octets: int) -> None:
+        """A portal stopped at its row limit."""
+
+    def failed(self, turn: Any, body: bytes, rows: int, octets: int) -> bytes | None:
+        """The database refused; what to forward instead, or None for the original."""
+
+    def ready(self, status: int, turn: Any) -> None:
+        """ReadyForQuery. `turn` is set for a simple query."""
+
+    def parameter(self, name: str, value: str) -> None:
+        """The database reports a setting."""
+
+
+_FORWARD = b"forward"
+_DROP = b""
+
+
+@dataclass(slots=True)
+class Replies:
+    """Matches replies with what was asked. See the module docstring."""
+
+    listener: Listener
+    expected: deque[Expected] = field(default_factory=deque)
+    status: int = IDLE
+    failing: bool = False
+    """The database skips everything up to the next Sync."""
+    copying: bool = False
+    """The database takes copy data."""
+    withheld: bool = False
+    """The listener stopped the flow; `resume` goes on."""
+    _held: bytes = b""
+    _skip: int = 0
+    _rows: int = 0
+    _octets: int = 0
+
+    def expect(self, entry: Expected) -> bool:
+        """Note that a message was forwarded; False when the database will skip it (and it need not be sent)."""
+        if self.failing and entry.awaits is not Awaits.SYNC:
+            entry.undone()
+            return False
+        self.expected.append(entry)
+        return True
+
+    def feed(self, data: bytes | memoryview) -> bytes:
+        """What the client gets for `data`. Raises ProtocolError when the database breaks the protocol."""
+        if self.withheld:
+            self._held += bytes(data)
+            return b""
+        if self._held:
+            data = self._held + bytes(data)
+            self._held = b""
+        return self._walk(data)
+
+    def resume(self) -> bytes:
+        """Go on after `withheld`; what the client gets."""
+        self.withheld = False
+        data, self._held = self._held, b""
+        return self._walk(data)
+
+    def _walk(self, data: bytes | memoryview) -> bytes:
+        out: list[bytes | memoryview] = []
+        end = len(data)
+        at = min(self._skip, end)
+        self._skip -= at
+        kept = 0  # where what is not yet in `out` begins
+        mark = 0  # where the current run of rows begins
+        rows = 0
+        while end - at >= HEADER:
+            kind, length = _header.unpack_from(data, at)
+            after = at + 1 + length
+            if (kind == _DATA_ROW or kind == _COPY_DATA) and not self._capturing():
+                rows += 1
+                if after > end:
+                    self._skip = after - end
+                    at = end
+                    break
+                at = after
+                continue
+            if not 4 <= length <= LONGEST_CONTROL:
+                raise ProtocolError(f"the database announced a message of {length} bytes", hint="gov broker status")
+            if after > end:
+                break
+            self._rows += rows
+            self._octets += at - mark
+            rows = 0
+            instead = self._control(kind, bytes(data[at + HEADER : after]))
+            if self.withheld:
+                out.append(data[kept:at])
+                self._held = bytes(data[at:])
+                return b"".join(out)
+            if instead is not _FORWARD:
+                out.append(data[kept:at])
+                out.append(instead)
+                kept = after
+            at = mark = after
+        self._rows += rows
+        self._octets += at - mark
+        if at < end:
+            self._held = bytes(data[at:])
+        if not out:
+            return bytes(data[:at]) if kept == 0 else b""
+        out.append(data[kept:at])
+        return b"".join(out)
+
+    def _capturing(self) -> bool:
+        return bool(self.expected) and self.expected[0].captured is not None
+
+    def _control(self, kind: int, body: bytes) -> bytes:
+        if kind in _ANYTIME:
+            if kind == _PARAMETER:
+                name, _, value = body.partition(b"\0")
+                self.listener.parameter(name.decode(), value[:-1].decode())
+            return _FORWARD
+        if self._capturing():
+            return self._capture(kind, body)
+        try:
+            return _HANDLERS[kind](self, body)
+        except KeyError:
+            raise _out_of_turn(kind) from None
+
+    def _capture(self, kind: int, body: bytes) -> bytes:
+        head = self.expected[0]
+        assert head.captured is not None
+        head.captured.append((kind, body))
+        if kind == ord("Z"):
+            self.expected.popleft()
+            self.status = body[0]
+            self._count()
+            head.done()
+        return _DROP
+
+    def _head(self, kind: int, *among: Awaits) -> Expected:
+        if not self.expected or self.expected[0].awaits not in among:
+            raise _out_of_turn(kind)
+        return self.expected[0]
+
+    def _answered(self, kind: int, awaits: Awaits) -> bytes:
+        self._head(kind, awaits)
+        self.expected.popleft().confirmed()
+        return _FORWARD
+
+    def _parsed(self, body: bytes) -> bytes:
+        return self._answered(ord("1"), Awaits.PARSE)
+
+    def _bound(self, body: bytes) -> bytes:
+        return self._answered(ord("2"), Awaits.BIND)
+
+    def _closed(self, body: bytes) -> bytes:
+        return self._answered(ord("3"), Awaits.CLOSE)
+
+    def _parameters(self, body: bytes) -> bytes:
+        self._head(ord("t"), Awaits.DESCRIBE)
+        return _FORWARD
+
+    def _no_data(self, body: bytes) -> bytes:
+        return self._answered(ord("n"), Awaits.DESCRIBE)
+
+    def _row_description(self, body: bytes) -> bytes:
+        head = self._head(ord("T"), Awaits.DESCRIBE, Awaits.QUERY, Awaits.EXECUTE)
+        self.listener.described(body)
+        if head.awaits is Awaits.DESCRIBE:
+            self.expected.popleft().confirmed()
+        return _FORWARD
+
+    def _count(self) -> tuple[int, int]:
+        counted = self._rows, self._octets
+        self._rows = self._octets = 0
+        return counted
+
+    def _complete(self, body: bytes) -> bytes:
+        head = self._head(ord("C"), Awaits.EXECUTE, Awaits.QUERY)
+        last = head.awaits is Awaits.EXECUTE
+        rows, octets = self._rows, self._octets
+        if not self.listener.completed(head.turn, body[:-1].decode(errors="replace"), rows, octets, last=last):
+            self.withheld = True
+            return _DROP
+        self._count()
+        self.copying = False
+        if last:
+            self.expected.popleft().confirmed()
+        return _FORWARD
+
+    def _empty(self, body: bytes) -> bytes:
+        return self._complete(b"\0")
+
+    def _suspend(self, body: bytes) -> bytes:
+        head = self._head(ord("s"), Awaits.EXECUTE)
+        self.expected.popleft()
+        rows, octets = self._count()
+        self.listener.suspended(head.turn, rows, octets)
+        return _FORWARD
+
+    def _error(self, body: bytes) -> bytes:
+        self.copying = False
+        rows, octets = self._count()
+        head = self.expected[0] if self.expected else None
+        instead = self.listener.failed(head.turn if head else None, body, rows, octets)
+        if head is None or head.awaits is Awaits.QUERY:
+            return _FORWARD if instead is None else instead
+        if head.refusal is not None:
+            instead = head.refusal
+        self.failing = True
+        skipped: list[Expected] = []
+        while self.expected and self.expected[0].awaits is not Awaits.SYNC:
+            skipped.append(self.expected.popleft())
+        for entry in reversed(skipped):
+            entry.undone()
+        return _FORWARD if instead is None else instead
+
+    def _ready(self, body: bytes) -> bytes:
+        head = self._head(ord("Z"), Awaits.SYNC, Awaits.QUERY)
+        self.expected.popleft().confirmed()
+        self.status = body[0]
+        self.failing = self.copying = False
+        self._count()
+        self.listener.ready(self.status, head.turn)
+        return _FORWARD
+
+    def _copy_in(self, body: bytes) -> bytes:
+        head = self._head(ord("G"), Awaits.EXECUTE, Awaits.QUERY)
+        self.copying = True
+        if head.awaits is Awaits.EXECUTE:
+            # In copy mode PostgreSQL ignores a Sync that was sent right behind Execute: no reply will come.
+            while len(self.expected) > 1 and self.expected[1].awaits is Awaits.SYNC:
+                del self.expected[1]
+        return _FORWARD
+
+    def _copy(self, body: bytes) -> bytes:
+        self._head(ord("H"), Awaits.EXECUTE, Awaits.QUERY)
+        return _FORWARD
+
+
+def _out_of_turn(kind: int) -> ProtocolError:
+    return ProtocolError(f"the database sent {bytes((kind,))!r} out of turn", hint="gov broker status")
+
+
+_PARAMETER = ord("S")
+_ANYTIME = frozenset(map(ord, "NSA"))
+_HANDLERS: dict[int, Callable[[Replies, bytes], bytes]] = {
+    ord("1"): Replies._parsed, ord("2"): Replies._bound, ord("3"): Replies._closed,
+    ord("t"): Replies._parameters, ord("n"): Replies._no_data, ord("T"): Replies._row_description,
+    ord("C"): Replies._complete, ord("I"): Replies._empty, ord("s"): Replies._suspend,
+    ord("E"): Replies._error, ord("Z"): Replies._ready,
+    ord("G"): Replies._copy_in, ord("H"): Replies._copy, ord("c"): Replies._copy,
+}
