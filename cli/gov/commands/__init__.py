@@ -123,6 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(words: list[str]) -> int:
     """The exit status of `gov WORDS`; errors have been shown on standard error."""
     try:
+        if "_GOV_COMPLETE" in os.environ:
+            import_module("gov.commands.completion").start()
         status = typer.main.get_command(app).main(words, prog_name="gov", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except GovError as error:

@@ -26,6 +26,21 @@ def run(shell: Annotated[Shell, typer.Argument(help="Whose script to print.")]) 
 
 def script(shell: Shell) -> str:
     """The completion script for `shell`; it asks gov itself, so it never falls behind."""
-    from typer.completion import get_completion_script
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]  # is not in its __all__
 
-    return get_completion_script(prog_name="gov", complete_var="_GOV_COMPLETE", shell=shell.value)
+    made: str = get_completion_script(prog_name="gov", complete_var="_GOV_COMPLETE", shell=shell.value)
+    return made
+
+
+def start() -> None:
+    """Make ready to answer a shell that asks for completions."""
+    from typer.completion import completion_init  # type: ignore[attr-defined]  # is not in its __all__
+
+    completion_init()
+
+
+def targets(incomplete: str) -> list[str]:
+    """The targets that this machine has asked for before; it never waits for a broker."""
+    from gov.commands.wallet import Wallet
+
+    return [name for name in Wallet.here().targets() if name.startswith(incomplete)]

@@ -27,5 +27,5 @@ def as_json(error: GovError) -> str:
 
 def plain(message: str) -> str:
     """A library's sentence in our manner: one line, lower case first letter, no full stop, backticks."""
-    one = " ".join(message.split()).rstrip(".").replace("'", "`")
+    one = " ".join(message.split()).rstrip(".").replace("'", "`").replace("Value error, ", "")
     return one if one[:2].isupper() else one[:1].lower() + one[1:]

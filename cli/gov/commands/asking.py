@@ -1,0 +1,54 @@
+"""The words shared by every command that needs a lease, and the request they make together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from gov.commands.completion import targets
+from gov.control.models import LeaseAsk
+from gov.errors import UsageError
+from gov.terms import Scope
+from gov.ui import times
+
+TargetName = Annotated[str, typer.Argument(
+    metavar="TARGET", help="The database, by the name `gov targets` shows.", autocompletion=targets)]
+ScopeFlag = Annotated[Scope, typer.Option("--scope", help="How much the lease may do.")]
+TtlFlag = Annotated[str, typer.Option(
+    "--ttl", metavar="TIME", help="How long the lease lasts: 30m, 2h. Left out: what policy gives.")]
+ReasonFlag = Annotated[str, typer.Option(
+    "--reason", metavar="TEXT", help="Why; approvers and the trail see it.")]
+PurposeFlag = Annotated[str, typer.Option("--purpose", metavar="TEXT", help="What for, in policy's words.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What somebody asks for: a target, how much, how long and why."""
+
+    target: str
+    scope: Scope = Scope.READ
+    ttl: int | None = None
+    """Seconds."""
+    reason: str = ""
+    purpose: str = ""
+
+    @classmethod
+    def of(cls, target: str, scope: Scope, ttl: str, reason: str, purpose: str) -> Asking:
+        """The flags as typed, with the time understood.
+
+        Raises:
+            UsageError: `ttl` is no length of time.
+        """
+        try:
+            seconds = times.duration(ttl) if ttl else None
+        except ValueError as error:
+            raise UsageError(f"--ttl: {error}", hint="--ttl 30m, --ttl 2h or --ttl 1h30m") from error
+        return cls(target, scope, seconds, reason, purpose)
+
+    def ask(self, request: str | None = None) -> LeaseAsk:
+        """The request to the broker; `request` names an approved statement that the lease shall run."""
+        return LeaseAsk(target=self.target, scope=self.scope.value, ttl=self.ttl, reason=self.reason,
+                        purpose=self.purpose, request=request)

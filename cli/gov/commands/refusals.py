@@ -1,0 +1,57 @@
+"""From what psycopg raises to the error that was meant: the gateway's refusal, or the database's own.
+
+Every ErrorResponse that the gateway itself writes carries `gov:` and the error's code in the field R
+(routine), which psycopg shows as `diag.source_function`. What has no such mark is the database's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gov.errors import GovError, LeaseEnded, StatementFailed, Unreachable, error_of
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg.errors import Diagnostic
+
+MARK = "gov:"
+
+
+def meant(error: psycopg.Error, statement: str = "") -> GovError:
+    """The error of ours that `error` stands for. `statement` helps to show a position."""
+    diag = error.diag
+    said = diag.message_primary
+    if said is None:
+        return _without_words(error)
+    if (routine := diag.source_function or "").startswith(MARK):
+        return error_of(routine.removeprefix(MARK), said, hint=diag.message_hint or "", detail=_detail(diag))
+    detail = "\n".join(filter(None, (_position(diag, statement), _detail(diag), diag.context or "")))
+    return StatementFailed(f"{said} (SQLSTATE {diag.sqlstate})", hint=diag.message_hint or "", detail=detail)
+
+
+def _detail(diag: Diagnostic) -> str:
+    return diag.message_detail or ""
+
+
+def _without_words(error: psycopg.Error) -> GovError:
+    """A connection that failed: libpq tells it as text only, a line for every address it tried."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    what = lines[0] if lines else "the connection failed"
+    fatal = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
+    hints = [line.partition("HINT:")[2].strip() for line in lines if line.startswith("HINT:")]
+    if fatal and "lease" in fatal[0]:
+        return LeaseEnded(fatal[0], hint=hints[0] if hints else "gov leases")
+    return Unreachable(fatal[0] if fatal else what, hint=hints[0] if hints else "gov status")
+
+
+def _position(diag: Diagnostic, statement: str) -> str:
+    """`LINE 2: …` with a caret below, as psql draws it."""
+    try:
+        offset = int(diag.statement_position or "") - 1
+    except ValueError:
+        return ""
+    before = statement[:offset]
+    start, number = before.rfind("\n") + 1, before.count("\n") + 1
+    line = statement[start:].partition("\n")[0].replace("\t", " ")
+    label = f"LINE {number}: "
+    return f"{label}{line}\n{' ' * (len(label) + offset - start)}^" if statement else ""

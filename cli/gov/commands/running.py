@@ -1,0 +1,170 @@
+"""Run one statement over a connection and yield what comes back, piece by piece.
+
+psycopg's own cursors keep a result whole or insist on rows; this reads libpq's results as they come, in
+PostgreSQL's text form, so that a terabyte passes through in constant memory and COPY and commands
+without rows need no case of their own. Values are text: turning them into anything else is for `results`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from psycopg import capabilities, generators
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, TransactionStatus
+
+from gov.errors import UsageError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg.pq.abc import PGresult
+
+CHUNK = 500
+"""Rows asked of libpq at a time, where it can (17 and later)."""
+COPY_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The shape of a result: names and type OIDs."""
+
+    names: tuple[str, ...]
+    types: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of a result, each value in text form, None for NULL."""
+
+    rows: list[tuple[str | None, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Some bytes of a COPY TO STDOUT."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A statement has ended, with its command tag."""
+
+    tag: str
+    rows: int
+    """Rows returned or changed, as the tag says."""
+
+
+Piece = Columns | Rows | Copied | Done
+
+
+def run(
+    connection: Connection[Any], text: str, parameters: Sequence[str] = (), source: IO[bytes] | None = None
+) -> Iterator[Piece]:
+    """Send `text` and yield what comes back. `source` feeds a COPY FROM STDIN.
+
+    Without parameters the simple protocol is used, so `text` may hold several statements. Ctrl-C cancels
+    the statement at the server and is raised again.
+
+    Raises:
+        psycopg.Error: What the server said no to; the connection is usable again.
+    """
+    pgconn = connection.pgconn
+    if parameters:
+        pgconn.send_query_params(text.encode(), [value.encode() for value in parameters])
+    else:
+        pgconn.send_query(text.encode())
+    if capabilities.has_stream_chunked():
+        pgconn.set_chunked_rows_mode(CHUNK)
+    else:
+        pgconn.set_single_row_mode()
+    finished = False
+    try:
+        connection.wait(generators.send(pgconn))
+        yield from _results(connection, source)
+        finished = True
+    finally:
+        if not finished:
+            _settle(connection)
+
+
+def _results(connection: Connection[Any], source: IO[bytes] | None) -> Iterator[Piece]:
+    shaped = False
+    while result := connection.wait(generators.fetch(connection.pgconn)):
+        match result.status:
+            case ExecStatus.SINGLE_TUPLE | ExecStatus.TUPLES_CHUNK | ExecStatus.TUPLES_OK:
+                if not shaped:
+                    yield _columns(result)
+                if result.ntuples:
+                    yield Rows(_rows(result))
+                shaped = result.status != ExecStatus.TUPLES_OK
+                if not shaped:
+                    yield _done(result)
+            case ExecStatus.COMMAND_OK:
+                yield _done(result)
+            case ExecStatus.EMPTY_QUERY:
+                pass
+            case ExecStatus.COPY_OUT:
+                yield from _copy_out(connection)
+                return
+            case ExecStatus.COPY_IN:
+                yield _done(_copy_in(connection, source))
+                return
+            case _:
+                raise error_from_result(result)
+
+
+def _columns(result: PGresult) -> Columns:
+    fields = range(result.nfields)
+    names = tuple((result.fname(i) or b"").decode(errors="replace") for i in fields)
+    return Columns(names, tuple(result.ftype(i) for i in fields))
+
+
+def _rows(result: PGresult) -> list[tuple[str | None, ...]]:
+    get, fields = result.get_value, range(result.nfields)
+    return [tuple(_text(get(row, field)) for field in fields) for row in range(result.ntuples)]
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="replace")
+
+
+def _done(result: PGresult) -> Done:
+    tag = (result.command_status or b"").decode()
+    return Done(tag, result.command_tuples or 0)
+
+
+def _copy_out(connection: Connection[Any]) -> Iterator[Piece]:
+    while True:
+        piece = connection.wait(generators.copy_from(connection.pgconn))
+        if not isinstance(piece, memoryview):
+            yield _done(piece)
+            return
+        yield Copied(bytes(piece))
+
+
+def _copy_in(connection: Connection[Any], source: IO[bytes] | None) -> PGresult:
+    pgconn = connection.pgconn
+    if source is None:
+        connection.wait(generators.copy_end(pgconn, b"nothing to copy from"))
+        raise UsageError("COPY FROM STDIN has nothing to read", hint="gov exec TARGET -c 'copy …' < FILE")
+    while data := source.read(COPY_CHUNK):
+        connection.wait(generators.copy_to(pgconn, data))
+    result: PGresult = connection.wait(generators.copy_end(pgconn, None))
+    return result
+
+
+def _settle(connection: Connection[Any]) -> None:
+    """After an error or an abandoned result: make the connection usable, or close it."""
+    from psycopg import Error
+
+    pgconn = connection.pgconn
+    try:
+        if pgconn.transaction_status == TransactionStatus.ACTIVE:
+            connection.cancel_safe(timeout=5.0)
+        while connection.wait(generators.fetch(pgconn), timeout=5.0):
+            pass
+    except (Error, TimeoutError):
+        connection.close()

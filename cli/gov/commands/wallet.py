@@ -1,0 +1,114 @@
+"""Lease secrets kept on this machine, so that the next command uses the lease instead of asking again.
+
+The broker shows a secret once and keeps only its verifier, so whoever wants to use the lease twice must
+keep it: one file for each context and target, mode 0600, dead when the lease is. Whether a lease still
+lives is asked of the broker every time; a revoked one is never used from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gov.client.api import Broker
+from gov.client.config import Contexts, Places, file_name
+from gov.client.files import read_private, write_private
+from gov.commands.asking import Asking
+from gov.control.models import LeaseGrant, LeaseView
+from gov.errors import GovError
+from gov.ui import times
+
+MARGIN = 60.0
+"""Seconds of life below which a kept lease is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A lease in hand, and the file that says whom to trust at the gateway."""
+
+    lease: LeaseGrant
+    ca_file: Path
+
+    def settings(self) -> dict[str, str]:
+        """The environment variables by which libpq and its kin find the gateway."""
+        given = self.lease
+        return {
+            "PGHOST": given.host, "PGPORT": str(given.port), "PGUSER": given.user,
+            "PGPASSWORD": given.password, "PGDATABASE": given.database,
+            "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(self.ca_file),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """The kept leases of one context."""
+
+    directory: Path
+
+    @classmethod
+    def of(cls, broker: Broker) -> Wallet:
+        """The wallet of the broker's context."""
+        return cls._named(broker.context.name)
+
+    @classmethod
+    def here(cls) -> Wallet:
+        """The wallet of the current context, without a word to its broker."""
+        try:
+            return cls._named(Contexts(Places.of()).current().name)
+        except GovError:
+            return cls._named("none")
+
+    @classmethod
+    def _named(cls, context: str) -> Wallet:
+        return cls(Places.of().state / "leases" / file_name(context))
+
+    def lease(self, broker: Broker, asking: Asking) -> Grant:
+        """A lease for what is asked: a kept one that still lives and fits, else a new one."""
+        kept = self._fitting(asking)
+        if kept and (kept := _alive(kept, broker.leases())):
+            return self._grant(kept)
+        return self.fresh(broker, asking)
+
+    def fresh(self, broker: Broker, asking: Asking) -> Grant:
+        """A new lease, kept for the next command."""
+        lease = broker.lease(asking.ask())
+        write_private(self._path(asking), lease.model_dump_json())
+        return self._grant(lease)
+
+    def once(self, broker: Broker, asking: Asking, request: str) -> Grant:
+        """A lease that runs the approved `request` and is not kept."""
+        return self._grant(broker.lease(asking.ask(request)))
+
+    def targets(self) -> list[str]:
+        """The targets that leases are kept for."""
+        return sorted({path.name.rsplit(".", 2)[0] for path in self.directory.glob("*.*.json")})
+
+    def _fitting(self, asking: Asking) -> LeaseGrant | None:
+        if asking.ttl is not None:  # how long was asked for: what is left of another does not answer that
+            return None
+        with suppress(ValidationError):
+            kept = LeaseGrant.model_validate_json(read_private(self._path(asking), secret=True) or "")
+            wanted = asking.reason in ("", kept.lease.reason) and asking.purpose == kept.lease.purpose
+            return kept if wanted and times.left(kept.lease.expires_at) > MARGIN else None
+        return None
+
+    def _path(self, asking: Asking) -> Path:
+        return self.directory / f"{file_name(asking.target)}.{asking.scope.value}.json"
+
+    def _grant(self, lease: LeaseGrant) -> Grant:
+        ca_file = self.directory / "gateway-ca.pem"
+        if read_private(ca_file) != lease.ca:
+            write_private(ca_file, lease.ca)
+        return Grant(lease, ca_file)
+
+
+def _alive(kept: LeaseGrant, leases: Iterable[LeaseView]) -> LeaseGrant | None:
+    """The kept lease as the broker knows it now, or None when it has ended."""
+    for lease in leases:
+        if lease.id == kept.lease.id and lease.state == "active":
+            return kept.model_copy(update={"lease": lease})
+    return None

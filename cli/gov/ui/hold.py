@@ -1,0 +1,60 @@
+"""A held statement as whoever waits sees it, from the NOTICEs of the gateway.
+
+`01G01` says that the statement is held and carries a JSON object as its detail, `01G02` keeps the
+connection awake, `01G03` says that somebody answered.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from gov.ui import times
+from gov.ui.escape import escape
+
+HELD, WAITING, ANSWERED = "01G01", "01G02", "01G03"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What the gateway says about a statement that waits."""
+
+    message: str
+    request: str
+    rule: str
+    approvers: tuple[str, ...]
+    reasons: tuple[str, ...]
+    expires_at: str
+    """RFC 3339, or empty."""
+
+    @classmethod
+    def of(cls, message: str, detail: str) -> Hold:
+        """The hold that a notice announces; what is missing or of another form is left empty."""
+        try:
+            said = json.loads(detail)
+        except ValueError:
+            said = {}
+        said = said if isinstance(said, dict) else {}
+        return cls(message, _word(said, "request"), _word(said, "rule"), _words(said, "approvers"),
+                   _words(said, "reasons"), _word(said, "expires_at"))
+
+    def lines(self, now: datetime | None = None) -> list[str]:
+        """What to show, escaped: the rule, who may answer, until when, how to withdraw."""
+        waits = f"waiting for {' or '.join(self.approvers)}" if self.approvers else "waiting for approval"
+        said = [f"held by rule {self.rule or '?'}; {waits}; Ctrl-C withdraws" if self.request else self.message]
+        said += [f"because {reason}" for reason in self.reasons]
+        if self.request:
+            until = f"; expires {times.relative(self.expires_at, now)}" if self.expires_at else ""
+            said.append(f"they answer with: gov approve {self.request}{until}")
+        return [escape(line) for line in said]
+
+
+def _word(said: dict[str, object], key: str) -> str:
+    value = said.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _words(said: dict[str, object], key: str) -> tuple[str, ...]:
+    value = said.get(key)
+    return tuple(map(str, value)) if isinstance(value, list) else ()

@@ -1,0 +1,196 @@
+"""Query results as table, CSV, JSON or JSON lines, written as they come and never held whole.
+
+Values arrive in PostgreSQL's text form. A table measures its first thousand rows and keeps those widths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import IO, Protocol
+
+from gov.ui.escape import escape, json_safe
+from gov.ui.values import Fragment, as_json, numeric
+
+Row = Sequence[str | None]
+MEASURED = 1000
+"""Rows that decide a table's widths."""
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+class Writer(Protocol):
+    """Takes one result after another."""
+
+    def columns(self, names: Sequence[str], types: Sequence[int]) -> None:
+        """A result begins."""
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Some of its rows."""
+
+    def done(self, tag: str) -> None:
+        """It is complete; without `columns` before it, the statement returned no rows."""
+
+
+def writer(kind: Format, out: IO[str], *, terminal: bool) -> Writer:
+    """The writer of `kind` on `out`; for a `terminal` nothing written can command it."""
+    match kind:
+        case Format.TABLE:
+            return Table(out)
+        case Format.CSV:
+            return Csv(out, terminal=terminal)
+        case Format.JSON | Format.JSONL:
+            return Json(out, lines=kind == Format.JSONL)
+
+
+class Table:
+    """Aligned columns with a line under the names and the number of rows below, as psql prints them."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+        self._names: list[str] | None = None
+        self._right: list[bool] = []
+        self._widths: list[int] | None = None
+        self._held: list[list[str]] = []
+        self._count = 0
+
+    def columns(self, names: Sequence[str], types: Sequence[int]) -> None:
+        """Begin a table."""
+        self._names = [escape(name) for name in names]
+        self._right = [numeric(oid) for oid in types]
+        self._widths, self._held, self._count = None, [], 0
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Add rows; they are shown as soon as the widths are known."""
+        self._count += len(rows)
+        cells = [["NULL" if value is None else escape(value) for value in row] for row in rows]
+        if self._widths is None and len(self._held) + len(cells) < MEASURED:
+            self._held += cells
+            return
+        self._show(cells)
+
+    def done(self, tag: str) -> None:
+        """End the table with its count, or show the tag of a statement without rows."""
+        if self._names is None:
+            self._out.write(f"{tag}\n")
+            return
+        self._show([])
+        self._out.write(f"({self._count} row{'' if self._count == 1 else 's'})\n\n")
+        self._names = None
+
+    def _show(self, cells: list[list[str]]) -> None:
+        names = self._names or []
+        if self._widths is None:
+            self._held += cells
+            cells, self._held = self._held, []
+            self._widths = [max(map(cell_width, column)) for column in zip(names, *cells, strict=False)]
+            self._out.write(_line(names, self._widths, [False] * len(names)))
+            self._out.write("+".join("-" * (width + 2) for width in self._widths) + "\n")
+        self._out.write("".join(_line(row, self._widths, self._right) for row in cells))
+
+
+def cell_width(text: str) -> int:
+    """Columns of the terminal that `text` takes: two for a wide character."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    return "|".join(map(_cell, cells, widths, right)).rstrip() + "\n"
+
+
+def _cell(text: str, width: int, right: bool) -> str:
+    pad = " " * (width - cell_width(text))
+    return f" {pad}{text} " if right else f" {text}{pad} "
+
+
+class Csv:
+    """RFC 4180 with a header line; NULL is empty, the empty string is `""`, as COPY writes them."""
+
+    _SPECIAL = re.compile(r'[",\r\n]')
+
+    def __init__(self, out: IO[str], *, terminal: bool) -> None:
+        self._out = out
+        self._terminal = terminal
+
+    def columns(self, names: Sequence[str], types: Sequence[int]) -> None:
+        """Write the header."""
+        self.rows([names])
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Write some rows."""
+        text = "".join(",".join(map(self._field, row)) + "\n" for row in rows)
+        self._out.write(escape(text, lines=True) if self._terminal else text)
+
+    def done(self, tag: str) -> None:
+        """Nothing more: CSV is data only."""
+
+    def _field(self, value: str | None) -> str:
+        if value is None:
+            return ""
+        quoted = not value or value == "\\." or self._SPECIAL.search(value)
+        return '"' + value.replace('"', '""') + '"' if quoted else value
+
+
+class Json:
+    """An array of objects for each result, or with `lines` one object a line."""
+
+    def __init__(self, out: IO[str], *, lines: bool) -> None:
+        self._out = out
+        self._lines = lines
+        self._fields: list[tuple[str, Fragment]] | None = None
+        self._first = True
+
+    def columns(self, names: Sequence[str], types: Sequence[int]) -> None:
+        """Begin a result."""
+        named = (json_safe(as_json(0)(name)) for name in names)
+        self._fields = [(f"{name}: ", as_json(oid)) for name, oid in zip(named, types, strict=True)]
+        self._first = True
+        if not self._lines:
+            self._out.write("[")
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Write some rows."""
+        for row in rows:
+            self._out.write(self._before() + self._object(row))
+            if self._lines:
+                self._out.write("\n")
+
+    def done(self, tag: str) -> None:
+        """End the result; a statement without rows leaves nothing."""
+        if self._fields is not None and not self._lines:
+            self._out.write("]\n" if self._first else "\n]\n")
+        self._fields = None
+
+    def _before(self) -> str:
+        before = "" if self._lines else "\n  " if self._first else ",\n  "
+        self._first = False
+        return before
+
+    def _object(self, row: Row) -> str:
+        pairs = (name + ("null" if value is None else fragment(value))
+                 for (name, fragment), value in zip(self._fields or (), row, strict=True))
+        return "{" + json_safe(", ".join(pairs)) + "}"
+
+
+def expanded(names: Sequence[str], rows: Sequence[Row], first: int = 1) -> str:
+    """Rows as psql's `\\x` shows them: a line for each column."""
+    shown = [escape(name) for name in names]
+    width = max(map(cell_width, shown), default=0)
+    blocks = []
+    for number, row in enumerate(rows, first):
+        lines = [f"{name}{' ' * (width - cell_width(name))} | {'NULL' if value is None else escape(value)}"
+                 for name, value in zip(shown, row, strict=True)]
+        blocks.append("\n".join([f"-[ RECORD {number} ]".ljust(width + 2, "-"), *lines]))
+    return "\n".join(blocks) + ("\n" if blocks else "")
