@@ -167,7 +167,7 @@ class Cluster:
         user = _server_user()
         log = self._home / "server.log"
         for port in [int(state["port"]), *random.sample(PORTS, 50)]:
-            if not _free(port):
+            if not is_free(port):
                 continue
             self._process = spawn(
                 [str(self._program("postgres")), "-D", str(self._data), "-p", str(port)],
@@ -179,7 +179,7 @@ class Cluster:
             if self._ready():
                 return
             self.stop()
-            if _free(port):
+            if is_free(port):
                 break  # it was not the port
         last = log.read_text().splitlines()[-1:] if log.exists() else []
         raise Unavailable("PostgreSQL does not start", hint=f"see {log}", detail="".join(last))
@@ -253,8 +253,8 @@ def _open_to_all(path: Path) -> bool:
     return all(step.stat().st_mode & stat.S_IXOTH for step in [whole, *whole.parents])
 
 
-def _free(port: int) -> bool:
-    """Whether the port can be had at this moment."""
+def is_free(port: int) -> bool:
+    """Whether the port of 127.0.0.1 can be had at this moment."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
