@@ -29,7 +29,7 @@ _DATABASE = SQL("""\
 GRANT CREATE ON DATABASE {database} TO {role};
 GRANT CONNECT ON DATABASE {database} TO {role} WITH GRANT OPTION;""")
 
-_OWNERS = "\n-- Grants on tables are made as their owner, and approved DDL runs as the owner, one statement at a time."
+_OWNERS = "\n-- Grants are made as a table's owner, and approved DDL runs as it, one statement at a time."
 _OWNER = SQL("""\
 DO $gov$ BEGIN
   IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = {name}) THEN
