@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gov.broker.sessions import Sessions
     from gov.broker.tokens import Verifier
     from gov.broker.trail import Trail
-    from gov.policy.document import Policy
+    from gov.policy.rules import Policy
     from gov.target.target import Target
 
 
@@ -32,6 +32,8 @@ class House:
     config: Config
     clock: Callable[[], float]
     """Seconds since the epoch. Timers use the loop's monotonic clock instead."""
+    installation: str
+    """Six characters in the names of all roles of this broker: `lease.names.installation`."""
     tls: Authority
     trail: Trail
     analysts: Analysts

@@ -29,7 +29,7 @@ class Trail:
     def __init__(self, journal: Journal, *, patience: float = PATIENCE) -> None:
         self._journal = journal
         self._patience = patience
-        # One thread: sync and integrate never run at the same time, and a disk that hangs holds one thread only.
+        # One thread: sync and integrate never overlap, and a disk that hangs holds one thread only.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="trail")
         self._synced = journal.size
         self._flush: asyncio.Task[None] | None = None

@@ -66,13 +66,18 @@ def address(value: object) -> Address:
 
 
 def _resolved(path: Path, info: ValidationInfo) -> Path:
-    return Path(info.context["base"]) / path
+    return _base(info) / path
+
+
+def _base(info: ValidationInfo) -> Path:
+    assert info.context is not None
+    return Path(info.context["base"])
 
 
 def _state(url: str, info: ValidationInfo) -> str:
     """A database URL; the path of SQLite's is resolved (three slashes relative, four absolute)."""
     if url.startswith("sqlite:///"):
-        return f"sqlite:///{Path(info.context['base']) / url.removeprefix('sqlite:///')}"
+        return f"sqlite:///{_base(info) / url.removeprefix('sqlite:///')}"
     if url.startswith(("postgresql://", "postgresql+psycopg://")):
         return url
     raise ValueError("write sqlite:///FILE or postgresql://…")
@@ -159,27 +164,29 @@ class TargetConfig(Section):
 
     dsn: str = Field(min_length=1)
     """libpq connection string of the broker's own role."""
-    tls: Annotated[Literal["verify-full", "verify-ca", "require", "off"], BeforeValidator(_off)] = "verify-full"
+    tls: Annotated[Literal["verify-full", "verify-ca", "require", "off"], BeforeValidator(_off)] = (
+        "verify-full"
+    )
     environment: str = "production"
 
 
 class Analysis(Section):
     """The processes that parse SQL."""
 
-    workers: int = Field(1, ge=1, le=64)
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
 
 
 class Limits(Section):
     """What a client may use up."""
 
-    sessions: int = Field(1000, ge=1)
+    sessions: Annotated[int, Field(ge=1)] = 1000
     """Client connections in all."""
-    half_open: int = Field(100, ge=1)
+    half_open: Annotated[int, Field(ge=1)] = 100
     """Connections that have not authenticated yet."""
-    startup_seconds: float = Field(15.0, gt=0)
+    startup_seconds: Annotated[float, Field(gt=0)] = 15.0
     """For TLS, SCRAM and the upstream's answer together."""
-    leases_per_principal: int = Field(50, ge=1)
-    body_bytes: int = Field(2 * 1024 * 1024, ge=1024)
+    leases_per_principal: Annotated[int, Field(ge=1)] = 50
+    body_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024 * 1024
     """The largest body that the API reads."""
 
 
@@ -325,4 +332,7 @@ def _contradictions(document: yaml.Node, config: Config) -> Iterator[Complaint]:
         yield _mark(document, ("state",)), "keys: name a directory when the state is not a SQLite file"
     if urlsplit(config.public.api).scheme == "http" and not config.listen.api.loopback:
         # Tokens would cross the network in the clear.
-        yield _mark(document, ("public", "api"), key=True), "public.api: http only where listen.api is loopback"
+        yield (
+            _mark(document, ("public", "api"), key=True),
+            "public.api: http only where listen.api is loopback",
+        )

@@ -1,0 +1,271 @@
+"""Approval requests as the daemon keeps them: opened, answered once, spent once, and never forgotten.
+
+The rules are `approval.settle`'s, the rows the store's. Here is the order in which things happen:
+
+- A yes or no is in the trail, on disk, before it counts: nobody can run what no record allows.
+- A request is spent before that is written down: what cannot be recorded is lost, not run twice.
+- One lock per request puts answers, withdrawals and expiry in a row; the store's compare-and-set
+  keeps that true should a second broker share the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from gov.approval import settle
+from gov.approval.request import Answer, Request, RequestState
+from gov.audit.entry import Entry
+from gov.broker import entries
+from gov.broker.house import House
+from gov.errors import AlreadySettled, Denied, NoSuch, Unavailable
+from gov.identity.principal import Principal
+from gov.lease import ids
+from gov.policy.permit import Permit
+from gov.policy.roles import may_operate, may_read_trail
+from gov.store.requests import Requests
+from gov.terms import RequestId, SessionId, StatementDigest
+
+log = logging.getLogger(__name__)
+
+OPEN = (RequestState.PENDING, RequestState.APPROVED)
+"""States in which something can still come of a request."""
+RESTARTED = "the broker restarted"
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What the loop knows of one open request."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    timer: asyncio.TimerHandle | None = None
+
+
+class RequestDesk:
+    """Every approval request of this broker."""
+
+    def __init__(self, house: House, store: Requests) -> None:
+        self._house = house
+        self._store = store
+        self._watched: dict[RequestId, _Watch] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def recover(self) -> None:
+        """After a start: what was held in a session is withdrawn, the rest waits on until it expires."""
+        for request in self._store.open():
+            self._watch(request)
+            if request.session is not None:
+                await self.withdraw(request.id, RESTARTED)
+
+    def new_id(self) -> RequestId:
+        """An id nobody has yet."""
+        while True:
+            fresh = ids.request_id(secrets.token_bytes(ids.ENOUGH))
+            if self._store.get(fresh) is None:
+                return fresh
+
+    async def open(self, request: Request) -> Request:
+        """Store and record a pending request, and start its clock.
+
+        Raises:
+            Unavailable: it cannot be stored or recorded, so nobody can be asked.
+        """
+        await asyncio.to_thread(self._store.put, request)
+        environment = self._house.environment(request.target)
+        await self._durably(entries.request_opened(request, environment, self._house.clock()))
+        self._watch(request)
+        return request
+
+    def get(self, request_id: RequestId) -> Request:
+        """The request.
+
+        Raises:
+            NoSuch: there is none.
+        """
+        found = self._store.get(request_id)
+        if found is None:
+            raise NoSuch(f"no request is called `{request_id}`", hint="gov requests --all")
+        return found
+
+    async def answered(self, request_id: RequestId) -> Request:
+        """The request as soon as it is no longer pending. What it then says is on disk."""
+        request = self.get(request_id)
+        watch = self._watched.get(request_id)
+        if request.state is RequestState.PENDING and watch is not None:
+            await watch.changed.wait()
+        return self.get(request_id)
+
+    async def answer(
+        self,
+        request_id: RequestId,
+        who: Principal,
+        *,
+        yes: bool,
+        reason: str = "",
+        max_rows: int | None = None,
+    ) -> Request:
+        """The request with `who`'s answer, which is on disk.
+
+        Raises:
+            NoSuch: there is no such request.
+            Denied: `who` may not answer it: one's own, not an approver, signed in too long ago.
+            AlreadySettled: it was answered, withdrawn or has expired.
+            Unavailable: the answer cannot be recorded; it does not count.
+        """
+        async with self._locked(request_id):
+            now = self._house.clock()
+            request = self.get(request_id)
+            settle.may_answer(self._current(request), who, now, self._house.policy.fresh_within)
+            answer = Answer(who, yes, now, reason, max_rows)
+            settled = settle.answer(request, answer, now)
+            await self._durably(entries.request_answered(settled, answer, now))
+            return await self._replaced(request, settled)
+
+    async def withdraw(self, request_id: RequestId, because: str) -> Request:
+        """The request, withdrawn: it can no longer be answered or spent.
+
+        Raises:
+            NoSuch: there is no such request.
+            AlreadySettled: it was denied, spent, withdrawn or has expired before.
+        """
+        return await self._end(request_id, settle.withdraw, because)
+
+    async def expire(self, request_id: RequestId) -> Request:
+        """The request, expired. Raises like `withdraw`."""
+        return await self._end(request_id, settle.expire, "nobody answered in time")
+
+    async def spend(
+        self, request_id: RequestId, digest: StatementDigest, definitions: str, session: SessionId | str
+    ) -> Permit:
+        """The permit for the approved statement, once.
+
+        Raises:
+            Denied: it was approved for something else, or its approvers no longer may.
+            AlreadySettled: it is not approved, or spent before.
+            Unavailable: spending it cannot be recorded; it is spent nevertheless, and nothing runs.
+        """
+        async with self._locked(request_id):
+            now = self._house.clock()
+            request = self.get(request_id)
+            self._still_entitled(request)
+            spent, permit = settle.spend(request, digest, definitions, now)
+            await self._replaced(request, spent)
+            await self._durably(entries.request_spent(spent, str(session), now))
+            return permit
+
+    def visible_to(self, who: Principal, *, settled: bool = False) -> list[Request]:
+        """The requests that `who` made, may answer or, as operator or auditor, may see; newest last."""
+        rows = self._store.all() if settled else self._store.open()
+        return [request for request in rows if self.may_see(request, who)]
+
+    def may_see(self, request: Request, who: Principal) -> bool:
+        """Whether `who` may see the request at all."""
+        policy = self._house.policy
+        return (
+            request.requester.same_person(who)
+            or bool(request.approvers & who.groups)
+            or may_operate(policy, who)
+            or may_read_trail(policy, who)
+        )
+
+    def may_answer(self, request: Request, who: Principal) -> bool:
+        """Whether an answer by `who` would count now."""
+        try:
+            settle.may_answer(
+                self._current(request), who, self._house.clock(), self._house.policy.fresh_within
+            )
+        except (Denied, AlreadySettled):
+            return False
+        return True
+
+    @property
+    def pending(self) -> int:
+        """Requests that wait for an answer."""
+        return sum(request.state is RequestState.PENDING for request in self._store.open())
+
+    async def close(self) -> None:
+        """Stop the clocks; what is open stays open for `recover`."""
+        for watch in self._watched.values():
+            if watch.timer is not None:
+                watch.timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Behind the counter
+
+    async def _end(self, request_id: RequestId, event: Callable[[Request], Request], because: str) -> Request:
+        async with self._locked(request_id):
+            request = self.get(request_id)
+            ended = await self._replaced(request, event(request))
+            try:
+                await self._durably(entries.request_ended(ended, because, self._house.clock()))
+            except Unavailable:
+                # Nothing runs because of it, so it holds without its record.
+                log.error("the end of %s could not be recorded", request_id)
+            return ended
+
+    def _current(self, request: Request) -> Request:
+        """The request as today's policy sees it: whom it no longer names may no longer answer."""
+        named = [rule.approvers for rule in self._house.policy.guardrails if rule.name == request.rule]
+        return replace(request, approvers=request.approvers & frozenset().union(*named))
+
+    def _still_entitled(self, request: Request) -> None:
+        """Whoever said yes may still say so.
+
+        Raises:
+            Denied: policy has since taken that right away.
+        """
+        entitled = self._current(request).approvers
+        for answer in request.answers:
+            if answer.yes and not answer.approver.groups & entitled:
+                raise Denied(
+                    f"{answer.approver.display}, who approved {request.id}, may no longer do so",
+                    hint="run the statement again and have it approved anew",
+                )
+
+    async def _replaced(self, old: Request, new: Request) -> Request:
+        """Store `new` if nobody has changed `old`, and wake up whoever waits for it."""
+        if not await asyncio.to_thread(self._store.replace, old, new):
+            raise AlreadySettled(f"{old.id} was settled meanwhile", hint=f"gov requests --all shows {old.id}")
+        if new.state is not old.state:
+            if watch := self._watched.get(new.id):
+                watch.changed.set()
+            if new.state not in OPEN:
+                self._forget(new.id)
+        return new
+
+    def _forget(self, request_id: RequestId) -> None:
+        watch = self._watched.pop(request_id, None)
+        if watch is not None and watch.timer is not None:
+            watch.timer.cancel()
+
+    def _watch(self, request: Request) -> None:
+        """Let the request expire when its time is over, on the monotonic clock."""
+        left = max(request.expires_at - self._house.clock(), 0.0)
+        watch = self._watched.setdefault(request.id, _Watch())
+        watch.timer = asyncio.get_running_loop().call_later(left, self._overdue, request.id)
+
+    def _overdue(self, request_id: RequestId) -> None:
+        task = asyncio.create_task(self._expired(request_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _expired(self, request_id: RequestId) -> None:
+        with suppress(AlreadySettled):
+            await self.expire(request_id)
+
+    @asynccontextmanager
+    async def _locked(self, request_id: RequestId) -> AsyncIterator[None]:
+        """One at a time for each request."""
+        watch = self._watched.get(request_id) or _Watch()
+        async with watch.lock:
+            yield
+
+    async def _durably(self, entry: Entry) -> None:
+        await self._house.trail.durable(self._house.trail.record(entry))

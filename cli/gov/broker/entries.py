@@ -1,0 +1,245 @@
+"""What the control plane writes into the trail, one function for each kind of entry.
+
+Which field is public, personal or secret is `audit.kinds`' business; here is only what is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gov.approval.request import Answer, Request
+from gov.audit.entry import Entry
+from gov.broker.views import rfc3339
+from gov.control.models import LeaseAsk
+from gov.errors import GovError
+from gov.identity.principal import Principal
+from gov.lease.lease import Lease
+
+
+def who(principal: Principal) -> dict[str, object]:
+    """The accountable person and the agent that acts for them."""
+    return {
+        "subject": principal.subject,
+        "issuer": principal.issuer,
+        "agent": principal.agent,
+        "principal": principal.name,
+    }
+
+
+def broker_started(
+    at: float, *, version: str, policy: str, targets: Sequence[str], origin: str, recovered: int
+) -> Entry:
+    """The daemon begins; `recovered` leases of a run before it were found and ended."""
+    return _entry(
+        "broker.started",
+        at,
+        version=version,
+        policy=policy,
+        targets=[*targets],
+        origin=origin,
+        recovered=recovered,
+    )
+
+
+def broker_stopped(at: float, *, version: str, because: str) -> Entry:
+    """The daemon ends in good order."""
+    return _entry("broker.stopped", at, version=version, because=because)
+
+
+def policy_loaded(at: float, *, policy: str, version: int, files: Sequence[str]) -> Entry:
+    """A policy is in force."""
+    return _entry("policy.loaded", at, policy=policy, version=version, files=[*files])
+
+
+def policy_refused(at: float, *, policy: str, version: int, files: Sequence[str], complaints: str) -> Entry:
+    """New policy files are wrong; `policy` is the digest of the one that stays in force."""
+    return _entry("policy.refused", at, policy=policy, version=version, files=[*files], complaints=complaints)
+
+
+def login(principal: Principal, at: float, *, expires_at: float, client: str) -> Entry:
+    """A token is seen for the first time."""
+    return _entry(
+        "login",
+        at,
+        **who(principal),
+        kind=principal.kind.value,
+        groups=sorted(principal.groups),
+        expires_at=rfc3339(expires_at),
+        client=client,
+    )
+
+
+def lease_created(lease: Lease, environment: str, at: float) -> Entry:
+    """A lease is about to be handed out."""
+    return _entry(
+        "lease.created",
+        at,
+        **who(lease.principal),
+        lease=lease.id,
+        target=lease.target,
+        environment=environment,
+        scope=lease.scope.value,
+        role=lease.role,
+        profile=lease.profile,
+        rule=lease.rule,
+        purpose=lease.purpose,
+        reason=lease.reason,
+        request=lease.request,
+        groups=sorted(lease.principal.groups),
+        created_at=rfc3339(lease.created_at),
+        expires_at=rfc3339(lease.expires_at),
+    )
+
+
+def lease_refused(principal: Principal, ask: LeaseAsk, environment: str, error: GovError, at: float) -> Entry:
+    """Somebody asked for a lease and got none."""
+    return _entry(
+        "lease.refused",
+        at,
+        **who(principal),
+        target=ask.target,
+        environment=environment,
+        scope=ask.scope,
+        purpose=ask.purpose,
+        reason=ask.reason,
+        reasons=[error.what, *error.detail.splitlines()],
+    )
+
+
+def lease_ended(lease: Lease, at: float) -> Entry:
+    """A lease opens nothing any more; its role is being dropped."""
+    return _entry(
+        "lease.ended",
+        at,
+        **who(lease.principal),
+        lease=lease.id,
+        target=lease.target,
+        scope=lease.scope.value,
+        role=lease.role,
+        state=lease.state.value,
+        because=lease.ended_because,
+    )
+
+
+def role_swept(target: str, role: str, because: str, at: float, *, lease: str | None = None) -> Entry:
+    """The janitor dropped a role that nobody owns."""
+    return _entry("role.swept", at, target=target, role=role, lease=lease, because=because)
+
+
+def request_opened(request: Request, environment: str, at: float) -> Entry:
+    """A statement waits for somebody's word."""
+    return _entry(
+        "request.opened",
+        at,
+        **who(request.requester),
+        request=request.id,
+        target=request.target,
+        environment=environment,
+        scope=request.scope.value,
+        rule=request.rule,
+        reasons=[*request.reasons],
+        approver_groups=sorted(request.approvers),
+        count=request.count,
+        session=request.session,
+        lease=request.lease,
+        relations=[str(each) for each in request.relations],
+        purpose=request.purpose,
+        reason=request.reason,
+        created_at=rfc3339(request.created_at),
+        expires_at=rfc3339(request.expires_at),
+        text=request.statement,
+        parameters=[*request.parameters],
+        digest=request.digest,
+        definitions=request.definitions,
+        facts=[[*pair] for pair in request.facts],
+    )
+
+
+def request_answered(request: Request, answer: Answer, at: float) -> Entry:
+    """An approver said yes or no."""
+    return _entry(
+        "request.answered",
+        at,
+        **who(answer.approver),
+        request=request.id,
+        target=request.target,
+        yes=answer.yes,
+        state=request.state.value,
+        max_rows=answer.max_rows,
+        by=answer.approver.subject,
+        by_issuer=answer.approver.issuer,
+        requester=request.requester.subject,
+        reason=answer.reason,
+        approver=answer.approver.display,
+    )
+
+
+def request_ended(request: Request, because: str, at: float) -> Entry:
+    """A request was withdrawn or has expired."""
+    return _entry(
+        "request.ended",
+        at,
+        **who(request.requester),
+        request=request.id,
+        target=request.target,
+        state=request.state.value,
+        because=because,
+    )
+
+
+def request_spent(request: Request, session: str, at: float, *, lease: str | None = None) -> Entry:
+    """The approved statement is about to run."""
+    yes = [answer for answer in request.answers if answer.yes]
+    bounds = [answer.max_rows for answer in yes if answer.max_rows is not None]
+    return _entry(
+        "request.spent",
+        at,
+        **who(request.requester),
+        request=request.id,
+        target=request.target,
+        session=session,
+        lease=lease or request.lease,
+        approved_by=[answer.approver.subject for answer in yes],
+        approvers=[answer.approver.display for answer in yes],
+        max_rows=min(bounds, default=None),
+        digest=request.digest,
+    )
+
+
+def kill(
+    operator: Principal, leases: Sequence[str], sessions: Sequence[str], user: str | None, at: float
+) -> Entry:
+    """Somebody ended leases or sessions at once."""
+    return _entry(
+        "kill", at, **who(operator), leases=[*leases], sessions=[*sessions], by=operator.subject, user=user
+    )
+
+
+def log_read(
+    reader: Principal,
+    what: str,
+    at: float,
+    *,
+    filters: Mapping[str, object] | None = None,
+    entries: int | None = None,
+    index: int | None = None,
+    path: str | None = None,
+    text: str | None = None,
+) -> Entry:
+    """Somebody read the trail."""
+    return _entry(
+        "log.read",
+        at,
+        **who(reader),
+        what=what,
+        filters=dict(filters or {}),
+        entries=entries,
+        index=index,
+        path=path,
+        text=text,
+    )
+
+
+def _entry(kind: str, at: float, /, **values: object) -> Entry:
+    """An entry without the fields that say nothing."""
+    return Entry(kind, at, {name: value for name, value in values.items() if value is not None})

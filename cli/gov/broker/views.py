@@ -1,0 +1,161 @@
+"""From what the daemon keeps to the JSON of the control API: shape only, no decisions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from gov.approval.request import Request
+from gov.control.models import (
+    AnswerView,
+    Explained,
+    LeaseGrant,
+    LeaseView,
+    MaskView,
+    RequestView,
+    ScopeOffer,
+    Whoami,
+)
+from gov.identity.principal import Principal
+from gov.lease.lease import Lease
+from gov.policy.decision import Access, Decision, Outcome
+from gov.sql.facts import Facts
+from gov.terms import Column
+
+
+def rfc3339(at: float) -> str:
+    """`2026-01-31T12:00:00Z`; fractions of a second are cut off."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def whoami(who: Principal, expires_at: float) -> Whoami:
+    """The principal as the person sees it."""
+    return Whoami(
+        name=who.name,
+        subject=who.subject,
+        issuer=who.issuer,
+        groups=sorted(who.groups),
+        kind=who.kind.value,
+        agent=who.agent,
+        display=who.display,
+        expires_at=rfc3339(expires_at),
+    )
+
+
+def offer(access: Access) -> ScopeOffer:
+    """One scope that may be asked for."""
+    return ScopeOffer(
+        scope=access.scope,
+        max_ttl=int(access.max_ttl),
+        rule=access.rule,
+        reason="required" if access.reason_required else "optional",
+        purpose="required" if access.purpose_required else "optional",
+    )
+
+
+def lease(kept: Lease, sessions: int) -> LeaseView:
+    """A lease without its secret."""
+    return LeaseView(
+        id=kept.id,
+        principal=kept.principal.display,
+        target=kept.target,
+        scope=kept.scope.value,
+        state=kept.state.value,
+        purpose=kept.purpose,
+        reason=kept.reason,
+        rule=kept.rule,
+        created_at=rfc3339(kept.created_at),
+        expires_at=rfc3339(kept.expires_at),
+        sessions=sessions,
+        ended_because=kept.ended_because,
+    )
+
+
+def grant(
+    kept: Lease,
+    content: Outcome,
+    *,
+    host: str,
+    port: int,
+    password: str,
+    database: str,
+    ca: str,
+    environment: str,
+) -> LeaseGrant:
+    """A lease with everything a client needs."""
+    return LeaseGrant(
+        lease=lease(kept, 0),
+        host=host,
+        port=port,
+        user=kept.role,
+        password=password,
+        database=database,
+        ca=ca,
+        environment=environment,
+        masked=sorted(map(str, content.masks)),
+    )
+
+
+def request(kept: Request, *, environment: str, mine: bool, may_answer: bool) -> RequestView:
+    """A request as requester and approvers see it."""
+    who = kept.requester
+    return RequestView(
+        id=kept.id,
+        state=kept.state.value,
+        statement=kept.statement,
+        parameters=[*kept.parameters],
+        requester=who.agent or who.name,
+        on_behalf_of=who.name if who.agent else None,
+        target=kept.target,
+        environment=environment,
+        scope=kept.scope.value,
+        purpose=kept.purpose,
+        rule=kept.rule,
+        reason=kept.reason,
+        reasons=[*kept.reasons],
+        approvers=sorted(kept.approvers),
+        count=kept.count,
+        created_at=rfc3339(kept.created_at),
+        expires_at=rfc3339(kept.expires_at),
+        session=kept.session,
+        answers=[
+            AnswerView(
+                approver=each.approver.display,
+                yes=each.yes,
+                at=rfc3339(each.at),
+                reason=each.reason,
+                max_rows=each.max_rows,
+            )
+            for each in kept.answers
+        ],
+        facts=[*kept.facts],
+        mine=mine,
+        may_answer=may_answer,
+    )
+
+
+def explained(
+    decision: Decision, facts: Facts, content: Outcome, *, statement: str, rewritten: str
+) -> Explained:
+    """A decision about a statement that was not run."""
+    return Explained(
+        verdict=decision.verdict.value,
+        rule=decision.rule,
+        rules=[*decision.rules],
+        reasons=[*decision.reasons],
+        message=decision.message,
+        hint=decision.hint,
+        approvers=sorted(decision.approvers),
+        effects=sorted(effect.value for effect in facts.effects),
+        reads=sorted(map(str, facts.reads)),
+        writes=sorted(map(str, facts.writes)),
+        columns_read=sorted(map(str, facts.columns_read)),
+        columns_written=sorted(map(str, facts.columns_written)),
+        functions=sorted(facts.functions),
+        unknown=[*facts.unknown],
+        masks=[
+            MaskView(column=str(column), mask=spec.mask, rule=spec.rule, classification=spec.classification)
+            for column, spec in sorted(content.masks.items())
+            if column in facts.columns_read or Column(column.relation, "*") in facts.columns_read
+        ],
+        rewritten=None if rewritten == statement else rewritten,
+    )
