@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gov.identity.principal import Principal
-from gov.terms import LeaseId, Relation, RequestId, Scope, SessionId, StatementDigest, TargetName
+from gov.terms import Effect, LeaseId, Relation, RequestId, Scope, SessionId, StatementDigest, TargetName
 
 
 class RequestState(StrEnum):
@@ -64,3 +64,5 @@ class Request:
     answers: tuple[Answer, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     """(label, text) pairs that the approver sees: objects with sizes, dependents, estimated rows, effects."""
+    effects: frozenset[Effect] = frozenset()
+    """What the statement does; only rows that DML changes can be counted, and so bounded."""

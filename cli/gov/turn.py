@@ -1,0 +1,283 @@
+"""One statement from arrival to answer, on one page.
+
+    judge → (ask → answered → spend) → record → run → record
+
+`turn` asks for what it cannot know by yielding a `Need`; whoever drives it answers, from the world or,
+in a test, from memory. Order is meaning here: an entry is recorded before the statement runs, and if
+recording fails the exception enters at that line and what stands below it never happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from gov.approval.request import Request, RequestState
+from gov.errors import ApprovalDenied, Denied, GovError, NotApproved, NotUnderstood
+from gov.policy.decision import Decision, Verdict
+from gov.policy.permit import Permit
+from gov.sql.facts import Facts
+from gov.terms import DDL, DML, Effect, Scope
+
+T = TypeVar("T")
+
+
+class Route(StrEnum):
+    """Under which role a statement runs."""
+
+    SESSION = "session"  # the lease's own
+    LENT = "lent"  # one-shot, with the write profile's privileges for DML
+    OWNER = "owner"  # one-shot, as the durable owner: utility statements only
+
+
+OWNED = DDL | {Effect.GRANT}
+"""What can only run as an owner, and what alone may run as one: nothing in it reads rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What arrived."""
+
+    text: str
+    parameters: tuple[str | None, ...]
+    number: int
+    """Counts up in its session, from 1."""
+    protocol: str
+    """`simple` or `extended`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What analysis and policy made of one text. The same for each time the text comes in the same session."""
+
+    facts: Facts
+    decision: Decision
+    digest: str
+    """SHA-256, hex, of the text: what a permit is for."""
+    sent: str
+    """What goes to the database: the text, with names of masked tables replaced."""
+    route: Route
+    fields: Mapping[str, object] = field(default_factory=dict)
+    """The part of the audit entry that does not change from run to run."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes data or definitions, so that its entry must be on disk before success is heard."""
+        return self.route is not Route.SESSION or bool(self.facts.effects & _CHANGING)
+
+
+_CHANGING = DML | OWNED | {Effect.CALL, Effect.ROLE, Effect.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What came of running it."""
+
+    outcome: str
+    """`done`, `failed`, `cancelled` or `rolled_back`."""
+    rows: int = 0
+    octets: int = 0
+    seconds: float = 0.0
+    sqlstate: str = "00000"
+    error: str = ""
+
+
+class Need(Generic[T]):
+    """Something only the outside can give; `T` is what it gives."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judge(Need[Judged]):
+    """Facts, decision and rewrite of the text; answered from a cache where it can be."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open(Need[Request]):
+    """Open an approval request, and tell the client whom it waits for."""
+
+    statement: Statement
+    judged: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Need[Request]):
+    """Wait until the request is no longer pending."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Spend(Need[Permit]):
+    """Spend the approval, once, for exactly this statement."""
+
+    request: Request
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Grant(Need[Permit]):
+    """The permit of an allowed statement."""
+
+    judged: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Need[int]):
+    """Write an audit entry; the answer is its index. With `durable` it is on disk, else in the kernel."""
+
+    kind: str
+    fields: Mapping[str, object]
+    payload: Mapping[str, object]
+    durable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Need[Tally]):
+    """Forward the statement, relay its answer, and count."""
+
+    permit: Permit
+    judged: Judged
+    statement: Statement
+    request: Request | None = None
+
+
+Turn: TypeAlias = Generator[Need[Any], Any, Tally]
+
+
+def ask(need: Need[T]) -> Generator[Need[Any], Any, T]:
+    """Yield `need` and return its answer; keeps the types of the two together."""
+    answer: T = yield need
+    return answer
+
+
+def turn(statement: Statement) -> Turn:
+    """Judge `statement`; run it and count, or raise what the client shall hear.
+
+    Raises:
+        Denied: Policy says no.
+        NotUnderstood: It cannot be judged, or cannot run where it came.
+        ApprovalDenied, NotApproved: It was held, and nobody said yes.
+        Unavailable: It could not be recorded.
+    """
+    judged = yield from ask(Judge(statement.text))
+    request: Request | None = None
+    try:
+        permit, request = yield from _permitted(statement, judged)
+    except GovError as error:
+        yield from ask(_said_no(statement, judged, error))
+        raise
+    index = yield from ask(_entry(statement, judged, request))
+    tally = yield from ask(Run(permit, judged, statement, request))
+    yield from ask(_done(statement, index, tally))
+    return tally
+
+
+def _permitted(statement: Statement, judged: Judged) -> Generator[Need[Any], Any, tuple[Permit, Request | None]]:
+    """The permit, after whatever it takes to get it."""
+    match judged.decision.verdict:
+        case Verdict.ALLOW:
+            return (yield from ask(Grant(judged))), None
+        case Verdict.HOLD:
+            request = yield from ask(Open(statement, judged))
+            if request.state is RequestState.PENDING:
+                request = yield from ask(Answered(request))
+            if request.state is not RequestState.APPROVED:
+                raise unapproved(request)
+            return (yield from ask(Spend(request, statement))), request
+        case Verdict.DENY | Verdict.CONFIRM:
+            raise refusal(judged)
+
+
+def _entry(statement: Statement, judged: Judged, request: Request | None) -> Record:
+    """The entry that stands before the statement runs."""
+    fields = {**judged.fields, "n": statement.number, "protocol": statement.protocol}
+    payload: dict[str, object] = {"text": statement.text}
+    if statement.parameters:
+        payload["parameters"] = statement.parameters
+    if request is not None:
+        yes = [answer for answer in request.answers if answer.yes]
+        fields |= {"request": request.id, "approved_by": [answer.approver.subject for answer in yes]}
+        payload["approvers"] = [answer.approver.display for answer in yes]
+    return Record("statement", fields, payload, durable=request is not None or judged.route is not Route.SESSION)
+
+
+def _said_no(statement: Statement, judged: Judged, error: GovError) -> Record:
+    """The entry of a statement that does not run."""
+    fields = {**judged.fields, "n": statement.number, "protocol": statement.protocol, "verdict": "refused"}
+    if judged.decision.verdict is Verdict.DENY:
+        fields["verdict"] = judged.decision.verdict.value
+    payload = {"text": statement.text, "error": error.what, "parameters": statement.parameters}
+    return Record("statement", fields, payload)
+
+
+def _done(statement: Statement, index: int, tally: Tally) -> Record:
+    """The entry that stands behind it."""
+    fields = {
+        "n": statement.number, "statement": index, "rows": tally.rows, "bytes": tally.octets,
+        "duration_ms": round(tally.seconds * 1000, 3), "sqlstate": tally.sqlstate, "outcome": tally.outcome,
+    }
+    return Record("statement.done", fields, {"error": tally.error} if tally.error else {})
+
+
+def refusal(judged: Judged) -> GovError:
+    """What a client hears when policy says no."""
+    decision, facts = judged.decision, judged.facts
+    detail = "\n".join(part for part in (decision.message, *decision.reasons[1:]) if part)
+    if facts.unknown and decision.rule is None:
+        return NotUnderstood(decision.reasons[0], hint=decision.hint or _SIMPLER, detail=detail)
+    if decision.verdict is Verdict.CONFIRM:
+        return NotUnderstood(
+            f"rule {decision.rule} wants this confirmed by typing the object's name, which this client cannot do",
+            hint="ask the owner of the policy to hold it instead", detail=detail,
+        )
+    by = f"denied by rule {decision.rule}: " if decision.rule else "denied: "
+    return Denied(by + decision.reasons[0], hint=decision.hint or "gov explain TARGET -c SQL", detail=detail)
+
+
+_SIMPLER = "write it so that gov can tell what it does, or see gov explain"
+
+
+def unapproved(request: Request) -> GovError:
+    """What a client hears when its request ended without a yes."""
+    no = next((answer for answer in request.answers if not answer.yes), None)
+    match request.state:
+        case RequestState.DENIED:
+            who = no.approver.display if no else "an approver"
+            why = f": {no.reason}" if no and no.reason else ""
+            return ApprovalDenied(f"{who} denied {request.id}{why}", hint=f"held by rule {request.rule}")
+        case RequestState.EXPIRED:
+            return NotApproved(f"nobody answered {request.id} in time", hint="run it again to ask again")
+        case RequestState.WITHDRAWN:
+            return NotApproved(f"{request.id} was withdrawn", hint="run it again to ask again")
+        case RequestState.PENDING:
+            return NotApproved(f"{request.id} is pending", hint=f"gov requests; then gov exec TARGET --request {request.id}")
+        case RequestState.SPENT:
+            return NotApproved(f"{request.id} was spent before", hint="run it again to ask again")
+        case RequestState.APPROVED:
+            raise AssertionError("an approved request is not refused")
+
+
+def route(facts: Facts, decision: Decision, scope: Scope) -> Route:
+    """Under which role the statement runs.
+
+    Raises:
+        NotUnderstood: It mixes what must run as the owner with what must not, or wants what nobody can lend.
+    """
+    if decision.verdict is Verdict.DENY:
+        return Route.SESSION
+    if owned := facts.effects & OWNED:
+        if others := facts.effects - OWNED:
+            raise NotUnderstood(
+                f"`{min(owned)}` runs as the owner and cannot be mixed with `{min(others)}`",
+                hint="send the statements one at a time, and create tables empty before you fill them",
+            )
+        return Route.OWNER
+    if beyond := decision.lends - DML:
+        raise NotUnderstood(f"an approval cannot lend `{min(beyond)}`", hint="ask for another way to do this")
+    return Route.LENT if decision.lends else Route.SESSION
