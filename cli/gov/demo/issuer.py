@@ -294,7 +294,7 @@ def _scope(form: Form) -> str:
 
 
 def serve(directory: Path, port: int, ready_file: Path | None, interval: int = 1) -> None:
-    """Serve until terminated. `ready_file` gets `{"issuer", "pid"}` once it listens; port 0 is any free one."""
+    """Serve until terminated; `ready_file` gets `{"issuer", "pid"}` once it listens. Port 0 is a free one."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     listener = socket.create_server((HOST, port), backlog=128)
     url = f"http://{HOST}:{listener.getsockname()[1]}"
