@@ -1,0 +1,172 @@
+"""What happened, and the one byte form it is stored in.
+
+An entry becomes a leaf and, if it has anything to hide, a payload. The leaf goes into the tree:
+
+    {"at":"2026-01-31T12:00:00.000000Z","fields":{…},"index":7,"kind":"statement",
+     "payload":"<hex>","previous":"<hex>","v":1}
+
+as ASCII JSON without spaces and with sorted keys; one line. `previous` is the leaf hash of the entry before
+it (64 zeros for the first), `payload` the SHA-256 of salt ‖ payload and absent when there is none. The
+16-byte salt keeps anybody from guessing an erased payload by its hash. `fields` has what `kinds.PUBLIC`
+names; everything else went to the payload, a JSON object of the same spelling.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from gov.audit.kinds import PUBLIC
+from gov.audit.redact import redact
+from gov.audit.tree import ENTRY_LIMIT, leaf_hash
+from gov.errors import TooComplex, Unverified
+
+SALT_SIZE = 16
+PAYLOAD_LIMIT = 16 * 1024 * 1024
+"""Bytes: a statement of 1 MiB (what analysis accepts) stays below it even if every byte is escaped."""
+FIRST = bytes(32)
+"""What the first entry names as its predecessor."""
+VERSION = 1
+_HAS_STATEMENTS = frozenset({"text", "statement", "error", "notices", "parameters"})
+"""Payload fields in which a password of a statement can stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened. Sets become sorted lists; relations and columns their names."""
+
+    kind: str
+    """A key of `kinds.KINDS`."""
+    at: float
+    """Seconds since the epoch."""
+    fields: Mapping[str, object] = field(default_factory=dict)
+    payload: Mapping[str, object] = field(default_factory=dict)
+    """Erasable whatever it is called; fields that are not public join it by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An entry as it is stored."""
+
+    index: int
+    leaf: bytes
+    hash: bytes
+    """The leaf's hash in the tree."""
+    sealed: bytes
+    """Salt ‖ payload; empty when there is no payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf, read."""
+
+    index: int
+    at: datetime
+    kind: str
+    fields: Mapping[str, Any]
+    payload: bytes | None
+    """The hash of the sealed payload."""
+    previous: bytes
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset | set):
+        return sorted(map(str, value))
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | memoryview):
+        return list(value)
+    return str(value)
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain).encode
+
+
+def record(entry: Entry, index: int, previous: bytes, salt: bytes) -> Record:
+    """The stored form of `entry` as number `index`, after the leaf with hash `previous`.
+
+    Raises:
+        TooComplex: It is longer than an entry or a payload may be.
+        ValueError: Its kind is unknown, or a value cannot be written as JSON.
+    """
+    public, payload = _divide(entry)
+    sealed = salt + _encode(payload).encode() if payload else b""
+    mark = f'"payload":"{sha256(sealed).hexdigest()}",' if sealed else ""
+    at = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="microseconds")[:-6]
+    leaf = (
+        f'{{"at":"{at}Z","fields":{_encode(public)},"index":{index},"kind":"{entry.kind}",{mark}'
+        f'"previous":"{previous.hex()}","v":1}}'
+    ).encode()
+    if len(leaf) > ENTRY_LIMIT or len(sealed) > PAYLOAD_LIMIT:
+        raise TooComplex(
+            f"too much for one audit entry: {len(leaf)} bytes of {ENTRY_LIMIT}",
+            hint="split the statement so that each part touches fewer columns",
+        )
+    return Record(index, leaf, leaf_hash(leaf), sealed)
+
+
+def _divide(entry: Entry) -> tuple[dict[str, object], dict[str, object]]:
+    public = PUBLIC.get(entry.kind)
+    if public is None:
+        raise ValueError(f"no such kind of audit entry: {entry.kind}")
+    shown = {name: value for name, value in entry.fields.items() if name in public}
+    hidden = dict(entry.payload)
+    if len(shown) != len(entry.fields):
+        hidden.update((name, value) for name, value in entry.fields.items() if name not in public)
+    for name in _HAS_STATEMENTS & hidden.keys():
+        hidden[name] = _redacted(hidden[name])
+    return shown, hidden
+
+
+def _redacted(value: object) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list | tuple):
+        return [_redacted(item) for item in value]
+    return value
+
+
+def read_leaf(leaf: bytes) -> Leaf:
+    """The leaf in these bytes.
+
+    Raises:
+        Unverified: They are not a leaf that `record` writes.
+    """
+    try:
+        stated = json.loads(leaf)
+        if stated["v"] != VERSION or not isinstance(stated["fields"], dict):
+            raise ValueError("another version")
+        return Leaf(
+            int(stated["index"]),
+            datetime.fromisoformat(stated["at"]),
+            str(stated["kind"]),
+            stated["fields"],
+            bytes.fromhex(stated["payload"]) if "payload" in stated else None,
+            bytes.fromhex(stated["previous"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        raise Unverified("not an audit entry that this version of gov reads", hint="gov --version") from None
+
+
+def read_payload(sealed: bytes) -> dict[str, Any]:
+    """The payload in a salted one; the caller has compared its hash.
+
+    Raises:
+        Unverified: It is not a JSON object.
+    """
+    try:
+        payload = json.loads(sealed[SALT_SIZE:])
+    except ValueError:
+        payload = None
+    if not isinstance(payload, dict):
+        raise Unverified("not a payload that this version of gov reads", hint="gov --version")
+    return payload
+
+
+def digest(sealed: bytes) -> bytes:
+    """What the leaf says of a salted payload."""
+    return sha256(sealed).digest()

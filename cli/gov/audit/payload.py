@@ -1,0 +1,39 @@
+"""Payload files: what stands beside the log and may be erased from it.
+
+`payload/<N>` has one item for every entry of bundle N, in order: a big-endian uint32 length and that many
+bytes of salt ‖ payload, whose SHA-256 stands in the leaf. Length 0: the entry has no payload, or retention
+erased it; then a later `log.erased` entry says so. The file of the last bundle grows at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gov.audit.tree import numbered
+
+
+def path(bundle: int) -> str:
+    """Where the payloads of this bundle are."""
+    return f"payload/{numbered(bundle)}"
+
+
+def pack(sealed: Iterable[bytes]) -> bytes:
+    """Salted payloads as the file holds them."""
+    return b"".join([len(item).to_bytes(4, "big") + item for item in sealed])
+
+
+def unpack(data: bytes, count: int) -> tuple[list[bytes], int]:
+    """The first `count` items, and how many bytes they take.
+
+    Raises:
+        ValueError: There are fewer, or the file ends in the middle of one.
+    """
+    items: list[bytes] = []
+    at = 0
+    for _ in range(count):
+        start = at + 4
+        at = start + int.from_bytes(data[at:start], "big")
+        if start > len(data) or at > len(data):
+            raise ValueError(f"ends in the middle of item {len(items)}")
+        items.append(data[start:at])
+    return items, at

@@ -1,0 +1,126 @@
+"""The system calls that the audit log is written with, each of them one method.
+
+The order in which the journal uses them is its crash safety; tests replace this one class to stop, fill or
+break the disk between any two of them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_PRIVATE = 0o600
+
+
+class Disk:
+    """A real file system. Every method raises OSError and knows nothing of what it writes."""
+
+    def open_append(self, path: Path) -> int:
+        """A descriptor that writes at the end of `path`, made if it is not there."""
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """One write: how many bytes the kernel took."""
+        return os.write(fd, data)
+
+    def truncate(self, fd: int, length: int) -> None:
+        """Cut the file to `length` bytes."""
+        os.ftruncate(fd, length)
+
+    def length(self, fd: int) -> int:
+        """How long the file is; -1 when it has no name any more."""
+        stat = os.fstat(fd)
+        return stat.st_size if stat.st_nlink else -1
+
+    def same(self, fd: int, path: Path) -> bool:
+        """Whether `path` still names the file that `fd` writes."""
+        try:
+            return os.path.samestat(os.fstat(fd), os.stat(path))
+        except FileNotFoundError:
+            return False
+
+    def sync(self, fd: int) -> None:
+        """Return when the file's content is on the disk."""
+        os.fdatasync(fd)
+
+    def close(self, fd: int) -> None:
+        """Give the descriptor back."""
+        os.close(fd)
+
+    def create(self, path: Path, data: bytes) -> None:
+        """A new file `path` with `data`, on the disk. The directory is not synced."""
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self.write(fd, rest) :]
+            self.sync(fd)
+        finally:
+            self.close(fd)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Let `new` name what `old` named."""
+        os.replace(old, new)
+
+    def remove(self, path: Path) -> None:
+        """Forget `path`; it need not exist."""
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+
+    def remove_directory(self, path: Path) -> None:
+        """Forget `path` and the files in it; it need not exist."""
+        with suppress(FileNotFoundError):
+            for name in sorted(os.listdir(path)):
+                self.remove(path / name)
+            os.rmdir(path)
+
+    def make_directory(self, path: Path) -> None:
+        """Make `path` and its parents where they are missing."""
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def sync_directory(self, path: Path) -> None:
+        """Return when the names in `path` are on the disk."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def lock(self, path: Path) -> int:
+        """A descriptor that holds the directory's only lock.
+
+        Raises:
+            BlockingIOError: Another process holds it.
+        """
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
+
+
+class Files:
+    """Read access to the directory of a log, by the paths of `docs/spec/audit-log.md`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __call__(self, path: str) -> bytes | None:
+        """The content of `path`; None when there is no such file, or it would be outside."""
+        if path.startswith("/") or ".." in path.split("/"):
+            return None
+        try:
+            return (self.directory / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def names(self) -> Iterator[str]:
+        """Every file in the directory, relative, sorted."""
+        for path in sorted(self.directory.rglob("*")):
+            if path.is_symlink() or not path.is_dir():
+                yield path.relative_to(self.directory).as_posix()

@@ -1,0 +1,316 @@
+"""The journal: an entry is one line, one write, and then it happened; the tree follows.
+
+    append      a line reaches the kernel: it survives the broker
+    sync        everything appended so far reaches the disk: it survives the machine
+    integrate   everything appended so far moves into the tree, under a new checkpoint
+
+Lines go to `journal/<serial>`. Integrating starts a new file first, so that appending never waits for it, and
+removes the old one last. Whatever stops in between, opening the journal again brings both together: entries
+that the tree has are passed over, the others are integrated, a last line cut short is dropped.
+
+What fails, fails closed: after a write that the disk refused, the next append first cuts away what it left;
+after a failed sync nothing more is acknowledged until all of it is in the tree, because the kernel may have
+dropped the pages it could not write and would call a second sync a success.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+from gov.audit.entry import SALT_SIZE, Entry, Record, read_leaf, record
+from gov.audit.line import read_lines, write_line
+from gov.audit.note import SigningKey
+from gov.errors import ConfigError, Unavailable, Unverified
+from gov.store.disk import Disk
+from gov.store.tiles import Tiles
+
+JOURNAL = "journal"
+_SALTS = 256
+"""Salts drawn at a time: one system call for many entries."""
+
+
+@dataclass(slots=True)
+class _Segment:
+    """The file that is written."""
+
+    path: Path
+    fd: int
+    length: int = 0
+    """Bytes of whole lines. Anything beyond was refused."""
+
+
+class Journal:
+    """The only writer of one log. `append` for one thread; `sync` and `integrate` from others at any time."""
+
+    def __init__(self, directory: Path, key: SigningKey, origin: str, *, disk: Disk | None = None) -> None:
+        """Open or begin the log in `directory`, and recover what a crash left.
+
+        Raises:
+            Unavailable: Another process has it open, the disk fails, or the log is damaged.
+            ConfigError: It belongs to another key.
+            Unverified: Its checkpoint is not signed by this key.
+        """
+        if key.name != origin:
+            raise ConfigError(f"the audit key is named {key.name}, the log {origin}", hint="gov broker init")
+        self._disk = disk or Disk()
+        self._directory = directory
+        self._appending = Lock()  # held for a write
+        self._syncing = Lock()  # held for one fdatasync
+        self._integrating = Lock()
+        self._salts = b""
+        self._dirty = False
+        """Whether the segment may hold more than its whole lines."""
+        self._trouble = ""
+        """Why nothing is acknowledged until the next successful `integrate`."""
+        self._pending: list[Record] = []
+        """In the journal and not in the tree."""
+        self._spent: list[Path] = []
+        """Segments that are not written any more, and not removed yet."""
+        try:
+            self._lock = self._acquire()
+            self._tiles = Tiles(directory, key, self._disk)
+            self._read_segments()
+            self._size = self._tiles.size + len(self._pending)
+            self._last = self._pending[-1].hash if self._pending else self._tiles.last
+            self._durable = self._tiles.size
+            self._segment = self._begin(int(self._spent[-1].name) + 1 if self._spent else 1)
+            self._absorb(len(self._pending))
+        except OSError as why:
+            raise _unavailable("the audit log cannot be opened", why) from why
+
+    def append(self, entry: Entry) -> int:
+        """Write `entry`; its index. When this returns, the kernel has it.
+
+        Raises:
+            Unavailable: It could not be written, so what it is about must not happen.
+            TooComplex: It is longer than an entry may be.
+            ValueError: Its kind is unknown.
+        """
+        return self.append_many((entry,)) - 1
+
+    def append_many(self, entries: Iterable[Entry]) -> int:
+        """Write all of `entries` at once, or none; the size of the log after them.
+
+        Raises:
+            Unavailable: They could not be written.
+            TooComplex: One is longer than an entry may be.
+            ValueError: The kind of one is unknown.
+        """
+        with self._appending:
+            records = self._records(entries)
+            if records:
+                self._write(b"".join(map(write_line, records)))
+                self._pending += records
+                self._last = records[-1].hash
+                self._size += len(records)
+            return self._size
+
+    def sync(self) -> int:
+        """Return when every entry appended so far is on the disk; how many there are. Blocks.
+
+        Raises:
+            Unavailable: The disk failed; nothing since the last sync counts as written.
+        """
+        with self._syncing:
+            with self._appending:
+                segment, size = self._segment, self._size
+                self._refuse_trouble()
+            if size > self._durable:
+                self._sync(segment)
+                self._durable = size
+            return size
+
+    def integrate(self) -> int:
+        """Move what is in the journal into the tree and sign its checkpoint; the tree's size. Blocks.
+
+        Raises:
+            Unavailable: The disk failed, or somebody took the journal away. Call again: it heals if it can.
+        """
+        with self._integrating:
+            try:
+                self._notice_removal()
+                if self._pending or self._trouble:
+                    self._integrate()
+            except OSError as why:
+                raise _unavailable("the audit log cannot be written", why) from why
+            return self._tiles.size
+
+    @property
+    def checkpoint(self) -> bytes:
+        """The newest signed checkpoint. It is behind `size` until the next `integrate`."""
+        return self._tiles.checkpoint
+
+    @property
+    def size(self) -> int:
+        """How many entries there are, in the tree or not yet."""
+        return self._size
+
+    @property
+    def durable(self) -> int:
+        """How many entries are known to be on the disk."""
+        return self._durable
+
+    def close(self) -> None:
+        """Integrate what is left and give the log back.
+
+        Raises:
+            Unavailable: The disk failed; the journal keeps what could not be integrated.
+        """
+        try:
+            self.integrate()
+        finally:
+            self._disk.close(self._segment.fd)
+            self._disk.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # appending
+
+    def _records(self, entries: Iterable[Entry]) -> list[Record]:
+        index, previous = self._size, self._last
+        records = []
+        for entry in entries:
+            made = record(entry, index, previous, self._salt())
+            records.append(made)
+            index, previous = index + 1, made.hash
+        return records
+
+    def _salt(self) -> bytes:
+        if not self._salts:
+            self._salts = os.urandom(SALT_SIZE * _SALTS)
+        salt, self._salts = self._salts[:SALT_SIZE], self._salts[SALT_SIZE:]
+        return salt
+
+    def _write(self, lines: bytes) -> None:
+        self._refuse_trouble()
+        segment = self._segment
+        try:
+            if self._dirty:
+                self._disk.truncate(segment.fd, segment.length)
+            self._dirty = True
+            written = self._disk.write(segment.fd, lines)
+            if written != len(lines):
+                self._disk.truncate(segment.fd, segment.length)
+                raise OSError(f"only {written} of {len(lines)} bytes were written")
+        except OSError as why:
+            raise _unavailable("the audit journal cannot be written", why) from why
+        self._dirty = False
+        segment.length += written
+
+    def _refuse_trouble(self) -> None:
+        if self._trouble:
+            raise _unavailable("the audit journal is closed", self._trouble)
+
+    # syncing
+
+    def _sync(self, segment: _Segment) -> None:
+        try:
+            if self._disk.length(segment.fd) < segment.length:
+                raise OSError("somebody removed it or cut it short")
+            self._disk.sync(segment.fd)
+        except OSError as why:
+            self._trouble = str(why)
+            raise _unavailable("the audit journal cannot be written", why) from why
+
+    def _notice_removal(self) -> None:
+        if not self._trouble and not self._disk.same(self._segment.fd, self._segment.path):
+            self._trouble = f"{self._segment.path.name} was removed or replaced"
+            self._refuse_trouble()
+
+    # integrating
+
+    def _integrate(self) -> None:
+        self._absorb(self._rotate())
+
+    def _absorb(self, count: int) -> None:
+        """Bring the first `count` pending entries into the tree, then let their segments go."""
+        batch = self._pending[:count]
+        if batch:
+            self._tiles.extend(batch)
+        with self._appending:
+            del self._pending[: len(batch)]
+            self._durable = max(self._durable, self._tiles.size)
+            self._trouble = ""  # everything acknowledged is in the tree, on the disk
+        for path in self._spent:
+            self._disk.remove(path)
+        self._spent.clear()
+
+    def _rotate(self) -> int:
+        """Append to a new file from now on; how many pending entries the old ones hold."""
+        with self._appending:
+            if not self._segment.length and not self._trouble:
+                return len(self._pending)  # an attempt before this one did it, and then failed
+        fresh = self._begin(self._serial + 1)
+        with self._syncing:
+            with self._appending:
+                old, self._segment, count = self._segment, fresh, len(self._pending)
+                self._dirty = False
+            self._spent.append(old.path)
+            try:
+                if not self._trouble:
+                    self._sync(old)
+                    self._durable = self._tiles.size + count
+            finally:
+                self._disk.close(old.fd)
+        return count
+
+    def _begin(self, serial: int) -> _Segment:
+        path = self._directory / JOURNAL / f"{serial:016d}"
+        segment = _Segment(path, self._disk.open_append(path))
+        self._disk.sync_directory(path.parent)
+        self._serial = serial
+        return segment
+
+    # opening
+
+    def _acquire(self) -> int:
+        self._disk.make_directory(self._directory)
+        try:
+            return self._disk.lock(self._directory)
+        except BlockingIOError:
+            raise Unavailable(
+                f"another process writes the audit log in {self._directory}", hint="gov broker status"
+            ) from None
+
+    def _read_segments(self) -> None:
+        journal = self._directory / JOURNAL
+        self._disk.make_directory(journal)
+        self._disk.sync_directory(self._directory)
+        self._spent = sorted(path for path in journal.iterdir() if path.name.isdigit())
+        try:
+            self._pending = [found for path in self._spent for found in self._unseen(path)]
+            self._check_chain()
+        except Unverified as why:
+            raise Unavailable(
+                f"the audit journal is damaged: {why.what}", hint=f"gov audit verify --dir {self._directory}"
+            ) from None
+
+    def _unseen(self, path: Path) -> list[Record]:
+        try:
+            records = read_lines(path.read_bytes()).records
+        except Unverified as why:
+            raise Unverified(f"{JOURNAL}/{path.name}: {why.what}", hint=why.hint) from None
+        return [found for found in records if found.index >= self._tiles.size]
+
+    def _check_chain(self) -> None:
+        last = self._tiles.last
+        for index, found in enumerate(self._pending, self._tiles.size):
+            if found.index != index or read_leaf(found.leaf).previous != last:
+                raise Unverified(f"entry {index} is missing or replaced", hint="gov audit verify")
+            last = found.hash
+
+
+def _unavailable(what: str, why: object) -> Unavailable:
+    return Unavailable(f"{what}: {why}", hint="gov broker status")

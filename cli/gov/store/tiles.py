@@ -1,0 +1,205 @@
+"""The tree on disk: records in, tiles, bundles, payloads and a signed checkpoint out.
+
+What the checkpoint in force covers never changes on disk: tiles and bundles of a larger tree have other
+names, payload files grow at their end. So a stop anywhere before the new checkpoint leaves the old tree,
+with files ahead of it that the next attempt writes again, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from gov.audit import payload
+from gov.audit.checkpoint import Checkpoint, open_checkpoint, sign
+from gov.audit.entry import FIRST, Record
+from gov.audit.note import SigningKey
+from gov.audit.tree import WIDTH, Edge, Tile, bundle, numbered, split
+from gov.errors import ConfigError, Unavailable
+from gov.store.disk import Disk, Files
+
+CHECKPOINT = "checkpoint"
+KEY = "key.pub"
+STAGING = "new"
+"""Files that are being written; whatever is found here after a crash was never part of the log."""
+
+
+class Tiles:
+    """A log's directory, opened by its only writer. Not for two threads at once."""
+
+    def __init__(self, directory: Path, key: SigningKey, disk: Disk) -> None:
+        self.checkpoint = b""
+        """The signed note in force."""
+        self.last = FIRST
+        """The hash of the last leaf."""
+        self._directory = directory
+        self._key = key
+        self._disk = disk
+        self._read = Files(directory)
+        self._edge = Edge()
+        self._bundle = b""
+        self._payload_length = 0
+        self._known: set[Path] = set()
+        self._open()
+
+    @property
+    def size(self) -> int:
+        """Entries under the checkpoint."""
+        return self._edge.size
+
+    def extend(self, records: Sequence[Record]) -> None:
+        """Append these records, which follow the last one, and sign the new root.
+
+        Raises:
+            OSError: The disk failed; the old checkpoint stays in force.
+            Unavailable: A file of the log is shorter than it was left.
+        """
+        edge = self._edge.copy()
+        files = edge.append(record.hash for record in records)
+        bundles, payloads = self._group(records)
+        for number, sealed in payloads.items():
+            self._append_payload(number, sealed)
+        contents = {tile.path: data for tile, data in (bundles | files).items()}
+        self._place(contents)
+        note = sign(Checkpoint(self._key.name, edge.size, edge.root()), self._key)
+        self._place({CHECKPOINT: note})
+        self._accept(edge, records[-1].hash, note, bundles, payloads)
+        self._prune(bundles)
+
+    def _group(self, records: Sequence[Record]) -> tuple[dict[Tile, bytes], dict[int, bytes]]:
+        """Entry bundles as they become, and what each payload file gains."""
+        bundles: dict[Tile, bytes] = {}
+        payloads: dict[int, bytes] = {}
+        for number, group in groupby(records, lambda record: record.index // WIDTH):
+            members = list(group)
+            width = members[-1].index % WIDTH + 1
+            before = self._bundle if number == self.size // WIDTH else b""
+            bundles[Tile(None, number, width)] = before + bundle(record.leaf for record in members)
+            payloads[number] = payload.pack(record.sealed for record in members)
+        return bundles, payloads
+
+    def _append_payload(self, number: int, items: bytes) -> None:
+        path = self._directory / payload.path(number)
+        known = self._payload_length if number == self.size // WIDTH else 0
+        self._make(path.parent)
+        fd = self._disk.open_append(path)
+        try:
+            if self._disk.length(fd) < known:
+                raise Unavailable(f"{payload.path(number)} was cut short", hint=_verify(self._directory))
+            self._disk.truncate(fd, known)  # what an interrupted attempt left
+            rest = memoryview(items)
+            while rest:
+                rest = rest[self._disk.write(fd, rest) :]
+            self._disk.sync(fd)
+        finally:
+            self._disk.close(fd)
+        if not known:
+            self._disk.sync_directory(path.parent)
+
+    def _place(self, contents: Mapping[str, bytes]) -> None:
+        """Let these files appear, each whole, all on the disk when this returns."""
+        paths = [self._directory / name for name in contents]
+        for number, data in enumerate(contents.values()):
+            self._disk.create(self._directory / STAGING / str(number), data)
+        for number, path in enumerate(paths):
+            self._make(path.parent)
+            self._disk.rename(self._directory / STAGING / str(number), path)
+        for parent in dict.fromkeys(path.parent for path in paths):
+            self._disk.sync_directory(parent)
+
+    def _make(self, directory: Path) -> None:
+        if directory in self._known:
+            return
+        if directory != self._directory:
+            self._make(directory.parent)
+        self._disk.make_directory(directory)
+        self._disk.sync_directory(directory.parent)
+        self._known.add(directory)
+
+    def _accept(
+        self, edge: Edge, last: bytes, note: bytes, bundles: dict[Tile, bytes], payloads: dict[int, bytes]
+    ) -> None:
+        tile, data = next(reversed(bundles.items()))
+        grown = self._payload_length if tile.number == self.size // WIDTH else 0
+        partial = tile.width < WIDTH
+        self._payload_length = grown + len(payloads[tile.number]) if partial else 0
+        self._bundle = data if partial else b""
+        self._edge, self.last, self.checkpoint = edge, last, note
+
+    def _prune(self, bundles: Mapping[Tile, bytes]) -> None:
+        """Partial tiles and bundles go when the full one is there (tlog-tiles allows it)."""
+        full = [tile.number for tile in bundles if tile.width == WIDTH]
+        for number in full:
+            for level in ("entries", "0"):
+                partials = self._directory / "tile" / level / f"{numbered(number)}.p"
+                self._disk.remove_directory(partials)
+                self._known.discard(partials)
+
+    def _open(self) -> None:
+        self._make(self._directory)
+        self._make(self._directory / STAGING)
+        for leftover in sorted((self._directory / STAGING).iterdir()):
+            self._disk.remove(leftover)
+        note = self._read(CHECKPOINT)
+        if note is None:
+            self._found()
+        else:
+            self._load(note)
+
+    def _found(self) -> None:
+        """Begin a log: its key, then the checkpoint of nothing, before there can be anything else."""
+        strange = sorted({name.split("/")[0] for name in self._read.names()} - {KEY})
+        if strange:
+            raise Unavailable(
+                f"{self._directory} has {', '.join(strange)} but no checkpoint: is it a log?",
+                hint="restore the checkpoint from a backup, or name an empty directory",
+            )
+        note = sign(Checkpoint(self._key.name, 0), self._key)
+        self._place({KEY: f"{self._key.verifier}\n".encode()})
+        self._place({CHECKPOINT: note})
+        self.checkpoint = note
+
+    def _load(self, note: bytes) -> None:
+        if self._read(KEY) != f"{self._key.verifier}\n".encode():
+            raise ConfigError(
+                f"the log in {self._directory} was signed with another key",
+                hint="restore the broker's audit key from a backup, or name an empty directory",
+            )
+        stated = open_checkpoint(note, self._key.verifier)
+        self.checkpoint = note
+        try:
+            self._load_edge(stated.size)
+        except ValueError as why:
+            raise self._damaged(str(why)) from None
+        if self._edge.root() != stated.root:
+            raise self._damaged("its tiles do not have the root of its checkpoint")
+
+    def _load_edge(self, size: int) -> None:
+        levels: list[list[bytes]] = []
+        hashes = size
+        while hashes:
+            width = hashes % WIDTH
+            tile = Tile(len(levels), hashes // WIDTH, width)
+            levels.append(split(self._need(tile.path)) if width else [])
+            hashes //= WIDTH
+        self._edge = Edge(size, levels)
+        if width := size % WIDTH:
+            self._bundle = self._need(Tile(None, size // WIDTH, width).path)
+            self._payload_length = payload.unpack(self._need(payload.path(size // WIDTH)), width)[1]
+            self.last = levels[0][-1]
+        elif size:
+            self.last = split(self._need(Tile(0, size // WIDTH - 1).path))[-1]
+
+    def _need(self, path: str) -> bytes:
+        data = self._read(path)
+        if data is None:
+            raise ValueError(f"{path} is missing")
+        return data
+
+    def _damaged(self, why: str) -> Unavailable:
+        return Unavailable(f"the audit log is damaged: {why}", hint=_verify(self._directory))
+
+
+def _verify(directory: Path) -> str:
+    return f"gov audit verify --dir {directory}"
