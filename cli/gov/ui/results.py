@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import IO, Protocol
+from typing import Protocol
 
 from gov.ui.escape import escape, json_safe
 from gov.ui.values import Fragment, as_json, numeric
@@ -27,6 +27,13 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
+class Out(Protocol):
+    """Where text goes."""
+
+    def write(self, text: str, /) -> int:
+        """Take `text`."""
+
+
 class Writer(Protocol):
     """Takes one result after another."""
 
@@ -40,7 +47,7 @@ class Writer(Protocol):
         """It is complete; without `columns` before it, the statement returned no rows."""
 
 
-def writer(kind: Format, out: IO[str], *, terminal: bool) -> Writer:
+def writer(kind: Format, out: Out, *, terminal: bool) -> Writer:
     """The writer of `kind` on `out`; for a `terminal` nothing written can command it."""
     match kind:
         case Format.TABLE:
@@ -54,7 +61,7 @@ def writer(kind: Format, out: IO[str], *, terminal: bool) -> Writer:
 class Table:
     """Aligned columns with a line under the names and the number of rows below, as psql prints them."""
 
-    def __init__(self, out: IO[str]) -> None:
+    def __init__(self, out: Out) -> None:
         self._out = out
         self._names: list[str] | None = None
         self._right: list[bool] = []
@@ -120,7 +127,7 @@ class Csv:
 
     _SPECIAL = re.compile(r'[",\r\n]')
 
-    def __init__(self, out: IO[str], *, terminal: bool) -> None:
+    def __init__(self, out: Out, *, terminal: bool) -> None:
         self._out = out
         self._terminal = terminal
 
@@ -146,7 +153,7 @@ class Csv:
 class Json:
     """An array of objects for each result, or with `lines` one object a line."""
 
-    def __init__(self, out: IO[str], *, lines: bool) -> None:
+    def __init__(self, out: Out, *, lines: bool) -> None:
         self._out = out
         self._lines = lines
         self._fields: list[tuple[str, Fragment]] | None = None

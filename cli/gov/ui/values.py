@@ -56,7 +56,10 @@ def _number(text: str) -> str:
 
 def _document(text: str) -> str:
     """JSON on one line, its numbers untouched: white space between tokens goes, nothing else."""
-    return "".join(piece for piece in re.findall(r'"(?:[^"\\]|\\.)*"|\s+|[^"\s]+', text) if not piece.isspace())
+    return "".join(piece for piece in _TOKENS.findall(text) if not piece.isspace())
+
+
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|\s+|[^"\s]+')
 
 
 _ARRAY = re.compile(r'([{},])|"((?:[^"\\]|\\.)*)"|([^{},"]+)')

@@ -1,0 +1,87 @@
+"""`gov approve [ID]`: let a held statement run. Without an id it is an inbox."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gov.client.api import Broker
+from gov.commands import requests
+from gov.control.models import ApproveAsk, RequestView
+from gov.errors import AlreadySettled, Denied, UsageError
+from gov.ui.escape import escape
+from gov.ui.request import card
+from gov.ui.terminal import coloured, interactive
+
+RequestId = Annotated[str, typer.Argument(metavar="ID", help="The request, as `gov requests` shows it.",
+                                          show_default=False)]
+
+
+def run(
+    id: RequestId = "",
+    max_rows: Annotated[int | None, typer.Option(
+        "--max-rows", metavar="N", min=0, help="Roll the statement back if it changes more rows.")] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="A word to the requester.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; the statement is shown all the same.")]
+    = False,
+) -> None:
+    """Show a held statement with all that is known about it, and let it run.
+
+    Without an id, list what waits for your answer and choose.
+    """
+    if not id and yes:
+        raise UsageError("--yes needs an id", hint="gov requests shows them")
+    with Broker.current() as broker:
+        view = broker.request(id) if id else _chosen(broker)
+        if view is None:
+            return
+        typer.echo(card(view, colour=coloured(sys.stdout)))
+        check(view)
+        if not yes and not _agreed(view, max_rows):
+            typer.echo("not answered; it keeps waiting")
+            return
+        answered = broker.approve(view.id, ApproveAsk(max_rows=max_rows, reason=reason))
+    typer.echo(_outcome(answered))
+
+
+def check(view: RequestView) -> None:
+    """Raise at once what the broker would say to an answer."""
+    if view.state != "pending":
+        raise AlreadySettled(f"{view.id} is {view.state} already", hint="gov requests")
+    if view.mine or not view.may_answer:
+        what = f"{view.id} is your own request" if view.mine else f"you may not answer {view.id}"
+        who = f"somebody of {' or '.join(view.approvers)}" if view.approvers else "an approver"
+        raise Denied(what, hint=f"ask {who} to run: gov approve {view.id}")
+
+
+def _chosen(broker: Broker) -> RequestView | None:
+    """The request picked from those that wait for one's answer; None when there is none."""
+    waiting = [view for view in broker.requests() if view.state == "pending" and view.may_answer]
+    if not waiting:
+        typer.echo("nothing waits for your answer", err=True)
+        return None
+    if not interactive():
+        requests.show(waiting)
+        raise UsageError("which one?", hint=f"gov approve {waiting[0].id}")
+    if len(waiting) == 1:
+        return waiting[0]
+    for number, view in enumerate(waiting, 1):
+        id, _, who, target, expires, _, statement = requests.row(view)
+        typer.echo(f"{number:>3}  {escape(f'{id}  {who} on {target}  {expires}')}  {statement}")
+    return waiting[typer.prompt("which", type=int, default=1) - 1] if waiting else None
+
+
+def _agreed(view: RequestView, max_rows: int | None) -> bool:
+    if not interactive():
+        raise UsageError("nobody is here to ask", hint=f"gov approve {view.id} --yes")
+    bound = f" if it changes at most {max_rows} rows" if max_rows is not None else ""
+    return typer.confirm(f"\nlet it run{bound}?", default=False, err=True)
+
+
+def _outcome(view: RequestView) -> str:
+    if view.state == "pending":
+        given = sum(answer.yes for answer in view.answers)
+        return f"{view.id}: your yes is recorded, {given} of {view.count}"
+    return f"{view.id} {view.state}"

@@ -1,0 +1,102 @@
+"""`gov exec TARGET`: run statements through the gateway and print what comes back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from gov.client.api import Broker
+from gov.commands import asking as words
+from gov.commands import deferred
+from gov.commands.asking import Asking
+from gov.commands.batch import Batch
+from gov.commands.sink import format_of
+from gov.commands.statements import statements
+from gov.commands.wallet import Wallet
+from gov.errors import NotApproved, UsageError
+from gov.terms import Scope
+from gov.ui.results import Format
+
+
+def run(
+    target: words.TargetName,
+    command: Annotated[list[str] | None, typer.Option(
+        "-c", "--command", metavar="SQL", help="Statements to run; may be given several times.")] = None,
+    file: Annotated[str, typer.Option(
+        "-f", "--file", metavar="FILE", help="Read statements from FILE; - is standard input.")] = "",
+    parameter: Annotated[list[str] | None, typer.Option(
+        "-p", "--param", metavar="NAME=VALUE", help="A value for :NAME, sent beside the statement.")] = None,
+    format: Annotated[Format | None, typer.Option(
+        "--format", help="How to print rows.  [default: by FILE's ending, else table]")] = None,
+    output: Annotated[str | None, typer.Option(
+        "-o", "--output", metavar="FILE", help="Write to FILE, which appears whole or not at all.")] = None,
+    no_wait: Annotated[bool, typer.Option(
+        "--no-wait", help="When approval is needed, print the request and leave with status 6.")] = False,
+    request: Annotated[str, typer.Option(
+        "--request", metavar="ID", help="Run the statement of an approved request, once.")] = "",
+    run_id: Annotated[str, typer.Option(
+        "--run-id", metavar="ID", envvar="GOV_RUN_ID", help="Name this run in the trail.")] = "",
+    scope: words.ScopeFlag = Scope.READ,
+    ttl: words.TtlFlag = "",
+    reason: words.ReasonFlag = "",
+    purpose: words.PurposeFlag = "",
+) -> None:
+    """Run statements against a target and print what comes back.
+
+    Without -c and -f they are read from standard input. Each statement is sent alone; the first error
+    ends the run. A statement that needs approval waits for it, and Ctrl-C withdraws the request.
+    """
+    asking = Asking.of(target, scope, ttl, reason, purpose)
+    values = _values(parameter or [])
+    kind = format_of(format, output)
+    if request:
+        _refuse_sql(command, file, values)
+        with Broker.current() as broker:
+            deferred.spend(broker, asking, request, Batch(kind, output, run_id))
+        return
+    texts, source = _texts(command or [], file)
+    batch = Batch(kind, output, run_id, values, source)
+    batch.check(texts)
+    with Broker.current() as broker:
+        if no_wait and not deferred.submit(broker, asking, texts, values):
+            raise typer.Exit(NotApproved.exit_status)
+        batch.run(Wallet.of(broker).lease(broker, asking), texts)
+
+
+def _values(pairs: list[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"-p {pair}: not NAME=VALUE", hint="-p id=7")
+        values[name] = value
+    return values
+
+
+def _refuse_sql(command: list[str] | None, file: str, values: dict[str, str]) -> None:
+    if command or file or values:
+        raise UsageError("--request runs the stored statement and takes no SQL",
+                         hint="leave out -c, -f and -p")
+
+
+def _texts(commands: list[str], file: str) -> tuple[list[str], IO[bytes] | None]:
+    """The statements to run, and what COPY FROM STDIN may read."""
+    texts = [text for command in commands for text in statements(command)]
+    if file and file != "-":
+        texts += statements(_read(Path(file)))
+    if texts or (commands and file != "-"):
+        return texts, None if sys.stdin.isatty() else sys.stdin.buffer
+    if not file and sys.stdin.isatty():
+        raise UsageError("no statement given", hint="gov exec TARGET -c 'select 1', or -f FILE")
+    return statements(sys.stdin.read()), None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(f"{path}: {(reason or 'cannot be read').lower()}", hint="-f FILE") from error

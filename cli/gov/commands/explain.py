@@ -1,0 +1,73 @@
+"""`gov explain TARGET -c SQL`: what policy makes of a statement that is not run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from gov.client.api import Broker
+from gov.commands.asking import JsonFlag, ScopeFlag, TargetName
+from gov.control.models import ExplainAsk, Explained
+from gov.errors import UsageError
+from gov.terms import Scope
+from gov.ui.escape import escape
+from gov.ui.output import print_json
+from gov.ui.sql import highlight
+from gov.ui.terminal import coloured
+
+_COLOURS = {"allow": "green", "hold": "yellow", "confirm": "yellow", "deny": "red"}
+
+
+def run(
+    target: TargetName,
+    command: Annotated[str, typer.Option(
+        "-c", "--command", metavar="SQL", help="The statement to judge; left out: standard input.")] = "",
+    scope: ScopeFlag = Scope.READ,
+    json: JsonFlag = False,
+) -> None:
+    """Show the decision about a statement, and why. It is not run."""
+    if not command and sys.stdin.isatty():
+        raise UsageError("no statement given", hint="gov explain TARGET -c 'select 1'")
+    statement = command or sys.stdin.read()
+    with Broker.current() as broker:
+        explained = broker.explain(ExplainAsk(target=target, scope=scope.value, statement=statement))
+    if json:
+        print_json(explained)
+    else:
+        _show(explained)
+
+
+def _show(explained: Explained) -> None:
+    verdict = explained.verdict
+    colour = _COLOURS.get(verdict) if coloured(sys.stdout) else None
+    said = f"{verdict} by rule {escape(explained.rule)}" if explained.rule else verdict
+    typer.secho(said, fg=colour, bold=colour is not None)
+    for label, text in _facts(explained):
+        typer.echo(f"  {label:<11}{escape(text)}")
+    if explained.rewritten:
+        typer.echo("  sent as")
+        shown = highlight(explained.rewritten, colour=coloured(sys.stdout))
+        typer.echo("\n".join(f"    {line}" for line in shown.splitlines()))
+
+
+def _facts(explained: Explained) -> Iterator[tuple[str, str]]:
+    """(label, text) lines in the order that answers: why, who, what."""
+    said: tuple[tuple[str, list[str]], ...] = (
+        ("because", explained.reasons),
+        ("message", [explained.message]),
+        ("unknown", explained.unknown),
+        ("approvers", [", ".join(explained.approvers)]),
+        ("next", [explained.hint]),
+        ("effects", [", ".join(explained.effects)]),
+        ("reads", [", ".join(explained.columns_read or explained.reads)]),
+        ("writes", [", ".join(explained.columns_written or explained.writes)]),
+        ("calls", [", ".join(explained.functions)]),
+        ("masked", [f"{m.column}: {m.mask}, by {m.rule} ({m.classification})" for m in explained.masks]),
+        ("rows", ["" if explained.estimated_rows is None else f"about {explained.estimated_rows:,}"]),
+    )
+    for label, texts in said:
+        for number, text in enumerate(filter(None, texts)):
+            yield ("" if number else label), text
