@@ -12,12 +12,13 @@ import socket
 import ssl
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from gov.broker.wire import Side
 from gov.errors import GovError, NotLoggedIn, ProtocolError, Unreachable
 from gov.protocol import frames, startup
 from gov.protocol.scram import PLAIN, ClientExchange, ClientKeys, client_keys
-from gov.broker.wire import Side
-from gov.target.target import Upstream
+from gov.target.address import Upstream
 
 CONNECT_WITHIN = 6.0
 """Seconds for TCP, TLS and authentication together."""
@@ -80,9 +81,17 @@ async def _open(address: Upstream) -> Side:
     if address.host.startswith("/"):
         path = f"{address.host}/.s.PGSQL.{address.port}"
         return (await loop.create_unix_connection(Side, path))[1]
-    if address.tls is None:
+    if address.tls == "off":
         return (await loop.create_connection(Side, address.host, address.port))[1]
-    return await _open_tls(address, address.tls)
+    return await _open_tls(address, _context(address.ca))
+
+
+@lru_cache(64)
+def _context(ca: str | None) -> ssl.SSLContext:
+    """TLS that verifies certificate and host name; made once, since reading roots is slow."""
+    context = ssl.create_default_context(cafile=None if ca == "system" else ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 async def _open_tls(address: Upstream, context: ssl.SSLContext) -> Side:

@@ -1,0 +1,153 @@
+"""From a text to a judgment: facts from a worker, a decision from policy, the rewrite and its proof.
+
+Everything the gateway, `gov explain` and `gov exec --no-wait` say about a statement is said here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gov.broker.house import House
+from gov.errors import Unavailable
+from gov.identity.principal import Principal
+from gov.policy.decide import decide
+from gov.policy.decision import MaskSpec, Outcome, Verdict
+from gov.policy.outcome import outcome as outcome_of
+from gov.policy.situation import Situation
+from gov.sql.catalog import Catalog
+from gov.sql.facts import Facts
+from gov.sql.outline import Outline
+from gov.sql.resolve import resolve
+from gov.sql.rewrite import renames, rewrite
+from gov.target.target import Target
+from gov.terms import SYSTEM_SCHEMAS, Column, Relation, Scope
+from gov.turn import Judged, Route, route
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who sends statements where: what is the same for every statement of a session."""
+
+    who: Principal
+    target: Target
+    environment: str
+    scope: Scope
+    outcome: Outcome
+    views: Mapping[Relation, Relation]
+    """Base table to masked view; empty when nothing is rewritten, as for `gov explain` before a lease."""
+    client: str = ""
+    purpose: str = ""
+
+
+async def judge_text(
+    house: House, subject: Subject, text: str, search_path: tuple[str, ...], *, rows: int | None = None
+) -> Judged:
+    """The judgment of `text`, `rows` being the planner's estimate where somebody asked it.
+
+    Raises:
+        NotUnderstood, TooComplex: It cannot be judged.
+        Unavailable: A table it touches is closed while its views are rebuilt, or a worker does not answer.
+    """
+    outline = await house.analysts.outline(text)
+    catalog = await subject.target.catalog()
+    facts = resolve(outline, catalog, search_path)
+    _open(subject.target, facts)
+    situation = Situation(
+        subject.target.name, subject.environment, subject.scope, client=subject.client, purpose=subject.purpose,
+        hour=datetime.fromtimestamp(house.clock(), UTC).hour, estimated_rows=rows,
+    )
+    decision = decide(house.policy, subject.who, situation, facts, subject.outcome)
+    way = route(facts, decision, subject.scope)
+    sent = text
+    if decision.verdict is not Verdict.DENY and way is not Route.OWNER and subject.views:
+        sent = await _rewritten(house, subject, text, outline, facts, catalog, search_path)
+    judged = Judged(facts, decision, hashlib.sha256(text.encode()).hexdigest(), sent, way)
+    return _with_fields(house, subject, judged, text, catalog)
+
+
+def _open(target: Target, facts: Facts) -> None:
+    if shut := target.closed & (facts.reads | facts.writes):
+        raise Unavailable(
+            f"{min(shut)} is closed while its masked views are rebuilt", hint="try again in a moment; gov broker status"
+        )
+
+
+async def _rewritten(
+    house: House, subject: Subject, text: str, outline: Outline, facts: Facts, catalog: Catalog,
+    search_path: tuple[str, ...],
+) -> str:
+    """The text as it is sent, proven to be the same statement over other relations."""
+    masked = {relation: frozenset(subject.outcome.masked_in(relation)) for relation in subject.views}
+    sent = rewrite(text, outline, facts, catalog, subject.views, masked, search_path)
+    if sent is not text and sent != text and not await house.analysts.same(text, sent, renames(subject.views)):
+        raise Unavailable("rewriting to the masked views changed the statement", hint="please report the statement")
+    return sent
+
+
+def _with_fields(house: House, subject: Subject, judged: Judged, text: str, catalog: Catalog) -> Judged:
+    facts, decision = judged.facts, judged.decision
+    masks, clear = masked_and_clear(facts.columns_read, subject.outcome)
+    fields: dict[str, object] = {
+        "command": facts.command, "verdict": decision.verdict.value, "rule": decision.rule, "rules": decision.rules,
+        "reasons": decision.reasons, "effects": sorted(facts.effects), "reads": _names(facts.reads),
+        "writes": _names(facts.writes), "columns_read": _names(facts.columns_read),
+        "columns_written": _names(facts.columns_written), "functions": sorted(facts.functions),
+        "masks": [
+            {"column": str(column), "mask": spec.mask, "rule": spec.rule} for column, spec in sorted(masks.items())
+        ],
+        "clear_sensitive": _names(clear), "rewritten": judged.sent != text, "policy": house.policy.digest,
+        "catalog": catalog.version,
+    }
+    if facts.unknown:
+        fields["unknown"] = facts.unknown
+    if judged.route is not Route.SESSION:
+        fields["one_shot"] = judged.route.value
+    return Judged(facts, decision, judged.digest, judged.sent, judged.route, fields)
+
+
+def masked_and_clear(
+    columns: frozenset[Column], outcome: Outcome
+) -> tuple[dict[Column, MaskSpec], frozenset[Column]]:
+    """Of the classified columns among `columns` (`*` is all of a relation): the masked, and those read clear."""
+    whole = {column.relation for column in columns if column.name == "*"}
+    touched = {column for column in outcome.classified if column in columns or column.relation in whole}
+    masks = {column: outcome.masks[column] for column in touched if column in outcome.masks}
+    return masks, frozenset(touched - masks.keys())
+
+
+def _names(values: frozenset[Relation] | frozenset[Column]) -> list[str]:
+    """Names for the trail; what every catalog query touches is not worth a line."""
+    return sorted(
+        str(each) for each in values
+        if (each.relation if isinstance(each, Column) else each).schema not in SYSTEM_SCHEMAS
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What would happen to a statement that nobody has sent."""
+
+    judged: Judged
+    outcome: Outcome
+    masks: Mapping[Column, MaskSpec]
+    rewritten: str | None
+
+
+async def judge(
+    house: House, who: Principal, target: Target, scope: Scope, text: str, *, client: str = "", purpose: str = ""
+) -> Opinion:
+    """What would happen to `text` if `who` sent it in a new lease of that scope.
+
+    Raises like `judge_text`, and Unreachable when the target's catalog cannot be read.
+    """
+    environment = house.environment(target.name)
+    catalog = await target.catalog()
+    content = outcome_of(house.policy, who, target.name, environment, scope, catalog)
+    views = (await target.profile(content)).views if content.masks else {}
+    subject = Subject(who, target, environment, scope, content, views, client, purpose)
+    judged = await judge_text(house, subject, text, catalog.search_path)
+    masks, _ = masked_and_clear(judged.facts.columns_read, content)
+    return Opinion(judged, content, masks, judged.sent if judged.sent != text else None)
