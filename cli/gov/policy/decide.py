@@ -1,0 +1,286 @@
+"""One statement, judged. A straight line of questions, each of which can only end in a refusal.
+
+Denied is where every path ends that no rule leads away from: what is not understood is denied, a rule that
+forbids outweighs one that holds, a hold outweighs a confirmation, and every relation touched needs an access
+rule. An `allow` guardrail overrides none of these; it is named in the trail and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from gov.errors import Denied
+from gov.identity.principal import Principal
+from gov.policy import settings
+from gov.policy.access import access, offers
+from gov.policy.check import NEVER
+from gov.policy.decision import Access, Decision, NoAccess, Outcome, Verdict
+from gov.policy.matching import speaks
+from gov.policy.permit import Permit, grant
+from gov.policy.rules import Guardrail, Policy
+from gov.policy.situation import Situation
+from gov.sql.facts import Facts
+from gov.terms import DDL, DML, WITHIN, Column, Effect, Relation, Scope
+
+_PUBLIC_CATALOGS = frozenset({"pg_catalog", "information_schema"})
+"""Readable by everybody, as PostgreSQL itself has it. Not pg_toast: it holds raw values."""
+
+_READS_TARGET = frozenset({Effect.UPDATE, Effect.DELETE, Effect.MERGE})
+_COPIES_ROWS = frozenset({Effect.CREATE, Effect.ALTER})
+
+_SPOKEN = {
+    Effect.ROLE: "roles belong to the broker: each lease has one of its own",
+    Effect.NOTIFY: "notifications reach sessions that are not yours, outside the trail",
+    Effect.UNKNOWN: "the statement does something that could not be told",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Everything a question may look at."""
+
+    policy: Policy
+    who: Principal
+    on: Situation
+    facts: Facts
+    outcome: Outcome
+    access: Access | NoAccess
+    hits: tuple[Guardrail, ...]
+
+    @property
+    def touched(self) -> frozenset[Relation]:
+        return self.facts.reads | self.facts.writes
+
+    @property
+    def effects(self) -> frozenset[Effect]:
+        """The effects, without the calls that policy vouches for."""
+        calls = self.facts.calls
+        vouched = bool(calls) and calls <= self.policy.vouched_functions
+        return self.facts.effects - {Effect.CALL} if vouched else self.facts.effects
+
+    @property
+    def beyond(self) -> frozenset[Effect]:
+        """The effects that the scope lacks."""
+        return self.effects - WITHIN[self.on.scope]
+
+    @property
+    def lent(self) -> frozenset[Effect]:
+        """The effects beyond the scope that a matching hold rule would have an approval lend."""
+        spoken_of = (rule.when.effects or DML | DDL for rule in self.matching(Verdict.HOLD))
+        return self.beyond & frozenset[Effect]().union(*spoken_of)
+
+    def matching(self, then: Verdict) -> tuple[Guardrail, ...]:
+        return tuple(rule for rule in self.hits if rule.then is then)
+
+
+def decide(policy: Policy, who: Principal, on: Situation, facts: Facts, outcome: Outcome) -> Decision:
+    """The decision about a statement with `facts` that `who` sent in `on`, under the profile of `outcome`."""
+    hits = [rule for rule in policy.guardrails if speaks(rule, who, on, facts, outcome)]
+    hits.sort(key=lambda rule: rule.name)
+    granted = access(policy, who, on.target, on.environment, on.scope)
+    case = _Case(policy, who, on, facts, outcome, granted, tuple(hits))
+    for question in QUESTIONS:
+        if (decision := question(case)) is not None:
+            return decision
+    return _allow(case)
+
+
+def permit(decision: Decision, statement: str, session: str) -> Permit:
+    """The permit for a statement (its digest) that was allowed outright.
+
+    Raises:
+        Denied: The decision is anything but allow; a held statement gets its permit from `approval.settle`.
+    """
+    if decision.verdict is not Verdict.ALLOW:
+        raise Denied(f"the decision is {decision.verdict}: {decision.reasons[0]}", hint="gov why")
+    return grant(statement, session)
+
+
+def _not_understood(case: _Case) -> Decision | None:
+    if not case.facts.unknown and Effect.UNKNOWN not in case.facts.effects:
+        return None
+    reasons = case.facts.unknown or (_SPOKEN[Effect.UNKNOWN],)
+    return _deny(reasons, hint="write it so that its effects can be told; gov explain shows what was")
+
+
+def _wrong_profile(case: _Case) -> Decision | None:
+    """A bug of ours, or a policy that changed meanwhile: the judgment would be about something else."""
+    if isinstance(case.access, NoAccess):
+        return _deny(case.access.reasons, hint=case.access.hint)
+    if (case.outcome.target, case.outcome.scope) != (case.on.target, case.on.scope.value):
+        reasons = ("the session's profile is not the one of its lease",)
+        return _deny(reasons, hint=f"gov connect {case.on.target}")
+    return None
+
+
+def _empty(case: _Case) -> Decision | None:
+    """A statement must be known to do something, or to be none."""
+    if case.facts.effects:
+        return None
+    if case.facts.count == 0:
+        return Decision(Verdict.ALLOW, ("an empty statement does nothing",))
+    return _deny(("nothing is known about what this statement does",), hint="please report the statement")
+
+
+def _forbidden(case: _Case) -> Decision | None:
+    rules = case.matching(Verdict.DENY)
+    return _by_rules(Verdict.DENY, rules, hint="gov why") if rules else None
+
+
+def _never(case: _Case) -> Decision | None:
+    refused = sorted(case.effects & NEVER)
+    return _deny((_SPOKEN[effect] for effect in refused), hint="gov why") if refused else None
+
+
+def _settings(case: _Case) -> Decision | None:
+    vouched = case.policy.vouched_settings
+    asked = (settings.refusal(name, value, vouched) for name, value in case.facts.settings)
+    refused = tuple(reason for reason in asked if reason)
+    return _deny(refused, hint="leave the setting as it is, or have policy vouch for it") if refused else None
+
+
+def _out_of_reach(case: _Case) -> Decision | None:
+    reach, missing = case.outcome.relations, case.facts.missing
+    bare = {each for each in case.touched - reach - missing if not each.schema.startswith("pg_temp")}
+    bare -= {each for each in bare - case.facts.writes if each.schema in _PUBLIC_CATALOGS}
+    reasons = (f"no rule lets {case.who.display} touch {relation}" for relation in sorted(bare))
+    return _deny(reasons, hint="ask whoever owns the policy for access") if bare else None
+
+
+def _raw(case: _Case) -> Decision | None:
+    """What needs the raw value of a masked column; PostgreSQL would only say `permission denied`."""
+    reason = _reads_raw(case) or _overwrites(case)
+    if reason is None:
+        return None
+    what, column = reason
+    rule = case.outcome.masks[column].rule
+    return Decision(
+        Verdict.DENY,
+        (f"{what}, which {rule} masks",),
+        rule=rule,
+        rules=(rule,),
+        hint=f"leave {column.name} out, or ask for an exception from {rule}",
+    )
+
+
+def _reads_raw(case: _Case) -> tuple[str, Column] | None:
+    """A write reads its target as it is, not through the mask; so does DDL, as the owner."""
+    facts = case.facts
+    if facts.effects & _COPIES_ROWS and (column := _first_masked(case, facts.columns_read)):
+        return f"the new object would hold raw values of {column}", column
+    if facts.effects & _READS_TARGET:
+        of_targets = frozenset(column for column in facts.columns_read if column.relation in facts.writes)
+        if column := _first_masked(case, of_targets):
+            return f"the write would read {column}", column
+    return None
+
+
+def _overwrites(case: _Case) -> tuple[str, Column] | None:
+    """ORMs save back what they read, so an UPDATE would replace the value by its mask.
+
+    Beside an INSERT it cannot be told which of the two names the column; privileges decide then.
+    """
+    facts = case.facts
+    if not facts.effects & {Effect.UPDATE, Effect.MERGE} or facts.effects & {Effect.INSERT, Effect.COPY_IN}:
+        return None
+    closed = frozenset(
+        column for column in facts.columns_written
+        if column in case.outcome.masks and not case.outcome.masks[column].write
+    )
+    column = _first_masked(case, closed)
+    return (f"the update would overwrite {column}", column) if column else None
+
+
+def _first_masked(case: _Case, columns: frozenset[Column]) -> Column | None:
+    """The first masked column among `columns`, where `*` is every column of its relation."""
+    whole = {column.relation for column in columns if column.name == "*"}
+    masks = case.outcome.masks
+    return min((each for each in masks if each in columns or each.relation in whole), default=None)
+
+
+def _beyond_scope(case: _Case) -> Decision | None:
+    """What the scope lacks and no hold rule lends. GRANT is lent in admin scope only."""
+    lacking = case.beyond - case.lent
+    if case.on.scope is not Scope.ADMIN:
+        lacking |= case.beyond & {Effect.GRANT}
+    if not lacking:
+        return None
+    reasons = (f"{effect} is not within the scope {case.on.scope}" for effect in sorted(lacking))
+    return _deny(reasons, hint=_wider(case, lacking))
+
+
+def _wider(case: _Case, lacking: frozenset[Effect]) -> str:
+    """The command for a scope that includes `lacking`, where one is offered."""
+    for offer in offers(case.policy, case.who, case.on.target, case.on.environment):
+        if lacking <= WITHIN[Scope(offer.scope)]:
+            return f"gov connect {case.on.target} --scope {offer.scope}"
+    if any(lacking <= within for within in WITHIN.values()):
+        return f"gov targets shows your scopes on {case.on.target}; none of them includes it"
+    return "no scope includes it; ask whoever owns the policy for a hold rule"
+
+
+def _held(case: _Case) -> Decision | None:
+    rules = case.matching(Verdict.HOLD)
+    if not rules:
+        return None
+    decision = _by_rules(Verdict.HOLD, rules, hint="gov requests", lends=case.lent)
+    if decision.approvers:
+        return decision
+    names = " and ".join(decision.rules)
+    reasons = (f"{names} hold it for different approvers, so nobody can answer",)
+    return _deny(reasons, hint="split the statement")
+
+
+def _confirmed(case: _Case) -> Decision | None:
+    rules = case.matching(Verdict.CONFIRM)
+    return _by_rules(Verdict.CONFIRM, rules, hint="type the object's name") if rules else None
+
+
+QUESTIONS: tuple[Callable[[_Case], Decision | None], ...] = (
+    _not_understood, _wrong_profile, _empty, _forbidden, _never, _settings,
+    _out_of_reach, _raw, _beyond_scope, _held, _confirmed,
+)
+"""In this order. Removing one can only make decisions wider, never narrower."""
+
+
+def _allow(case: _Case) -> Decision:
+    assert isinstance(case.access, Access)
+    notes = tuple(rule.name for rule in case.matching(Verdict.ALLOW))
+    reason = f"{case.access.rule} gives {case.who.display} the scope {case.on.scope} on {case.on.target}"
+    return Decision(Verdict.ALLOW, (reason,), rule=case.access.rule, rules=(case.access.rule, *notes))
+
+
+def _deny(reasons: Iterable[str], *, hint: str) -> Decision:
+    return Decision(Verdict.DENY, tuple(reasons), hint=hint)
+
+
+def _by_rules(
+    verdict: Verdict, rules: tuple[Guardrail, ...], *, hint: str, lends: frozenset[Effect] = frozenset()
+) -> Decision:
+    """What all of `rules` say together: only groups that every one of them names may answer."""
+    first = rules[0]
+    return Decision(
+        verdict,
+        tuple(rule.message or _because(rule) for rule in rules),
+        rule=first.name,
+        rules=tuple(rule.name for rule in rules),
+        approvers=frozenset.intersection(*(rule.approvers for rule in rules)),
+        count=max(rule.count for rule in rules),
+        expires=min(rule.expires for rule in rules),
+        message=first.message,
+        hint=hint,
+        lends=lends,
+    )
+
+
+def _because(rule: Guardrail) -> str:
+    match rule.then:
+        case Verdict.HOLD:
+            return f"{rule.name} holds it for {' or '.join(sorted(rule.approvers))}"
+        case Verdict.CONFIRM:
+            return f"{rule.name} asks for a confirmation"
+        case Verdict.DENY:
+            return f"{rule.name} forbids it"
+        case Verdict.ALLOW:
+            return f"{rule.name} allows it"

@@ -1,0 +1,104 @@
+"""From the text of policy files to a `Policy`, or to every complaint about them at once.
+
+The format is YAML and described in `docs/policy.md`. Several files merge: lists are joined, roles united.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from math import inf
+
+from gov.errors import ConfigError
+from gov.policy import sections
+from gov.policy.check import complaints_about
+from gov.policy.complaint import Complaint
+from gov.policy.nodes import Section, Source
+from gov.policy.rules import FRESH_WITHIN, People, Policy, Roles
+
+VERSION = "1"
+_KEYS = ("version", "classify", "access", "masking", "guardrails", "roles", "vouch", "approvals")
+_LATER = ("rows", "budget", "datasets", "notify", "break_glass")
+
+
+def load(files: Sequence[tuple[str, str]]) -> Policy:
+    """The policy that `files`, pairs of name and text, make together.
+
+    Raises:
+        ConfigError: Something is wrong; `detail` has one `file:line:column: message` a line, all of them.
+    """
+    policy, complaints = read(files)
+    if complaints:
+        many = "a mistake" if len(complaints) == 1 else f"{len(complaints)} mistakes"
+        raise ConfigError(
+            f"the policy has {many}",
+            hint=f"gov policy check {' '.join(name for name, _ in files)}",
+            detail="\n".join(map(str, complaints)),
+        )
+    return policy
+
+
+def read(files: Sequence[tuple[str, str]]) -> tuple[Policy, list[Complaint]]:
+    """As `load`, but the complaints come back; with any of them the policy is good for nothing."""
+    if not files:
+        raise ConfigError("no policy file is given", hint="gov policy check FILE")
+    parts: list[Policy] = []
+    complaints: list[Complaint] = []
+    for name, text in files:
+        source = Source(name, complaints)
+        root = source.compose(text)
+        if root is not None:
+            parts.append(_part(Section(source, root, _KEYS, _LATER)))
+        elif not any(complaint.at.file == name for complaint in complaints):
+            source.nothing()
+    policy = _merge(parts)
+    # Rules that were misread would draw complaints that make no sense.
+    complaints += [] if complaints else complaints_about(policy)
+    return policy, sorted(set(complaints))
+
+
+def _part(root: Section) -> Policy:
+    """What one file says; `fresh_within` is endless where it says nothing of it."""
+    root.require("version")
+    root.word("version", (VERSION,))
+    roles = root.section("roles", sections.ROLES)
+    vouch = root.section("vouch", ("functions", "settings"))
+    approvals = root.section("approvals", ("fresh_within",))
+    functions, settings = sections.vouched(vouch) if vouch else (frozenset[str](), frozenset[str]())
+    return Policy(
+        classify=tuple(map(sections.classification, root.sections("classify", sections.CLASSIFY))),
+        access=tuple(map(sections.access_rule, root.sections("access", sections.ACCESS))),
+        masking=tuple(map(sections.mask_rule, root.sections("masking", sections.MASKING))),
+        guardrails=tuple(map(sections.guardrail, root.sections("guardrails", sections.GUARDRAIL))),
+        roles=sections.roles(roles) if roles else Roles(),
+        vouched_functions=functions,
+        vouched_settings=settings,
+        fresh_within=approvals.duration("fresh_within", inf) if approvals else inf,
+    )
+
+
+def _merge(parts: Sequence[Policy]) -> Policy:
+    """All rules of all parts; of several `fresh_within` the shortest."""
+    whole = Policy(fresh_within=inf)
+    for part in parts:
+        whole = Policy(
+            classify=whole.classify + part.classify,
+            access=whole.access + part.access,
+            masking=whole.masking + part.masking,
+            guardrails=whole.guardrails + part.guardrails,
+            roles=_united(whole.roles, part.roles),
+            vouched_functions=whole.vouched_functions | part.vouched_functions,
+            vouched_settings=whole.vouched_settings | part.vouched_settings,
+            fresh_within=min(whole.fresh_within, part.fresh_within),
+        )
+    return replace(whole, fresh_within=FRESH_WITHIN) if whole.fresh_within == inf else whole
+
+
+def _united(one: Roles, other: Roles) -> Roles:
+    return Roles(
+        *(_both(getattr(one, each.name), getattr(other, each.name)) for each in fields(Roles))
+    )
+
+
+def _both(one: People, other: People) -> People:
+    return People(*(getattr(one, each.name) | getattr(other, each.name) for each in fields(People)))

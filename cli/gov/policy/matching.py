@@ -1,0 +1,78 @@
+"""Does a guardrail speak of this statement? Each condition is a question, and all of them must hold.
+
+What is not known (the hour, an estimate) counts against the statement: it meets the condition of a rule that
+forbids, holds or asks, and never that of one that allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gov.identity.principal import Principal
+from gov.policy.decision import Outcome, Verdict
+from gov.policy.pattern import ColumnPattern, RelationPattern, any_word, within
+from gov.policy.rules import Guardrail, When
+from gov.policy.situation import Situation
+from gov.sql.facts import Facts
+from gov.terms import Column, Relation
+
+
+def speaks(rule: Guardrail, who: Principal, on: Situation, facts: Facts, outcome: Outcome) -> bool:
+    """Whether every condition of `rule` holds."""
+    unknown = rule.then is not Verdict.ALLOW
+    return _statement(rule.when, facts, outcome) and _circumstances(rule.when, who, on, unknown=unknown)
+
+
+def classified_reads(facts: Facts, outcome: Outcome) -> frozenset[Column]:
+    """The classified columns that the statement reads; `*` is all of a relation."""
+    whole = {column.relation for column in facts.columns_read if column.name == "*"}
+    return frozenset(
+        column for column in outcome.classified if column in facts.columns_read or column.relation in whole
+    )
+
+
+def _statement(when: When, facts: Facts, outcome: Outcome) -> bool:
+    touched = facts.reads | facts.writes
+    columns = facts.columns_read | facts.columns_written
+    return (
+        (not when.effects or bool(when.effects & facts.effects))
+        and (not when.relations or _any_relation(when.relations, touched))
+        and (not when.columns or _any_column(when.columns, columns))
+        and (not when.where_missing or bool(facts.unbounded & (when.effects or facts.unbounded)))
+        and ((when.reads is None and not when.unmasked) or _reads(when, facts, outcome))
+    )
+
+
+def _any_relation(patterns: Iterable[RelationPattern], relations: frozenset[Relation]) -> bool:
+    return any(pattern.matches(relation) for pattern in patterns for relation in relations)
+
+
+def _any_column(patterns: Iterable[ColumnPattern], columns: frozenset[Column]) -> bool:
+    return any(pattern.matches(column) for pattern in patterns for column in columns)
+
+
+def _reads(when: When, facts: Facts, outcome: Outcome) -> bool:
+    columns = classified_reads(facts, outcome)
+    clear = (column for column in columns if not (when.unmasked and column in outcome.masks))
+    data = (each for column in clear for each in outcome.classified[column].split(", "))
+    return any(when.reads is None or within(each, when.reads) for each in data)
+
+
+def _circumstances(when: When, who: Principal, on: Situation, *, unknown: bool) -> bool:
+    return (
+        (not when.environments or on.environment in when.environments)
+        and (not when.targets or any_word(on.target, when.targets))
+        and (not when.scopes or on.scope in when.scopes)
+        and (not when.people or when.people.includes(who))
+        and (not when.clients or any_word(on.client, when.clients))
+        and (not when.purposes or any_word(on.purpose, when.purposes))
+        and (when.hours is None or (unknown if on.hour is None else _within_hours(on.hour, *when.hours)))
+        and (
+            when.rows_over is None
+            or (unknown if on.estimated_rows is None else on.estimated_rows > when.rows_over)
+        )
+    )
+
+
+def _within_hours(hour: int, first: int, second: int) -> bool:
+    return first <= hour < second if first < second else hour >= first or hour < second

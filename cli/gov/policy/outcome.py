@@ -1,0 +1,135 @@
+"""What policy makes of one principal in one scope on one target: what is in reach, and what is masked.
+
+Three things are stricter than the patterns alone:
+
+* A partition or child holds its parent's rows and a parent returns its children's, so a column classified in
+  one relation of a family is classified in all of them.
+* A view runs with its owner's rights and may return a masked column under any name. While anything on the
+  target is masked for the principal, views are in reach only when a rule names them without a wildcard.
+* Of several masks for one column the strongest counts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from gov.identity.principal import Principal
+from gov.policy.access import granting
+from gov.policy.decision import MaskSpec, Outcome
+from gov.policy.pattern import within
+from gov.policy.rules import MASKS, AccessRule, Policy
+from gov.sql.catalog import Catalog, RelationInfo, RelationKind
+from gov.terms import SYSTEM_SCHEMAS, Column, Relation, Scope
+
+_TABLES = frozenset({
+    RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.FOREIGN_TABLE, RelationKind.SEQUENCE,
+})
+_VIEWS = frozenset({RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW})
+
+OURS = "gov_m_"
+"""Schemas of gov's masked views begin so. They stand behind the tables and are nobody's by name."""
+
+Classes = Mapping[Column, frozenset[str]]
+
+
+def outcome(
+    policy: Policy, principal: Principal, target: str, environment: str, scope: Scope, catalog: Catalog
+) -> Outcome:
+    """The content of the profile; without an access rule nothing is in reach."""
+    classes = classified(policy, catalog)
+    masks = {column: spec for column, each in classes.items() if (spec := _mask(policy, principal, each))}
+    rules = granting(policy, principal, target, environment, scope)
+    reach = frozenset(
+        relation
+        for relation, info in catalog.relations.items()
+        if _governed(relation) and _in_reach(info, rules, masked=bool(masks))
+    )
+    return Outcome(
+        target=target,
+        scope=scope.value,
+        relations=reach,
+        masks={column: spec for column, spec in masks.items() if column.relation in reach},
+        classified={
+            column: ", ".join(sorted(each)) for column, each in classes.items() if column.relation in reach
+        },
+    )
+
+
+def classified(policy: Policy, catalog: Catalog) -> Classes:
+    """Every classified column outside system schemas, with all its classifications."""
+    classes: dict[Column, frozenset[str]] = {}
+    for family in _families(catalog):
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for info in family:
+            for column, data in _spoken_of(policy, info):
+                found[column].add(data)
+        for info in family:
+            for each in info.columns:
+                if each.name in found:
+                    classes[Column(info.relation, each.name)] = frozenset(found[each.name])
+    return classes
+
+
+def _spoken_of(policy: Policy, info: RelationInfo) -> Iterable[tuple[str, str]]:
+    """(column name, classification) of each pattern that meets a column of the relation itself."""
+    for rule in policy.classify:
+        for pattern in rule.columns:
+            if pattern.relation.matches(info.relation):
+                for each in info.columns:
+                    if pattern.matches(Column(info.relation, each.name)):
+                        yield each.name, rule.data
+
+
+def _families(catalog: Catalog) -> Iterable[list[RelationInfo]]:
+    """Relations grouped with their partitions and children, at any depth."""
+    families: defaultdict[Relation, list[RelationInfo]] = defaultdict(list)
+    for relation, info in catalog.relations.items():
+        if _governed(relation):
+            families[_head(catalog, info).relation].append(info)
+    return families.values()
+
+
+def _head(catalog: Catalog, info: RelationInfo) -> RelationInfo:
+    """The topmost ancestor. A cycle, which PostgreSQL never makes, ends where it began."""
+    seen = {info.relation}
+    while info.parent is not None and info.parent not in seen:
+        parent = catalog.relations.get(info.parent)
+        if parent is None:
+            break
+        info = parent
+        seen.add(info.relation)
+    return info
+
+
+def _governed(relation: Relation) -> bool:
+    return relation.schema not in SYSTEM_SCHEMAS and not relation.schema.startswith((OURS, "pg_"))
+
+
+def _in_reach(info: RelationInfo, rules: Iterable[AccessRule], *, masked: bool) -> bool:
+    if info.kind in _TABLES:
+        return any(_speaks_of(rule, info.relation) for rule in rules)
+    if info.kind not in _VIEWS:
+        return False
+    if not masked:
+        return any(_speaks_of(rule, info.relation) for rule in rules)
+    return any(pattern.exact == info.relation for rule in rules for pattern in rule.relations)
+
+
+def _speaks_of(rule: AccessRule, relation: Relation) -> bool:
+    return not rule.relations or any(pattern.matches(relation) for pattern in rule.relations)
+
+
+def _mask(policy: Policy, principal: Principal, data: frozenset[str]) -> MaskSpec | None:
+    """The mask of a column that holds `data`; the strongest, and write only where every rule allows it."""
+    meant = sorted(
+        (MASKS.index(rule.mask), rule.name, each, rule.write)
+        for rule in policy.masking
+        if not rule.excepted.includes(principal)
+        for each in data
+        if within(each, rule.data)
+    )
+    if not meant:
+        return None
+    strength, name, each, _ = meant[0]
+    return MaskSpec(MASKS[strength], name, each, write=all(write for *_, write in meant))

@@ -1,0 +1,185 @@
+"""A policy as values: every rule a frozen dataclass, nothing of YAML left but the positions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
+from hashlib import sha256
+
+from gov.identity.principal import Kind, Principal
+from gov.policy.complaint import Position
+from gov.policy.decision import Verdict
+from gov.policy.pattern import ColumnPattern, RelationPattern, any_word
+from gov.terms import Effect, Scope
+
+Marks = Mapping[str, Position]
+"""Key of a rule to the place of its value; `""` to the place of the rule itself."""
+
+MASKS = ("null", "redact", "partial")
+"""Strongest first: where several rules mask one column, the strongest does."""
+
+FRESH_WITHIN = 900.0
+"""Seconds, where no file says otherwise."""
+
+_REACH: dict[Scope, int] = {Scope.READ: 0, Scope.WRITE: 1, Scope.ADMIN: 2}
+
+
+def _marks() -> Marks:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whom a rule speaks of: anybody who is in one of the groups or is named. Empty means nobody."""
+
+    groups: frozenset[str] = frozenset()
+    users: frozenset[str] = frozenset()
+    """Names or subjects of humans, whether they act themselves or through an agent."""
+    services: frozenset[str] = frozenset()
+    agents: frozenset[str] = frozenset()
+    """Subjects of agents, whoever they act for; `*` for every agent."""
+
+    def includes(self, who: Principal) -> bool:
+        """Whether `who` is among them. An agent carries the groups that its token carries."""
+        if any(any_word(group, self.groups) for group in who.groups):
+            return True
+        if who.agent is not None and any_word(who.agent, self.agents):
+            return True
+        names = self.services if who.kind is Kind.SERVICE else self.users
+        return any_word(who.name, names) or any_word(who.subject, names)
+
+    def __bool__(self) -> bool:
+        return bool(self.groups or self.users or self.services or self.agents)
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """Columns that hold data of one kind."""
+
+    columns: tuple[ColumnPattern, ...]
+    data: str
+    marks: Marks = field(default_factory=_marks, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRule:
+    """Who may hold a lease, where, in which scope and for how long (seconds)."""
+
+    name: str
+    people: People
+    targets: frozenset[str]
+    environments: frozenset[str]
+    """Empty: any."""
+    scope: Scope
+    max_ttl: float
+    relations: tuple[RelationPattern, ...] = ()
+    """Empty: all tables outside system schemas."""
+    reason_required: bool = False
+    purpose_required: bool = False
+    max_statement: float | None = None
+    marks: Marks = field(default_factory=_marks, compare=False, repr=False)
+
+    def grants(self, who: Principal, target: str, environment: str, scope: Scope) -> bool:
+        """Whether it lets `who` hold a lease of `scope`; a scope includes the narrower ones."""
+        return (
+            _REACH[scope] <= _REACH[self.scope]
+            and any_word(target, self.targets)
+            and (not self.environments or environment in self.environments)
+            and self.people.includes(who)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRule:
+    """Data of one kind is masked for everybody but the excepted."""
+
+    name: str
+    data: str
+    mask: str
+    excepted: People = People()
+    write: bool = False
+    """Whether UPDATE of the masked column is granted all the same."""
+    marks: Marks = field(default_factory=_marks, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Conditions of a guardrail. All that are given must hold; within a list one is enough."""
+
+    effects: frozenset[Effect] = frozenset()
+    relations: tuple[RelationPattern, ...] = ()
+    columns: tuple[ColumnPattern, ...] = ()
+    reads: str | None = None
+    unmasked: bool = False
+    """Classified columns are read that are clear in this lease."""
+    where_missing: bool = False
+    environments: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
+    scopes: frozenset[Scope] = frozenset()
+    people: People = People()
+    clients: frozenset[str] = frozenset()
+    purposes: frozenset[str] = frozenset()
+    hours: tuple[int, int] | None = None
+    """From the first hour to before the second, UTC; may pass midnight."""
+    rows_over: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrail:
+    """What happens to statements of a certain kind."""
+
+    name: str
+    when: When
+    then: Verdict
+    approvers: frozenset[str] = frozenset()
+    count: int = 1
+    expires: float = 900.0
+    """Seconds."""
+    message: str = ""
+    marks: Marks = field(default_factory=_marks, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Who governs gov itself."""
+
+    auditor: People = People()
+    operator: People = People()
+    policy_admin: People = People()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """All rules of all files. The order of rules means nothing."""
+
+    classify: tuple[Classification, ...] = ()
+    access: tuple[AccessRule, ...] = ()
+    masking: tuple[MaskRule, ...] = ()
+    guardrails: tuple[Guardrail, ...] = ()
+    roles: Roles = Roles()
+    vouched_functions: frozenset[str] = frozenset()
+    """Functions, `schema.name`, whose calls count as reads."""
+    vouched_settings: frozenset[str] = frozenset()
+    """Settings beyond the reviewed ones that clients may change."""
+    fresh_within: float = FRESH_WITHIN
+    """Seconds since an approver last proved themselves."""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, hex, of the canonical content: equal for equal rules in whatever order and files."""
+        text = json.dumps(_canonical(self), sort_keys=True, separators=(",", ":"))
+        return sha256(b"gov-policy-1\0" + text.encode()).hexdigest()
+
+
+def _canonical(value: object) -> object:
+    """`value` as JSON whose lists are sorted: no list in a policy has an order that means something."""
+    if is_dataclass(value):
+        return {f.name: _canonical(getattr(value, f.name)) for f in fields(value) if f.compare}
+    if isinstance(value, frozenset | tuple):
+        # The two hours are the one pair whose order matters.
+        if len(value) == 2 and all(type(part) is int for part in value):
+            return list(value)
+        return sorted((_canonical(part) for part in value), key=lambda part: json.dumps(part, sort_keys=True))
+    return value

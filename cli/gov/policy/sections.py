@@ -1,0 +1,173 @@
+"""The sections of a policy document, each read into its rules. `docs/policy.md` describes the format."""
+
+from __future__ import annotations
+
+import re
+
+from gov.policy.decision import Verdict
+from gov.policy.nodes import Section
+from gov.policy.pattern import column_pattern, relation_pattern
+from gov.policy.rules import (
+    MASKS,
+    AccessRule,
+    Classification,
+    Guardrail,
+    MaskRule,
+    People,
+    Roles,
+    When,
+)
+from gov.terms import Effect, Scope
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_DATA = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
+_FUNCTION = re.compile(r"[^.\s]+\.[^.\s]+")
+_HOURS = re.compile(r"([0-9]{1,2})-([0-9]{1,2})")
+
+_PEOPLE = ("groups", "users", "services", "agents")
+CLASSIFY = ("columns", "as")
+ACCESS = (
+    "name", *_PEOPLE, "targets", "environment", "relations", "scope",
+    "max_ttl", "max_statement", "reason", "purpose",
+)
+MASKING = ("name", "data", "with", "except", "write")
+_WHEN = (
+    "effects", "relations", "columns", "reads", "unmasked", "where", "environment", "targets", "scope",
+    *_PEOPLE, "client", "purpose", "hours", "rows_over",
+)
+GUARDRAIL = ("name", "when", "then", "approvers", "count", "expires", "message")
+ROLES = ("auditor", "operator", "policy_admin")
+_LATER_MASKS = ("hash", "pseudonym", "year", "month", "round", "range", "json")
+
+
+def classification(section: Section) -> Classification:
+    """`{ columns: [public.customers.email], as: pii.contact }`."""
+    section.require("columns", "as")
+    columns = section.spelled("columns", column_pattern, "schema.table.column")
+    return Classification(columns, _data(section, "as"), section.marks())
+
+
+def access_rule(section: Section) -> AccessRule:
+    """`{ name: engineers-read, groups: [engineering], targets: [prod], scope: read, max_ttl: 8h }`."""
+    section.require("name", "targets", "scope", "max_ttl")
+    who = people(section)
+    if not who:
+        section.complain("", f"says nobody; give one of {', '.join(_PEOPLE)}")
+    return AccessRule(
+        name=_name(section),
+        people=who,
+        targets=frozenset(section.texts("targets")),
+        environments=frozenset(section.texts("environment")),
+        scope=Scope(section.word("scope", [scope.value for scope in Scope]) or Scope.READ),
+        max_ttl=section.duration("max_ttl"),
+        relations=section.spelled("relations", relation_pattern, "schema.table"),
+        reason_required=section.word("reason", ("required", "optional")) == "required",
+        purpose_required=section.word("purpose", ("required", "optional")) == "required",
+        max_statement=section.duration("max_statement") or None,
+        marks=section.marks(),
+    )
+
+
+def mask_rule(section: Section) -> MaskRule:
+    """`{ name: contact-is-partial, data: pii.contact, with: partial, except: { groups: [privacy] } }`."""
+    section.require("name", "data", "with")
+    excepted = section.section("except", _PEOPLE)
+    return MaskRule(
+        name=_name(section),
+        data=_data(section, "data"),
+        mask=section.word("with", MASKS, _LATER_MASKS),
+        excepted=people(excepted) if excepted else People(),
+        write=section.word("write", ("allow", "deny")) == "allow",
+        marks=section.marks(),
+    )
+
+
+def guardrail(section: Section) -> Guardrail:
+    """`{ name: …, when: { effects: [drop] }, then: hold, approvers: [dba] }`."""
+    section.require("name", "when", "then")
+    then = section.word("then", [verdict.value for verdict in Verdict])
+    conditions = section.section("when", _WHEN)
+    if then == Verdict.HOLD:
+        section.require("approvers")
+    elif then:
+        for key in ("approvers", "count", "expires"):
+            if key in section:
+                section.complain(key, f"`{key}` goes with `then: hold` only")
+    return Guardrail(
+        name=_name(section),
+        when=when(conditions) if conditions else When(),
+        then=Verdict(then or Verdict.DENY),
+        approvers=frozenset(section.texts("approvers")),
+        count=section.whole("count", 1, 1),
+        expires=section.duration("expires", 900.0),
+        message=section.text("message"),
+        marks=section.marks(),
+    )
+
+
+def when(section: Section) -> When:
+    """The conditions of a guardrail."""
+    section.word("where", ("missing",))
+    rows_over = section.whole("rows_over", 0, 0) if "rows_over" in section else None
+    return When(
+        effects=section.words("effects", Effect),
+        relations=section.spelled("relations", relation_pattern, "schema.table"),
+        columns=section.spelled("columns", column_pattern, "schema.table.column"),
+        reads=_data(section, "reads") or None,
+        unmasked=section.flag("unmasked"),
+        where_missing="where" in section,
+        environments=frozenset(section.texts("environment")),
+        targets=frozenset(section.texts("targets")),
+        scopes=section.words("scope", Scope),
+        people=people(section),
+        clients=frozenset(section.texts("client")),
+        purposes=frozenset(section.texts("purpose")),
+        hours=_hours(section),
+        rows_over=rows_over,
+    )
+
+
+def people(section: Section) -> People:
+    """`groups`, `users`, `services` and `agents` of any section that has them."""
+    return People(*(frozenset(section.texts(key)) for key in _PEOPLE))
+
+
+def roles(section: Section) -> Roles:
+    """`{ auditor: { groups: [audit] }, operator: …, policy_admin: … }`."""
+    inner = {key: section.section(key, _PEOPLE) for key in ROLES}
+    return Roles(**{key: people(each) for key, each in inner.items() if each})
+
+
+def vouched(section: Section) -> tuple[frozenset[str], frozenset[str]]:
+    """`{ functions: [public.tax], settings: [app.tenant] }`."""
+    functions = section.spelled("functions", _function, "schema.function")
+    return frozenset(functions), frozenset(text.lower() for text in section.texts("settings"))
+
+
+def _name(section: Section) -> str:
+    name = section.text("name")
+    if name and not _NAME.fullmatch(name):
+        section.complain("name", f"`{name}` is not a name like engineers-read")
+    return name
+
+
+def _data(section: Section, key: str) -> str:
+    data = section.text(key)
+    if data and not _DATA.fullmatch(data):
+        section.complain(key, f"`{data}` is not a classification like pii.contact")
+    return data
+
+
+def _function(text: str) -> str | None:
+    return text if _FUNCTION.fullmatch(text) else None
+
+
+def _hours(section: Section) -> tuple[int, int] | None:
+    text = section.text("hours")
+    if not text:
+        return None
+    match = _HOURS.fullmatch(text)
+    first, second = (int(match[1]), int(match[2])) if match else (0, 0)
+    if first == second or first > 23 or second > 24:
+        section.complain("hours", f"`{text}` is not a span of hours like 8-18 or 22-6, UTC")
+    return first, second
