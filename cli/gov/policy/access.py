@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gov.identity.principal import Principal
 from gov.policy.decision import Access, NoAccess
 from gov.policy.rules import AccessRule, Policy
@@ -19,15 +21,7 @@ def access(
     rules = granting(policy, principal, target, environment, scope)
     if not rules:
         return _none(policy, principal, target, environment, scope)
-    best = min(rules, key=_terms)
-    return Access(
-        rule=best.name,
-        scope=scope.value,
-        max_ttl=best.max_ttl,
-        reason_required=best.reason_required,
-        purpose_required=best.purpose_required,
-        max_statement=best.max_statement,
-    )
+    return _best(scope, rules)
 
 
 def granting(
@@ -39,8 +33,20 @@ def granting(
 
 def offers(policy: Policy, principal: Principal, target: str, environment: str) -> tuple[Access, ...]:
     """The scopes that may be asked for, narrowest first. Empty: the target is none of their business."""
-    asked = (access(policy, principal, target, environment, scope) for scope in Scope)
-    return tuple(each for each in asked if isinstance(each, Access))
+    granted = ((scope, granting(policy, principal, target, environment, scope)) for scope in Scope)
+    return tuple(_best(scope, rules) for scope, rules in granted if rules)
+
+
+def _best(scope: Scope, rules: Sequence[AccessRule]) -> Access:
+    best = min(rules, key=_terms)
+    return Access(
+        rule=best.name,
+        scope=scope.value,
+        max_ttl=best.max_ttl,
+        reason_required=best.reason_required,
+        purpose_required=best.purpose_required,
+        max_statement=best.max_statement,
+    )
 
 
 def _terms(rule: AccessRule) -> tuple[float, bool, bool, float, str]:

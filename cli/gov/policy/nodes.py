@@ -2,8 +2,8 @@
 
 PyYAML composes nodes, which keep their marks; nothing is ever constructed, so tags run nothing. Anchors,
 aliases, tags, duplicate and unknown keys are refused. A reader never raises for what an author wrote: it
-complains and goes on with an empty value, so that all mistakes are reported at once. Whoever uses it must throw
-the values away when there are complaints.
+complains and goes on with an empty value, so that all mistakes are reported at once. Whoever uses it must
+throw the values away when there are complaints.
 """
 
 from __future__ import annotations
