@@ -70,4 +70,4 @@ def _become(*arguments: str) -> NoReturn:
     """Go on as the demo's own program, which commands know as little as they know the broker's."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "gov.demo", *arguments])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "gov.demo", *arguments])  # noqa: S606

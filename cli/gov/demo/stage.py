@@ -96,7 +96,7 @@ class Stage:
             Unavailable: A part does not start.
         """
         fresh = not self.exists
-        if fresh and self.directory.exists() and any(self.directory.iterdir()):
+        if fresh and self._strange:
             raise UsageError(f"{self.directory} is not empty and no demo", hint="gov demo up --dir EMPTY")
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         running = {name for name, process in self.processes.items() if process and process.alive}
@@ -115,7 +115,7 @@ class Stage:
         """
         if not self.directory.exists():
             return
-        if not self.exists and any(each.name != ".lock" for each in self.directory.iterdir()):
+        if not self.exists and self._strange:
             raise UsageError(f"{self.directory} holds no demo", hint="gov demo down --dir DIR")
         self._end(keep=set())
         self.cluster.remove()
@@ -148,6 +148,11 @@ class Stage:
             raise NoSuch(f"no demo in {self.directory}", hint=f"gov demo up --dir {self.directory}")
         return Settings(**json.loads(self._mark.read_text()))
 
+    @property
+    def _strange(self) -> bool:
+        """Whether there are files here, of whoever it may be."""
+        return self.directory.exists() and any(each.name != ".lock" for each in self.directory.iterdir())
+
     def _remember(self, settings: Settings) -> None:
         write_private(self._mark, json.dumps(asdict(settings)) + "\n")
 
@@ -172,7 +177,7 @@ class Stage:
             self._remember(replace(self._settings, issuer_port=free_port()))
         port, own = self._settings.issuer_port, self.directory / "issuer"
         return Plan(
-            (sys.executable, "-m", "gov.demo.issuer", "--dir", str(own), "--port", str(port)),
+            (sys.executable, "-P", "-m", "gov.demo.issuer", "--dir", str(own), "--port", str(port)),
             (port,),
             lambda: answers(f"{self.issuer_url}/.well-known/openid-configuration"),
         )
@@ -183,7 +188,7 @@ class Stage:
         self._configure()
         settings = self._settings
         return Plan(
-            (sys.executable, "-m", "gov.broker", "--config", str(self.directory / "broker.yaml")),
+            (sys.executable, "-P", "-m", "gov.broker", "--config", str(self.directory / "broker.yaml")),
             (settings.api_port, settings.gateway_port),
             lambda: answers(f"{self.broker_url}/v1/info", ca_file=self.ca_file),
         )
