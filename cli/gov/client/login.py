@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from gov.client.provider import Provider
 from gov.client.tokens import Tokens, keyring_complaint, token_store
 from gov.client.transport import Transport, Untrusted, unsafe_trust_anybody
 from gov.control.models import Info, Whoami
-from gov.errors import ConfigError, Unreachable, Unverified, UsageError
+from gov.errors import ConfigError, NotLoggedIn, Unreachable, Unverified, UsageError
 
 Way = Callable[[Provider, Context], Tokens]
 """How tokens are got from the issuer."""
@@ -35,6 +36,16 @@ class Login:
 
     context: Context
     whoami: Whoami
+    renews: bool = False
+    """Whether the access token is renewed by itself when it ends."""
+
+
+class Forgotten(StrEnum):
+    """How far a logout reached."""
+
+    NOTHING = "nothing"  # there was no login
+    HERE = "here"  # tokens are gone from this machine
+    EVERYWHERE = "everywhere"  # the issuer has ended the login too
 
 
 def meet(
@@ -95,7 +106,7 @@ def log_in(context: Context, places: Places, way: Way, *, store: StoreKind) -> L
         whoami = broker.whoami()
     token_store(context, places).save(tokens)
     Contexts(places).save(context)
-    return Login(context, whoami)
+    return Login(context, whoami, renews=tokens.refresh is not None)
 
 
 def by_device(show: Callable[[device.Challenge], None]) -> Way:
@@ -149,12 +160,21 @@ def device_login(
     return log_in(meet(broker, places, ca_file=ca_file, environ={}), places, by_device(show), store=store)
 
 
-def log_out(context: Context, places: Places) -> bool:
-    """Forget the tokens; True when the issuer has forgotten the refresh token too."""
+def log_out(context: Context, places: Places) -> Forgotten:
+    """Forget the tokens, and have the issuer end the login where it offers that."""
     store = token_store(context, places)
-    tokens = store.load()
+    try:
+        tokens = store.load()
+    except NotLoggedIn:  # unreadable: nothing to tell the issuer
+        tokens = None
     store.forget()
-    if tokens is None or tokens.refresh is None:
+    if tokens is None:
+        return Forgotten.NOTHING
+    return Forgotten.EVERYWHERE if _revoked(context, tokens) else Forgotten.HERE
+
+
+def _revoked(context: Context, tokens: Tokens) -> bool:
+    if tokens.refresh is None:
         return False
     try:
         return Provider.discover(context.issuer).revoke(tokens.refresh, context.client_id)

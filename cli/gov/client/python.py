@@ -1,0 +1,129 @@
+"""gov from Python: `gov.connect("prod")` and `gov.engine("prod")`.
+
+Both take a lease as whoever is logged in (or `GOV_TOKEN`) and connect through the gateway. The engine
+takes a new lease when the old one is about to end, so that a pool outlives its leases.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gov.client.api import Broker
+from gov.client.config import Places, file_name
+from gov.client.files import read_private, write_private
+from gov.control.models import LeaseAsk, LeaseGrant
+from gov.errors import LeaseEnded, Unreachable
+from gov.terms import Scope
+
+if TYPE_CHECKING:
+    import psycopg
+    import sqlalchemy
+
+_PATIENCE = 8
+_MARGIN = 30.0
+"""Seconds before its end from which a lease opens no new connection."""
+
+
+def connect(
+    target: str,
+    *,
+    scope: str | Scope = Scope.READ,
+    ttl: int | None = None,
+    reason: str = "",
+    purpose: str = "",
+    **options: Any,
+) -> psycopg.Connection[Any]:
+    """A psycopg connection to `target` through the gateway, under a lease of its own.
+
+    `ttl` is in seconds; `options` go to `psycopg.connect`.
+
+    Raises:
+        NotLoggedIn, Denied: no lease.
+        Unreachable: the broker or its gateway does not answer.
+    """
+    return _open(_lease(_ask(target, scope, ttl, reason, purpose)), options)
+
+
+def engine(
+    target: str,
+    *,
+    scope: str | Scope = Scope.READ,
+    ttl: int | None = None,
+    reason: str = "",
+    purpose: str = "",
+    **options: Any,
+) -> sqlalchemy.Engine:
+    """A SQLAlchemy engine over the gateway; `options` go to `sqlalchemy.create_engine`."""
+    import sqlalchemy
+
+    leases = _Leases(_ask(target, scope, ttl, reason, purpose))
+    return sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: _open(leases.current(), {}), **options
+    )
+
+
+class _Leases:
+    """One lease at a time, replaced when it is about to end. Used by the threads of a pool."""
+
+    def __init__(self, ask: LeaseAsk) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._lease: LeaseGrant | None = None
+
+    def current(self) -> LeaseGrant:
+        """A lease that lasts for a while yet."""
+        with self._lock:
+            if self._lease is None or _left(self._lease) < _MARGIN:
+                self._lease = _lease(self._ask)
+            return self._lease
+
+
+def _ask(target: str, scope: str | Scope, ttl: int | None, reason: str, purpose: str) -> LeaseAsk:
+    return LeaseAsk(target=target, scope=Scope(scope).value, ttl=ttl, reason=reason, purpose=purpose)
+
+
+def _lease(ask: LeaseAsk) -> LeaseGrant:
+    with Broker.current() as broker:
+        return broker.lease(ask)
+
+
+def _left(lease: LeaseGrant) -> float:
+    return datetime.fromisoformat(lease.lease.expires_at).timestamp() - time.time()
+
+
+def _open(grant: LeaseGrant, options: dict[str, Any]) -> psycopg.Connection[Any]:
+    import psycopg
+
+    settings: dict[str, Any] = {
+        "host": grant.host,
+        "port": grant.port,
+        "user": grant.user,
+        "password": grant.password,
+        "dbname": grant.database,
+        "connect_timeout": _PATIENCE,
+        "application_name": "python",
+        **options,
+        "sslmode": "verify-full",
+        "sslrootcert": str(_root(grant)),
+    }
+    try:
+        return psycopg.connect(**settings)
+    except psycopg.OperationalError as error:
+        target = grant.lease.target
+        if error.sqlstate == LeaseEnded.sqlstate or error.sqlstate == "28000":
+            raise LeaseEnded(f"the lease on {target} is over", hint=f"gov connect {target}") from error
+        raise Unreachable(
+            f"the gateway of {target} does not let us in", hint="gov broker status", detail=str(error)
+        ) from error
+
+
+def _root(grant: LeaseGrant) -> Path:
+    """A file with the root that signs the gateway's certificate, as libpq wants it."""
+    path = Places.of().state / "roots" / f"{file_name(f'{grant.host}_{grant.port}')}.pem"
+    if read_private(path) != grant.ca:
+        write_private(path, grant.ca)
+    return path

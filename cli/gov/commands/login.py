@@ -1,0 +1,105 @@
+"""`gov login`: sign in at the organisation's identity provider, by device code unless told otherwise."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gov.client.config import Contexts, Places, StoreKind
+from gov.client.device import Challenge
+from gov.client.login import Login, Way, by_browser, by_device, by_secret, log_in, meet
+from gov.errors import UsageError
+from gov.ui import times
+from gov.ui.escape import escape
+from gov.ui.terminal import interactive, say
+
+
+def run(
+    broker: Annotated[
+        str, typer.Argument(metavar="[BROKER]", help="The broker's address; left out: the current one.")
+    ] = "",
+    browser: Annotated[bool, typer.Option("--browser", help="Sign in with this machine's browser.")] = False,
+    client_credentials: Annotated[
+        bool, typer.Option("--client-credentials", help="As a service: GOV_CLIENT_ID, GOV_CLIENT_SECRET.")
+    ] = False,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option("--ca-file", metavar="FILE", help="The root that signs the broker's certificate."),
+    ] = None,
+    store: Annotated[
+        str, typer.Option("--store", metavar="keyring|file", help="Where tokens are kept.")
+    ] = "",
+    no_qr: Annotated[bool, typer.Option("--no-qr", help="Show no QR code.")] = False,
+) -> None:
+    """Sign in. By default you get a code to confirm on any device that has a browser."""
+    if browser and client_credentials:
+        raise UsageError("a person or a service, not both", hint="gov login --browser")
+    places = Places.of()
+    context = meet(
+        broker or Contexts(places).current().broker,
+        places,
+        ca_file=ca_file,
+        trust=_trust if interactive() else None,
+    )
+    say(f"signing in to the broker {escape(context.broker)} at the issuer {escape(context.issuer)}")
+    way = _way(browser, client_credentials, qr=not no_qr and sys.stderr.isatty())
+    login = log_in(context, places, way, store=_store(store) or context.store)
+    print(_welcome(login))
+    if os.environ.get("GOV_TOKEN"):
+        say("GOV_TOKEN is set and goes before this login; unset it to use the login")
+
+
+def _way(browser: bool, service: bool, *, qr: bool) -> Way:
+    if service:
+        return by_secret()
+    return by_browser(_open) if browser else by_device(lambda challenge: _show(challenge, qr=qr))
+
+
+def _store(word: str) -> StoreKind | None:
+    match word:
+        case "":
+            return None
+        case "keyring" | "file":
+            return word
+        case _:
+            raise UsageError(f"tokens cannot be kept in `{word}`", hint="--store keyring, or --store file")
+
+
+def _show(challenge: Challenge, *, qr: bool) -> None:
+    """The code, the page, and on a terminal the page as a QR code. The code is always there to compare."""
+    complete = challenge.verification_uri_complete
+    if qr and complete:
+        import segno
+
+        segno.make(complete, micro=False).terminal(out=sys.stderr, compact=True)
+    say(f"open   {escape(complete or challenge.verification_uri)}")
+    if complete:
+        say(f"       or {escape(challenge.verification_uri)} and type the code")
+    say(f"code   {escape(challenge.user_code)}")
+    say(f"confirm only if the page shows this very code; it is good for {times.span(challenge.expires_in)}")
+
+
+def _open(url: str) -> None:
+    say(f"open   {escape(url)}")
+    webbrowser.open(url)
+
+
+def _trust(broker: str, fingerprint: str) -> bool:
+    """Ask the person whether the root with that fingerprint is the broker's."""
+    say(f"{escape(broker)} has a certificate by an authority of its own, which this machine does not know")
+    say(f"SHA-256 of its root: {fingerprint}")
+    say("compare it with the one that `gov broker status` prints on the broker's machine")
+    return typer.confirm("is it the same, and shall it be trusted from now on?", err=True)
+
+
+def _welcome(login: Login) -> str:
+    who = login.whoami
+    groups = ", ".join(who.groups) or "none"
+    until = times.parse(who.expires_at).astimezone().strftime("%H:%M %Z")
+    valid = f"valid until {until}" + (", renewed by itself" if login.renews else "")
+    return escape(f"logged in to {login.context.broker} as {who.display} (groups: {groups}), {valid}")
