@@ -1,17 +1,24 @@
-"""What several tests share: a real PostgreSQL 18, and databases of their own in it.
+"""What several tests share: a real PostgreSQL 18, databases of their own in it, and a whole demo.
 
-Every pytest worker has its own server; it takes half a second to make and is gone afterwards.
+Every pytest worker has its own; a server takes half a second to make, a demo about three.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 from gov.demo.cluster import Cluster
+from gov.demo.process import clean_environment
+from gov.demo.sign_in import sign_in
+from gov.demo.stage import Stage
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +50,29 @@ def fresh_database(cluster: Cluster) -> Iterator[Callable[[], str]]:
     with psycopg.connect(cluster.admin_dsn, autocommit=True) as admin:
         for name in names:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A whole demo, database, issuer and broker, shared by the tests of one worker: leave it as it was."""
+    stage = Stage(tmp_path_factory.mktemp("demo"))
+    stage.up(lambda line: None)
+    yield stage
+    stage.down()
+
+
+@pytest.fixture(scope="session")
+def as_user(demo: Stage) -> Callable[[str], dict[str, str]]:
+    """Call it with a name of the demo for an environment in which `gov` is signed in as them.
+
+    The empty name is somebody who never signed in.
+    """
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    base = clean_environment() | {"PATH": path, "NO_COLOR": "1", "COLUMNS": "200"}
+    nobody = {"GOV_CONFIG_DIR": str(demo.directory / "users" / "nobody"), "GOV_BROKER": demo.broker_url}
+
+    @cache
+    def signed_in(name: str) -> dict[str, str]:
+        return base | (sign_in(demo, name) if name else nobody)
+
+    return signed_in
