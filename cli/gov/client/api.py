@@ -17,7 +17,7 @@ import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from gov.client.access import Access
-from gov.client.checkpoints import Witness
+from gov.client.checkpoints import Seen, Witness
 from gov.client.config import Context, Contexts, Places
 from gov.client.transport import TOTAL, Transport, trust
 from gov.control.models import (
@@ -223,14 +223,24 @@ class Broker:
         headers = {"Accept": "application/json"}
         if login:
             headers["Authorization"] = f"Bearer {self._required_token()}"
-        seen = self._witness.newest() if self._witness else None
+        before = self._seen() if login else None
         json = body.model_dump(mode="json") if body else None
         reply = self._transport.send(method, path, headers=headers, json=json, query=query, patience=patience)
-        if self._witness and (note := reply.headers.get(CHECKPOINT_HEADER)):
-            self._witness.compare(seen, note)
+        note = reply.headers.get(CHECKPOINT_HEADER)
+        # What is not from the broker itself (a proxy's error page) carries no checkpoint.
+        if self._witness and login and (reply.is_success or note):
+            self._witness.compare(before, note)
         if not reply.is_success:
             raise _refusal(reply, self.context)
         return reply
+
+    def _seen(self) -> Seen | None:
+        """The newest checkpoint known before a call; at the very first one the key is pinned."""
+        if self._witness is None:
+            return None
+        if not self._witness.pinned:
+            self._witness.pin(self.info().audit_key)
+        return self._witness.newest()
 
     def _required_token(self) -> str:
         if self._token is None:

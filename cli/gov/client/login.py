@@ -54,12 +54,14 @@ def meet(
     *,
     ca_file: Path | None = None,
     trust: Callable[[str, str], bool] | None = None,
+    new_log: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> Context:
     """The context of `broker`, with what it tells about itself over a verified connection.
 
     A broker with a CA of its own needs `ca_file`, or a person who compares fingerprints: `trust` gets
-    the broker's URL and the SHA-256 fingerprint of its root and says yes or no.
+    the broker's URL and the SHA-256 fingerprint of its root and says yes or no. `new_log` forgets the
+    key and the checkpoints of an audit log that the broker had before it was set up anew.
 
     Raises:
         Untrusted: the certificate does not verify and nobody says it may be believed.
@@ -75,10 +77,12 @@ def meet(
         if ca_file is not None or trust is None:
             raise
         known, info = _first_contact(known, contexts, trust)
-    if known.audit_key and known.audit_key != info.audit_key:
+    if new_log:
+        Witness(known, places).forget()
+    elif known.audit_key not in ("", info.audit_key):
         raise Unverified(
             f"the broker {known.broker} signs its audit log with another key than at your last login",
-            hint="ask whoever runs the broker; if it is right, remove the context from contexts.json",
+            hint=f"gov login {known.broker} --new-log, if whoever runs it says that it was set up anew",
             detail=f"pinned {known.audit_key}, now {info.audit_key}",
         )
     return replace(

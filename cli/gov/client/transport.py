@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from gov import __version__
 from gov.client.bounded import within
 from gov.errors import ConfigError, GovError, Unreachable
 from gov.identity.config import loopback
@@ -66,7 +67,7 @@ class Transport:
             timeout=httpx.Timeout(TOTAL, connect=CONNECT),
             follow_redirects=False,
             trust_env=not loopback(base),  # a proxy of the environment cannot reach our loopback
-            headers={"User-Agent": "gov"},
+            headers={"User-Agent": f"gov/{__version__}"},
         )
 
     def send(

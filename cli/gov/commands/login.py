@@ -34,6 +34,9 @@ def run(
     store: Annotated[
         str, typer.Option("--store", metavar="keyring|file", help="Where tokens are kept.")
     ] = "",
+    new_log: Annotated[
+        bool, typer.Option("--new-log", help="Accept that the broker was set up anew, with a new audit log.")
+    ] = False,
     no_qr: Annotated[bool, typer.Option("--no-qr", help="Show no QR code.")] = False,
 ) -> None:
     """Sign in. By default you get a code to confirm on any device that has a browser."""
@@ -45,6 +48,7 @@ def run(
         places,
         ca_file=ca_file,
         trust=_trust if interactive() else None,
+        new_log=new_log,
     )
     say(f"signing in to the broker {escape(context.broker)} at the issuer {escape(context.issuer)}")
     way = _way(browser, client_credentials, qr=not no_qr and sys.stderr.isatty())
