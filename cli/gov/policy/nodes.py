@@ -178,13 +178,13 @@ class Section:
         if node is None:
             return ""
         text = self._scalar(node, key, null="null" in words)
-        return text if self._one_of(node, text, words, later) else ""
+        return text if self._one_of(key, node, text, words, later) else ""
 
     def words(self, key: str, words: type[E]) -> frozenset[E]:
         """Members of the enumeration `words`, by value."""
         values = [word.value for word in words]
         items = self.items(key)
-        return frozenset(words(text) for node, text in items if self._one_of(node, text, values, ()))
+        return frozenset(words(text) for node, text in items if self._one_of(key, node, text, values))
 
     def duration(self, key: str, otherwise: float = 0.0) -> float:
         """Seconds, from `90s`, `15m`, `8h` or `1d`."""
@@ -249,12 +249,14 @@ class Section:
         value: str = node.value
         return value
 
-    def _one_of(self, node: yaml.Node, text: str, words: Collection[str], later: Collection[str]) -> bool:
+    def _one_of(
+        self, key: str, node: yaml.Node, text: str, words: Collection[str], later: Collection[str] = ()
+    ) -> bool:
         if text in words:
             return True
         if text in later:
             self.source.complain(node, f"`{text}` is not supported yet")
         elif text:
-            listed = ", ".join(words)
-            self.source.complain(node, f"`{text}` is not one of {listed}{did_you_mean(text, words)}")
+            meant = did_you_mean(text, words) or f"; it can be {', '.join(words)}"
+            self.source.complain(node, f"`{key}` cannot be `{text}`{meant}")
         return False

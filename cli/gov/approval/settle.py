@@ -1,0 +1,155 @@
+"""Who may answer a request, what an answer makes of it, and the one permit that comes out.
+
+Everything here is a function from a request to the next one. Whoever stores requests must replace the old by
+the new in one atomic step (compare the state, then set it), or two could spend one approval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gov.approval.request import Answer, Request, RequestState
+from gov.approval.states import Event, move
+from gov.errors import AlreadySettled, Denied, UsageError
+from gov.identity.principal import Kind, Principal
+from gov.policy.permit import Permit, grant
+from gov.terms import SessionId, StatementDigest
+
+_SKEW = 60.0
+"""Seconds that an issuer's clock may be ahead of ours."""
+
+
+class Voided(Denied):
+    """What would run is no longer what was approved. Store `void(request)` and tell the requester."""
+
+
+def may_answer(request: Request, who: Principal, now: float, fresh_within: float | None) -> None:
+    """Do nothing when `who` may answer `request` at `now`.
+
+    `fresh_within` is how many seconds ago they must have proved themselves at most; None asks for nothing.
+
+    Raises:
+        AlreadySettled: It is no longer pending, or its time is over.
+        Denied: It is their own, they are an agent or no approver, have answered before, or must log in again.
+    """
+    if request.state is not RequestState.PENDING or now >= request.expires_at:
+        state = request.state if request.state is not RequestState.PENDING else RequestState.EXPIRED
+        raise AlreadySettled(f"{request.id} is {state} and takes no answer", hint="gov requests")
+    if request.requester.same_person(who):
+        raise Denied(
+            f"{request.id} is your own request",
+            hint=f"ask somebody in {_listed(request.approvers)}",
+        )
+    if who.kind is Kind.AGENT or who.agent is not None:
+        raise Denied("an agent cannot answer: an approval is a person's word", hint="gov login, as yourself")
+    if not who.groups & request.approvers:
+        raise Denied(
+            f"{who.name} is in none of the groups that may answer {request.id}",
+            hint=f"ask somebody in {_listed(request.approvers)}",
+        )
+    if any(answer.approver.same_person(who) for answer in request.answers):
+        raise Denied(f"you have answered {request.id} already", hint="it needs the word of another person")
+    if fresh_within is not None and not _fresh(who, now, fresh_within):
+        raise Denied(
+            f"an approver must have logged in within the last {round(fresh_within / 60)} minutes",
+            hint="gov login",
+        )
+
+
+def answer(request: Request, answer: Answer, now: float) -> Request:
+    """The request after `answer`. One no is enough; `count` distinct people must say yes.
+
+    Raises:
+        UsageError: A no without a reason, or a bound below zero.
+        AlreadySettled, Denied: As `may_answer`, which is asked again here without freshness.
+    """
+    may_answer(request, answer.approver, now, None)
+    if not answer.yes and not answer.reason.strip():
+        raise UsageError("a denial owes the requester a reason", hint=f"gov deny {request.id} --reason R")
+    if answer.max_rows is not None and answer.max_rows < 0:
+        raise UsageError("the bound on rows is below zero", hint=f"gov approve {request.id} --max-rows N")
+    answered = replace(request, answers=(*request.answers, answer))
+    event = Event.DENY if not answer.yes else Event.APPROVE if _agreed(answered) else Event.AGREE
+    return replace(answered, state=move(request.state, event))
+
+
+def expire(request: Request, now: float) -> Request:
+    """The request as expired when its time is over and it still stands, else the same."""
+    standing = request.state in (RequestState.PENDING, RequestState.APPROVED)
+    due = standing and now >= request.expires_at
+    return replace(request, state=move(request.state, Event.EXPIRE)) if due else request
+
+
+def withdraw(request: Request) -> Request:
+    """The request as withdrawn.
+
+    Raises:
+        AlreadySettled: It is denied, expired, withdrawn or spent.
+    """
+    return replace(request, state=move(request.state, Event.WITHDRAW))
+
+
+def void(request: Request) -> Request:
+    """An approved request whose objects were swapped: nobody can spend it any more.
+
+    Raises:
+        AlreadySettled: It is not approved.
+    """
+    return replace(request, state=move(request.state, Event.VOID))
+
+
+def spend(
+    request: Request,
+    digest: StatementDigest,
+    definitions: str,
+    now: float,
+    session: SessionId | None = None,
+) -> tuple[Request, Permit]:
+    """The request as spent, and the permit for its statement in the session that holds it.
+
+    `session` names the session that spends a `--no-wait` request; a held one can be spent in its own only.
+
+    Raises:
+        AlreadySettled: It is not approved, or its time is over.
+        Denied: The statement, its circumstances or the session are not those that were approved.
+        Voided: An object that it reaches was changed meanwhile.
+    """
+    if now >= request.expires_at and request.state is RequestState.APPROVED:
+        raise AlreadySettled(f"{request.id} is expired", hint="run the statement again to ask anew")
+    spent = replace(request, state=move(request.state, Event.SPEND))
+    if not _agreed(request):
+        raise Denied(f"{request.id} lacks the word of its approvers", hint="gov requests --all")
+    if digest != request.digest:
+        raise Denied(f"{request.id} approves another statement", hint="run the statement again to ask anew")
+    if session is not None and request.session not in (None, session):
+        raise Denied(f"{request.id} belongs to another session", hint="run the statement again to ask anew")
+    if definitions != request.definitions:
+        raise Voided(
+            f"what {request.id} reaches was changed while it waited, so the approval is void",
+            hint="run the statement again to ask anew",
+        )
+    bounds = [each.max_rows for each in request.answers if each.yes and each.max_rows is not None]
+    holder = session or request.session or ""
+    return spent, grant(digest, holder, max_rows=min(bounds, default=None), request=request.id)
+
+
+def _agreed(request: Request) -> bool:
+    """Whether enough people said yes; counted from the answers themselves, whatever the state says."""
+    people = {
+        (answer.approver.issuer, answer.approver.subject)
+        for answer in request.answers
+        if answer.yes
+        and answer.approver.kind is not Kind.AGENT
+        and answer.approver.groups & request.approvers
+        and not request.requester.same_person(answer.approver)
+    }
+    refused = any(not answer.yes for answer in request.answers)
+    return not refused and len(people) >= max(request.count, 1)
+
+
+def _fresh(who: Principal, now: float, within: float) -> bool:
+    return who.auth_time is not None and now - within <= who.auth_time <= now + _SKEW
+
+
+def _listed(groups: frozenset[str]) -> str:
+    return " or ".join(sorted(groups))
