@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Final
 
@@ -38,7 +37,7 @@ def sign_in(stage: Stage, name: str, show: Show = lambda challenge: None) -> dic
     if name not in SERVICES:
         known = ", ".join([*PEOPLE, *SERVICES])
         raise NoSuch(f"nobody is called `{name}` in the demo", hint=f"--as one of: {known}")
-    secret = _secret(stage, name)
+    secret = stage.client_secret(name)
     if SERVICES[name].acts_for_others:
         return variables | {"GOV_TOKEN": _as_agent(stage, name, secret, places)}
     proof = {"GOV_CLIENT_ID": name, "GOV_CLIENT_SECRET": secret}
@@ -60,9 +59,3 @@ def _as_agent(stage: Stage, name: str, secret: str, places: Places) -> str:
     context = meet(stage.broker_url, places, ca_file=stage.ca_file, environ={})
     token = Access(context, places, environ={}).token()
     return exchange(stage.issuer_url, token, name, secret)
-
-
-def _secret(stage: Stage, name: str) -> str:
-    """A service's secret, which the issuer made at its first start."""
-    secrets: dict[str, str] = json.loads((stage.directory / "issuer" / "issuer-clients.json").read_text())
-    return secrets[name]

@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
@@ -22,8 +23,9 @@ from gov.demo import shop
 from gov.demo.accounts import AUDIENCE, PEOPLE, PUBLIC_CLIENT, SERVICES
 from gov.demo.cluster import HOST, Cluster
 from gov.demo.process import Process, load
-from gov.demo.service import Plan, Service, answers, free_port
-from gov.errors import NoSuch, UsageError
+from gov.demo.ready import SERVICE, target_status
+from gov.demo.service import PATIENCE, Plan, Service, answers, free_port
+from gov.errors import NoSuch, Unavailable, UsageError
 
 TARGET = "prod"
 Say = Callable[[str], None]
@@ -87,6 +89,11 @@ class Stage:
             "postgres": self.cluster.process,
             "issuer": load(self.directory / "issuer.pid"),
         }
+
+    def client_secret(self, name: str) -> str:
+        """With what a service of the demo proves itself; the issuer made it at its first start."""
+        known: dict[str, str] = json.loads((self.directory / "issuer" / "issuer-clients.json").read_text())
+        return known[name]
 
     def up(self, say: Say) -> None:
         """Start what does not run and change nothing else. When interrupted, what was started is ended again.
@@ -160,7 +167,8 @@ class Stage:
         if not self.exists:
             self._remember(Settings(free_port(), free_port(), free_port(), secrets.token_hex(16)))
         (self.directory / "log").mkdir(mode=0o700, exist_ok=True)
-        if not self.cluster.running:
+        was_down = not self.cluster.running
+        if was_down:
             say("starting PostgreSQL")
             self.cluster.start()
         if not shop.exists(self.cluster):
@@ -168,6 +176,20 @@ class Stage:
             shop.create(self.cluster, self._settings.broker_password)
         self._service("issuer", self._issuer).start(say)
         self._service("broker", self._broker).start(say)
+        if was_down:
+            self._wait_for_target()
+
+    def _wait_for_target(self) -> None:
+        """A broker that was already running looks for a database that was gone every few seconds."""
+        secret = self.client_secret(SERVICE)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if target_status(self.broker_url, self.ca_file, self.issuer_url, secret, TARGET) in ("up", ""):
+                return
+            time.sleep(0.3)
+        raise Unavailable(
+            "the broker does not reach the database", hint=f"see {self.directory}/log/broker.log"
+        )
 
     def _service(self, name: str, plan: Callable[[bool], Plan]) -> Service:
         return Service(name, self.directory / f"{name}.pid", self.directory / "log" / f"{name}.log", plan)
