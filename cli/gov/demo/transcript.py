@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import IO
 
@@ -42,8 +43,9 @@ class Transcript:
         self._print(Text.assemble(("✗ ", "bold red"), (claim, "red")))
 
     def save(self, picture: Path, title: str) -> None:
-        """Write everything shown so far as an SVG."""
-        self._console.save_svg(str(picture), title=title)
+        """Write everything shown so far as an SVG that fetches nothing: fonts are the viewer's own."""
+        svg = self._console.export_svg(title=title, unique_id="tour")
+        picture.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL), encoding="utf-8")
 
     def _print(self, text: Text) -> None:
         self._console.print(text)
