@@ -1,0 +1,395 @@
+"""A database that gov governs: its catalog, its profiles, and the roles that come and go.
+
+Everything here runs as the broker's own role, which is no superuser, and runs none of anybody's SQL.
+Every method raises `Unreachable` within 8 seconds when the target does not answer, and `Unavailable` when
+it answers with something that must not be passed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import psycopg
+from psycopg import errors
+
+from gov.errors import GovError, Unavailable
+from gov.lease import names
+from gov.lease.ids import ENOUGH, encode
+from gov.lease.secret import derive, verifier
+from gov.policy.decision import Outcome
+from gov.sql.catalog import Catalog
+from gov.sql.facts import Facts
+from gov.target import bootstrap, catalog, check, definitions, describe, ownership, roles, sweeping, views
+from gov.target.address import Tls, Upstream, parse
+from gov.target.check import Finding
+from gov.target.connection import Connection, Connections
+from gov.target.oneshot import LIFETIME, AsOwner, Lent, OneShot, Ticket
+from gov.target.profiles import Builder, Profile
+from gov.terms import LeaseId, Relation, Scope, TargetName
+
+DESCRIBE_WITHIN = 2.0
+"""Seconds that a description for approvers may take."""
+
+LEASE_SETTINGS = (
+    ("idle_session_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+    ("standard_conforming_strings", "on"),
+)
+"""What every session of a lease starts with: a held statement must not time out, and text must mean what
+was judged. `search_path` is set too, to what analysis takes for the default."""
+
+
+@dataclass(frozen=True)
+class _Built:
+    profile: Profile
+    outcome: Outcome
+    catalog_version: str
+    known: Mapping[Relation, frozenset[str]]
+    """For tables with masks, the columns that policy had seen when it made the outcome."""
+
+
+class Target:
+    """One governed database."""
+
+    def __init__(
+        self,
+        name: TargetName,
+        dsn: str,
+        environment: str,
+        broker_key: bytes,
+        *,
+        tls: Tls = "verify-full",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self.environment = environment
+        self.address = parse(name, dsn, tls)
+        self.installation = names.installation(broker_key)
+        self.stuck: tuple[str, ...] = ()
+        """Roles that the last sweep could not end."""
+        self._key = broker_key
+        self._clock = clock
+        self._connections = Connections(name, self.address)
+        self._builder = Builder(self.installation, name)
+        self._catalog: Catalog | None = None
+        self._built: dict[str, _Built] = {}
+        self._building = asyncio.Lock()
+        self._altering: Counter[Relation] = Counter()
+        self._failed: frozenset[Relation] = frozenset()
+        self._tickets: set[str] = set()
+
+    @property
+    def database(self) -> str:
+        """The name of the database itself."""
+        return self.address.database
+
+    @property
+    def closed(self) -> frozenset[Relation]:
+        """Relations that nobody may reach now: being altered, or their masked views could not be rebuilt."""
+        return self._failed | frozenset(+self._altering)
+
+    async def open(self) -> None:
+        """Get ready to build profiles, and take the first snapshot."""
+        async with self._work() as connection:
+            await self._builder.prepare(connection)
+        await self.refresh()
+
+    async def close(self) -> None:
+        """Let go of the connections. Roles are the business of leases and of `sweep`."""
+        await self._connections.close()
+
+    async def ping(self) -> None:
+        """Raise `Unreachable` unless the target answers."""
+        async with self._work() as connection:
+            await connection.execute("SELECT 1")
+
+    # the catalog
+
+    async def catalog(self) -> Catalog:
+        """The newest snapshot; the first call takes it."""
+        return self._catalog or await self.refresh()
+
+    async def refresh(self) -> Catalog:
+        """Take a snapshot. Where it differs, the profiles are rebuilt, or what they mask is closed."""
+        async with self._building:
+            return await self._refresh(frozenset())
+
+    async def _refresh(self, affected: frozenset[Relation]) -> Catalog:
+        async with self._work() as connection:
+            path, version = self._connections.default_search_path, self._connections.server_version
+            new = await catalog.load(connection, path, version)
+        old, self._catalog = self._catalog, new
+        if affected or self._failed or (old is not None and old.version != new.version):
+            await self._rebuild(old, new, affected)
+        return new
+
+    async def _rebuild(self, old: Catalog | None, new: Catalog, affected: frozenset[Relation]) -> None:
+        failed: set[Relation] = set()
+        for digest, built in list(self._built.items()):
+            try:
+                self._built[digest] = await self._build(built.outcome, new, built.known)
+            except (GovError, psycopg.Error):
+                masked = {column.relation for column in built.outcome.masks}
+                changed = {name for name in masked if not _same(name, old, new)} | (affected & masked)
+                failed |= changed or masked
+        self._failed = frozenset(failed)
+
+    # profiles
+
+    async def profile(self, outcome: Outcome) -> Profile:
+        """The profile of `outcome`, which was made with the newest `catalog()`; built where it is not there.
+
+        Raises:
+            Unavailable: A mask would not hold, or a table is locked.
+            ConfigError: A mask cannot keep the type of its column.
+        """
+        snapshot = await self.catalog()
+        built = self._built.get(outcome.digest)
+        if built and built.catalog_version == snapshot.version:
+            return built.profile
+        async with self._building:
+            snapshot = self._catalog or snapshot
+            built = await self._build(outcome, snapshot, _columns(outcome, snapshot))
+            self._built[outcome.digest] = built
+            return built.profile
+
+    async def _build(
+        self, outcome: Outcome, snapshot: Catalog, known: Mapping[Relation, frozenset[str]]
+    ) -> _Built:
+        closed = frozenset(+self._altering)
+        async with self._work() as connection:
+
+            async def build() -> Profile:
+                return await self._builder.build(connection, outcome, snapshot, closed=closed, known=known)
+
+            profile = await roles.again(build, f"the profile of {outcome.digest} cannot be built")
+        return _Built(profile, outcome, snapshot.version, known)
+
+    async def drop_unused(self, versions_in_use: Collection[str]) -> list[str]:
+        """Drop the masked views of versions that no session and no profile uses; the names of the schemas."""
+        async with self._building:
+            keep = {*versions_in_use, *(built.profile.version for built in self._built.values())}
+            async with self._work() as connection:
+                return await views.drop_schemas(connection, keep, owner=self._builder.views_owner)
+
+    # the roles of leases
+
+    def role_of(self, lease: LeaseId) -> str:
+        """What the role of a lease is called."""
+        return names.lease_role(self.installation, lease)
+
+    def upstream(self, role: str, lease: LeaseId) -> Upstream:
+        """How the gateway logs in as the role of a lease."""
+        return self.address.upstream(role, derive(self._key, lease))
+
+    async def mint(self, lease: LeaseId, role: str, profile: Profile, valid_until: float) -> None:
+        """Create the role of a lease, a member of `profile`. One left over by a crash is replaced.
+
+        Args:
+            lease: Stored as `creating` before.
+            role: `role_of(lease)`.
+            profile: Whose rights it gets.
+            valid_until: Seconds since the epoch, by the broker's clock; the target adds a pad of its own.
+        """
+        birth = roles.Birth(
+            role=role,
+            verifier=verifier(derive(self._key, lease), os.urandom(16)),
+            marker=names.Marker(self.installation, self.name, "lease", lease),
+            lifetime=max(0.0, valid_until - self._clock()) + roles.PAD,
+            member_of=profile.role,
+            inherits=True,
+            settings=LEASE_SETTINGS,
+            search_path=(await self.catalog()).search_path,
+        )
+        async with self._work() as connection:
+            try:
+                await roles.create(connection, birth)
+            except errors.DuplicateObject:
+                await roles.end(connection, role)
+                await roles.create(connection, birth)
+            except errors.UndefinedObject as error:
+                self._built = {key: built for key, built in self._built.items() if built.profile != profile}
+                raise Unavailable(f"profile {profile.role} is gone", hint="try again") from error
+
+    async def intact(self, role: str) -> bool:
+        """Whether the settings and memberships of a lease's role are still those that it was made with."""
+        async with self._work() as connection:
+            return await roles.intact(connection, role, LEASE_SETTINGS)
+
+    async def revoke(self, role: str) -> None:
+        """End a role of ours for certain; one that is not there is a success.
+
+        Raises:
+            Unavailable: It could not be ended; the words say what is in the way.
+            ValueError: It is not called like an ephemeral role of this installation.
+        """
+        if not names.ephemeral(self.installation, role):
+            raise ValueError(f"{role} is no ephemeral role of gov")
+        async with self._work() as connection:
+            await roles.end(connection, role)
+        self._tickets.discard(role)
+
+    async def sweep(self, live: Collection[str]) -> list[str]:
+        """End every role of ours whose lease is not in `live`, one-shots and unused profiles; their names.
+
+        What cannot be ended is in `stuck` afterwards.
+        """
+        async with self._building, self._work() as connection:
+            keep = {built.profile.role for built in self._built.values()}
+            found = await sweeping.leftovers(
+                connection, self.installation, self.name, live=live, keep=keep | self._tickets
+            )
+            swept, stuck = [], []
+            for role in found:
+                try:
+                    await roles.end(connection, role)
+                    swept.append(role)
+                except Unavailable:
+                    stuck.append(role)
+        self.stuck = tuple(stuck)
+        return swept
+
+    # one-shot roles
+
+    async def one_shot(self, purpose: OneShot) -> Ticket:
+        """A role for one approved statement."""
+        role = names.one_shot_role(self.installation, encode(os.urandom(ENOUGH)))
+        match purpose:
+            case AsOwner(owner):
+                member_of = owner
+            case Lent(outcome):
+                member_of = (await self.profile(replace(outcome, scope=Scope.WRITE))).role
+        as_owner = isinstance(purpose, AsOwner)
+        password = derive(self._key, role)
+        birth = roles.Birth(
+            role=role,
+            verifier=verifier(password, os.urandom(16)),
+            marker=names.Marker(self.installation, self.name, "one-shot", role),
+            lifetime=LIFETIME,
+            member_of=member_of,
+            inherits=not as_owner,
+        )
+        self._tickets.add(role)
+        async with self._work() as connection:
+            oid = await roles.create(connection, birth)
+        set_role = member_of if as_owner else None
+        return Ticket(role, oid, password, set_role, self.address.upstream(role, password))
+
+    async def drop_one_shot(self, ticket: Ticket) -> None:
+        """End it; see `revoke`."""
+        await self.revoke(ticket.role)
+
+    async def owner_for(self, facts: Facts) -> str:
+        """The durable owner that an approved utility statement runs as.
+
+        Raises:
+            Unavailable: There is none, or more than one, that the broker may act for.
+        """
+        async with self._work() as connection:
+            return await ownership.owner_for(connection, facts, await self.catalog())
+
+    # what approvals need
+
+    async def definitions(self, relations: Iterable[Relation], functions: Iterable[str] = ()) -> str:
+        """Digest over what these are now: see `definitions.QUERY`."""
+        async with self._work() as connection:
+            cursor = await connection.execute(definitions.statement(relations, functions).encode())
+            row = await cursor.fetchone()
+            assert row is not None
+            return str(row[0])
+
+    async def describe(self, facts: Facts) -> tuple[tuple[str, str], ...]:
+        """(label, text) for approvers: sizes, rows, dependents. Never fails: it says "not known"."""
+        try:
+            async with asyncio.timeout(DESCRIBE_WITHIN), self._work() as connection:
+                return await describe.describe(connection, facts)
+        except (GovError, TimeoutError):
+            return (("objects", "not known"),)
+
+    # schema changes
+
+    @asynccontextmanager
+    async def altering(self, relations: Collection[Relation]) -> AsyncIterator[None]:
+        """Around an approved DDL: takes our views out of its way, and puts new ones up whatever happens."""
+        affected = await self.before_ddl(relations)
+        try:
+            yield
+        finally:
+            await asyncio.shield(self.after_ddl(affected))
+
+    async def before_ddl(self, relations: Collection[Relation]) -> frozenset[Relation]:
+        """Drop the masked views that stand on `relations`; the tables that are closed until `after_ddl`.
+
+        Raises:
+            Unavailable: A view is in use (a transaction reads it); nothing was dropped.
+        """
+        async with self._building, self._work() as connection:
+            in_the_way = await views.standing_on(connection, relations, owner=self._builder.views_owner)
+            affected = frozenset(in_the_way.values())
+            self._altering.update(affected)
+            try:
+                await views.drop(connection, in_the_way)
+            except BaseException as error:
+                self._altering.subtract(affected)
+                if isinstance(error, errors.LockNotAvailable):
+                    what = ", ".join(map(str, sorted(affected)))
+                    raise Unavailable(
+                        f"an open transaction reads {what}", hint="try again when it has ended"
+                    ) from error
+                raise
+        return affected
+
+    async def after_ddl(self, affected: frozenset[Relation] | None = None) -> str:
+        """Take a snapshot and rebuild every profile; the version of the catalog.
+
+        Tables whose views cannot be rebuilt stay in `closed`; the next `refresh` tries again.
+
+        Args:
+            affected: What `before_ddl` gave; None: everything that is closed.
+        """
+        async with self._building:
+            affected = self.closed if affected is None else affected
+            self._failed |= affected
+            for relation in affected:
+                self._altering[relation] = max(0, self._altering[relation] - 1)
+            return (await self._refresh(affected)).version
+
+    # the DBA's side
+
+    def bootstrap_sql(self, owners: Iterable[str], schemas: Iterable[str] = ("public",)) -> str:
+        """What a DBA runs first: see `bootstrap.sql`."""
+        return bootstrap.sql(self.address.broker, self.database, owners, schemas)
+
+    async def check(self) -> tuple[Finding, ...]:
+        """What is missing for gov to work here, and what would go around it."""
+        async with self._work() as connection:
+            return await check.findings(connection)
+
+    @asynccontextmanager
+    async def _work(self) -> AsyncIterator[Connection]:
+        """A connection of the broker's; PostgreSQL's own errors leave as ours."""
+        try:
+            async with self._connections.borrow() as connection:
+                yield connection
+        except psycopg.Error as error:
+            reason = error.diag.message_primary or str(error) or type(error).__name__
+            raise Unavailable(
+                f"target {self.name} refused gov's own work: {reason}",
+                hint=f"gov broker check {self.name}",
+                detail=f"SQLSTATE {error.sqlstate}",
+            ) from error
+
+
+def _columns(outcome: Outcome, snapshot: Catalog) -> dict[Relation, frozenset[str]]:
+    masked = {column.relation for column in outcome.masks} & snapshot.relations.keys()
+    return {name: frozenset(column.name for column in snapshot.relations[name].columns) for name in masked}
+
+
+def _same(relation: Relation, old: Catalog | None, new: Catalog) -> bool:
+    return old is not None and old.relations.get(relation) == new.relations.get(relation)

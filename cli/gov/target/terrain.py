@@ -1,0 +1,198 @@
+"""What lies around the tables of a target and could carry a raw value past a mask.
+
+A view or a rule reads with its owner's rights, a materialized view holds a copy, a partition can be
+asked in place of its parent and a parent in place of its partition. Where policy masks one of them and
+not the other, the other is **withheld**: the profile gets no right on it. Pure but for `load`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gov.policy.decision import Outcome
+from gov.sql.catalog import Catalog
+from gov.target.connection import Connection
+from gov.terms import Relation
+
+_OURS = r"n.nspname LIKE 'gov\_m\_%'"
+_SYSTEM = "n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast')"
+
+GRANTABLE = f"""
+SELECT c.oid::int8 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE NOT {_SYSTEM} AND NOT {_OURS} AND pg_has_role(c.relowner, 'USAGE')
+"""
+
+SCHEMAS = """
+SELECT n.nspname, has_schema_privilege('public', n.oid, 'USAGE'),
+       has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')
+  FROM pg_namespace n
+"""
+
+# A Var that means a whole row names no column in pg_depend: such a rule reads everything it mentions.
+READS = f"""
+SELECT DISTINCT r.ev_class::int8, d.refobjid::int8,
+       CASE WHEN r.ev_action::text LIKE '%:varattno 0 %' THEN 0 ELSE d.refobjsubid END,
+       r.ev_action::text LIKE '%:varattno 0 %'
+  FROM pg_rewrite r
+  JOIN pg_class c ON c.oid = r.ev_class
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+ WHERE NOT {_SYSTEM} AND NOT {_OURS}
+"""
+
+DATABASE = """
+SELECT current_database(), has_database_privilege('public', current_database(), 'CONNECT')
+"""
+
+PARENTS = "SELECT inhrelid::int8, inhparent::int8 FROM pg_inherits"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaUse:
+    """Whether a lease can be let into a schema."""
+
+    public: bool
+    """PUBLIC has USAGE."""
+    grantable: bool
+    """The broker may grant it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A view or rule of relation `reader` reads `column` (attnum; 0: none by name) of relation `source`."""
+
+    reader: int
+    source: int
+    column: int
+    whole: bool
+    """It also uses whole rows, of one of its sources or another."""
+
+
+@dataclass(frozen=True)
+class Terrain:
+    """One look at all of it. Numbers are OIDs."""
+
+    grantable: frozenset[int] = frozenset()
+    """Relations whose owner the broker acts for."""
+    schemas: Mapping[str, SchemaUse] = field(default_factory=dict)
+    readings: tuple[Reading, ...] = ()
+    parents: tuple[tuple[int, int], ...] = ()
+    """(child, parent)"""
+    database: str = ""
+    open_to_public: bool = True
+    """PUBLIC may connect to the database."""
+
+    def may_use(self, schema: str) -> bool:
+        """Whether a profile can get at what `schema` holds."""
+        use = self.schemas.get(schema)
+        return use is not None and (use.public or use.grantable)
+
+
+async def load(connection: Connection) -> Terrain:
+    """Look around."""
+
+    async def rows(query: str) -> list[tuple[Any, ...]]:
+        return await (await connection.execute(query)).fetchall()
+
+    ((database, open_to_public),) = await rows(DATABASE)
+    return Terrain(
+        grantable=frozenset(oid for (oid,) in await rows(GRANTABLE)),
+        schemas={name: SchemaUse(public, own) for name, public, own in await rows(SCHEMAS)},
+        readings=tuple(Reading(*row) for row in await rows(READS)),
+        parents=tuple((child, parent) for child, parent in await rows(PARENTS)),
+        database=database,
+        open_to_public=open_to_public,
+    )
+
+
+def withheld(
+    outcome: Outcome, catalog: Catalog, terrain: Terrain, closed: Collection[Relation]
+) -> dict[Relation, str]:
+    """The relations of `outcome` that its profile must not reach, each with the reason, in words."""
+    reasons: dict[Relation, str] = {}
+    for relation in outcome.relations:
+        info = catalog.relations.get(relation)
+        if info is None:
+            reasons[relation] = "it does not exist"
+        elif relation in closed:
+            reasons[relation] = "it is being altered"
+        elif info.oid not in terrain.grantable:
+            reasons[relation] = f"the broker is no member of its owner {info.owner}"
+        elif not terrain.may_use(relation.schema):
+            reasons[relation] = f"the broker may not grant the use of schema {relation.schema}"
+    return leaky(outcome, catalog, terrain) | reasons
+
+
+def leaky(outcome: Outcome, catalog: Catalog, terrain: Terrain) -> dict[Relation, str]:
+    """Relations of `outcome` through which masked values of another could be read, with the reason."""
+    names = {info.oid: info.relation for info in catalog.relations.values()}
+    reasons: dict[Relation, str] = {}
+    for reader, source in _leaks(outcome, catalog, terrain):
+        if names.get(reader) in outcome.relations:
+            reasons[names[reader]] = f"it shows masked values of {names[source]}"
+    for relative, masked in _uneven(outcome, catalog, terrain):
+        reasons[names[relative]] = f"it shares rows with {names[masked]}, whose masks it lacks"
+    return reasons
+
+
+def _leaks(outcome: Outcome, catalog: Catalog, terrain: Terrain) -> Iterator[tuple[int, int]]:
+    """(reader, masked source) for everything that shows a masked column, through any number of views."""
+    masked = _masked_numbers(outcome, catalog)
+    readers: dict[int, set[int]] = defaultdict(set)
+    for reading in terrain.readings:
+        readers[reading.source].add(reading.reader)
+    seen: set[int] = set()
+    found = [
+        (reading.reader, reading.source)
+        for reading in terrain.readings
+        if reading.source in masked and (reading.whole or reading.column in masked[reading.source])
+    ]
+    while found:
+        reader, source = found.pop()
+        if reader in seen:
+            continue
+        seen.add(reader)
+        yield reader, source
+        found += [(above, source) for above in readers[reader]]
+
+
+def _masked_numbers(outcome: Outcome, catalog: Catalog) -> dict[int, frozenset[int]]:
+    """OID to the attnums of its masked columns."""
+    found: dict[int, frozenset[int]] = {}
+    for relation in outcome.relations:
+        info, masks = catalog.relations.get(relation), outcome.masked_in(relation)
+        if info and masks:
+            found[info.oid] = frozenset(column.number for column in info.columns if column.name in masks)
+    return found
+
+
+def _uneven(outcome: Outcome, catalog: Catalog, terrain: Terrain) -> Iterator[tuple[int, int]]:
+    """(relative, masked) for relations of one inheritance tree of which one lacks the other's masks."""
+    family = _families(terrain.parents)
+    infos = {info.oid: info for info in catalog.relations.values()}
+    for relation in outcome.relations:
+        masks = outcome.masked_in(relation)
+        info = catalog.relations.get(relation)
+        if not masks or info is None:
+            continue
+        for relative in family.get(info.oid, frozenset()) - {info.oid}:
+            other = infos.get(relative)
+            if other is None or other.relation not in outcome.relations:
+                continue
+            shared = {column.name for column in other.columns} & masks.keys()
+            if shared - outcome.masked_in(other.relation).keys():
+                yield relative, info.oid
+
+
+def _families(parents: Iterable[tuple[int, int]]) -> dict[int, frozenset[int]]:
+    """Each relation of an inheritance tree to everything it is related to, itself included."""
+    trees: dict[int, set[int]] = {}
+    for child, parent in parents:
+        tree = trees.get(child, {child}) | trees.get(parent, {parent})
+        for member in tree:
+            trees[member] = tree
+    return {member: frozenset(tree) for member, tree in trees.items()}

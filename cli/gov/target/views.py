@@ -1,0 +1,166 @@
+"""Masked views on a target: which there must be, making them, taking them away.
+
+A view is never altered. The **version** in the name of its schema follows from what the views of the
+profile say and from the tables they are on, so that a schema of that name holds either these views or,
+after a DDL took some away, fewer of them. They are owned by a role without login that can read the
+tables and do nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from psycopg.sql import SQL, Identifier
+
+from gov.lease.names import mask_schema, mask_schema_prefix
+from gov.mask.view import view as view_sql
+from gov.policy.decision import Outcome
+from gov.sql.catalog import RelationInfo
+from gov.target.connection import Connection
+from gov.target.grants import Grant, On
+from gov.terms import Relation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The masked views of one profile in one version."""
+
+    version: str
+    """What the names of its schemas begin with, after `gov_m_`."""
+    views: Mapping[Relation, Relation]
+    """Table to view."""
+    definitions: Mapping[Relation, str]
+    """View to its CREATE VIEW."""
+
+    @property
+    def owner_needs(self) -> frozenset[Grant]:
+        """What the owner of the views must be able to read."""
+        tables = {Grant(On.TABLE, "SELECT", table.name, table.schema) for table in self.views}
+        return frozenset(tables | {Grant(On.SCHEMA, "USAGE", table.schema) for table in self.views})
+
+
+def plan(profile: str, outcome: Outcome, infos: Iterable[RelationInfo]) -> Plan:
+    """The views of the profile role `profile` over the tables `infos`; tables without masks need none.
+
+    Raises:
+        ConfigError: A mask cannot keep the type of its column.
+    """
+    masked = {info.relation: info for info in infos if outcome.masked_in(info.relation)}
+
+    def definition(view: Relation, table: Relation) -> str:
+        return view_sql(view, masked[table], outcome.masked_in(table))
+
+    anywhere = [(str(table), info.oid, definition(table, table)) for table, info in sorted(masked.items())]
+    version = sha256(repr(anywhere).encode()).hexdigest()[:12]
+    views = {table: Relation(mask_schema(profile, version, table.schema), table.name) for table in masked}
+    return Plan(
+        version=mask_schema_prefix(profile).removeprefix("gov_m_") + version,
+        views=views,
+        definitions={view: definition(view, table) for table, view in views.items()},
+    )
+
+
+EXISTING = """
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'v' AND n.nspname = ANY (%(schemas)s) AND pg_get_userbyid(c.relowner) = %(owner)s
+"""
+
+
+async def ensure(connection: Connection, plan: Plan, *, owner: str, profile: str) -> None:
+    """Create the views of `plan` that are not there, inside the caller's transaction."""
+    schemas = {view.schema for view in plan.definitions}
+    parameters = {"schemas": list(schemas), "owner": owner}
+    found = await (await connection.execute(EXISTING, parameters)).fetchall()
+    missing = sorted(plan.definitions.keys() - {Relation(str(schema), str(name)) for schema, name in found})
+    if not missing:
+        return
+    for schema in sorted({view.schema for view in missing}):
+        names = {"schema": Identifier(schema), "owner": Identifier(owner)}
+        await connection.execute(
+            SQL("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}").format(**names)
+        )
+    await connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(owner)))
+    for view in missing:
+        await connection.execute(plan.definitions[view].encode())
+        await connection.execute(
+            SQL("GRANT SELECT ON {} TO {}").format(Identifier(view.schema, view.name), Identifier(profile))
+        )
+    for schema in sorted({view.schema for view in missing}):
+        await connection.execute(
+            SQL("GRANT USAGE ON SCHEMA {} TO {}").format(Identifier(schema), Identifier(profile))
+        )
+    await connection.execute("SET LOCAL ROLE NONE")
+
+
+# Everything that stands on a relation: views and rules on it, its children, and so on upwards; and
+# which of our views are among them.
+STANDING_ON = """
+WITH RECURSIVE named AS (
+  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN unnest(%(schemas)s::text[], %(names)s::text[]) AS t(schema, name)
+      ON t.schema = n.nspname AND t.name = c.relname
+), reached AS (
+  SELECT oid FROM named
+  UNION
+  SELECT next.oid FROM reached r, LATERAL (
+    SELECT rule.ev_class AS oid FROM pg_depend d JOIN pg_rewrite rule ON rule.oid = d.objid
+     WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid
+    UNION ALL
+    SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = r.oid
+  ) next
+)
+SELECT n.nspname, c.relname, base_n.nspname, base.relname
+  FROM reached JOIN pg_class c ON c.oid = reached.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_rewrite rule ON rule.ev_class = c.oid
+  JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = rule.oid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid
+  JOIN pg_class base ON base.oid = d.refobjid JOIN pg_namespace base_n ON base_n.oid = base.relnamespace
+ WHERE pg_get_userbyid(c.relowner) = %(owner)s
+ GROUP BY 1, 2, 3, 4
+"""
+
+
+async def standing_on(
+    connection: Connection, relations: Collection[Relation], *, owner: str
+) -> dict[Relation, Relation]:
+    """Our views in the way of a change to `relations`, each with the table it is on."""
+    parameters = {
+        "schemas": [relation.schema for relation in relations],
+        "names": [relation.name for relation in relations],
+        "owner": owner,
+    }
+    rows = await (await connection.execute(STANDING_ON, parameters)).fetchall()
+    return {
+        Relation(str(schema), str(name)): Relation(str(base_schema), str(base))
+        for schema, name, base_schema, base in rows
+    }
+
+
+async def drop(connection: Connection, views: Collection[Relation]) -> None:
+    """Drop them in one statement; whatever somebody else built on one of them stops it (2BP01)."""
+    if views:
+        names = SQL(", ").join(Identifier(view.schema, view.name) for view in sorted(views))
+        await connection.execute(SQL("DROP VIEW {}").format(names))
+
+
+OWNED = """
+SELECT n.nspname, c.relname FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid
+ WHERE pg_get_userbyid(n.nspowner) = %(owner)s AND n.nspname LIKE 'gov\\_m\\_%%'
+"""
+
+
+async def drop_schemas(connection: Connection, keep: Collection[str], *, owner: str) -> list[str]:
+    """Drop every mask schema whose version is not in `keep`; the names of those dropped."""
+    schemas: dict[str, list[Relation]] = defaultdict(list)
+    for schema, name in await (await connection.execute(OWNED, {"owner": owner})).fetchall():
+        schemas[str(schema)] += [Relation(str(schema), str(name))] if name else []
+    kept = tuple(f"gov_m_{version}{mark}" for version in keep for mark in "_-")
+    unused = sorted(schema for schema in schemas if not schema.startswith(kept))
+    for schema in unused:
+        async with connection.transaction():
+            await drop(connection, schemas[schema])
+            await connection.execute(SQL("DROP SCHEMA {}").format(Identifier(schema)))
+    return unused
