@@ -119,8 +119,8 @@ class Files:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
-    def names(self) -> Iterator[str]:
-        """Every file in the directory, relative, sorted."""
-        for path in sorted(self.directory.rglob("*")):
+    def names(self, under: str = "") -> Iterator[str]:
+        """Every file below the directory `under`, relative to the log's, sorted."""
+        for path in sorted((self.directory / under).rglob("*")):
             if path.is_symlink() or not path.is_dir():
                 yield path.relative_to(self.directory).as_posix()
