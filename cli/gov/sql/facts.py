@@ -39,6 +39,14 @@ class Facts:
     unknown: tuple[str, ...] = ()
     """Each thing that could not be told, in words. Not empty means: effects contain UNKNOWN."""
     missing: frozenset[Relation] = frozenset()
-    """Relations of `reads` and `writes` that the catalog does not know: to be created, or PostgreSQL's to refuse."""
+    """Relations of `reads` and `writes` that the catalog does not know.
+
+    They are to be created, or PostgreSQL will say that they do not exist."""
     calls: frozenset[str] = frozenset()
-    """What makes the effect CALL: functions as in `functions`, `DO` for a DO block. Empty: cannot be vouched for."""
+    """What makes the effect CALL: functions as in `functions`, `DO` for a DO block.
+
+    When it is empty nobody can vouch for the call."""
+    kinds: tuple[str, ...] = ()
+    """PostgreSQL's names of the statements, in order: `DropStmt`, `SelectStmt`."""
+    temporary: frozenset[str] = frozenset()
+    """Names of temporary relations that are created, written or dropped; `writes` has them in `pg_temp`."""

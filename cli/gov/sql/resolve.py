@@ -1,0 +1,211 @@
+"""From an outline to facts: names get the meaning that a catalog and a search path give them.
+
+Where a name can mean several things it counts for each: facts may say too much, never too little.
+"""
+
+from __future__ import annotations
+
+from gov.sql.catalog import Catalog, RelationKind
+from gov.sql.columns import Columns, expand
+from gov.sql.facts import Facts
+from gov.sql.functions import BUILT_IN, EFFECTS, OPERATORS, VOUCHED
+from gov.sql.statement import Outline, Statement, Use
+from gov.sql.world import TEMPORARY, World, path_of, search
+from gov.terms import DDL, Column, Effect, Relation
+
+READING = frozenset({Use.READ, Use.KEEP, Use.COPY, Use.LIKE})
+SIMPLE = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+"""Statements in which no literal changes what they do."""
+UNDOING = frozenset({"ROLLBACK", "ROLLBACK TO", "COMMIT"})
+"""Commands after which an earlier search path may be back."""
+AFTER = "what names mean after the same text has changed search_path or dropped temporary tables"
+OBJECTS = DDL | {Effect.GRANT}
+MADE = {"ViewStmt": "view", "CreateSeqStmt": "sequence", "CompositeTypeStmt": "type"}
+
+
+def resolve(
+    outline: Outline,
+    catalog: Catalog,
+    search_path: tuple[str, ...],
+    temporary: frozenset[str] = frozenset(),
+) -> Facts:
+    """The facts of an outlined text, all its statements together.
+
+    `temporary` has the names of the session's temporary relations; in facts they are in `pg_temp`.
+    Relations that do not exist count where PostgreSQL would create them, and are `missing`: it will say
+    so itself.
+    """
+    if outline.syntax_error is not None:
+        why = f"syntax error: {outline.syntax_error}"
+        return Facts(effects=frozenset({Effect.UNKNOWN}), unknown=(why,))
+    found = _Found(World(catalog, search(search_path), temporary))
+    for statement in outline.statements:
+        found.take(statement)
+    return found.facts(outline)
+
+
+def meanings(statement: Statement, world: World) -> list[Relation]:
+    """What the statement's names mean, one by one."""
+    return [
+        world.created(name.schema, name.name, temporary=name.use is Use.TEMPORARY)
+        if name.use in (Use.CREATE, Use.TEMPORARY)
+        else world.relation(name.schema, name.name)
+        for name in statement.names
+    ]
+
+
+class _Found:
+    """What the statements of a text have shown so far, and the world that the next one meets."""
+
+    def __init__(self, world: World) -> None:
+        self.world: World | None = world
+        self.last = world
+        self.effects: set[Effect] = set()
+        self.reads: set[Relation] = set()
+        self.writes: set[Relation] = set()
+        self.missing: set[Relation] = set()
+        self.columns_read: set[Column] = set()
+        self.columns_written: set[Column] = set()
+        self.functions: set[str] = set()
+        self.calls: set[str] = set()
+        self.objects: dict[str, None] = {}
+        self.unknown: dict[str, None] = {}
+
+    def take(self, statement: Statement) -> None:
+        """Add what `statement` does."""
+        self.effects.update(map(Effect, statement.effects))
+        self.unknown.update(dict.fromkeys(statement.unknown))
+        if statement.runs is not None:
+            self.unknown[f"EXECUTE {statement.runs}: the prepared statement is not known"] = None
+        world = self._world_of(statement)
+        known = meanings(statement, world)
+        columns = Columns(statement, known, world.catalog)
+        self._relations(statement, known, world)
+        self._columns(statement, known, columns, world)
+        self._functions(statement, columns, world)
+        self._objects(statement, known, world)
+        self.world = _after(statement, known, self.world)
+
+    def _world_of(self, statement: Statement) -> World:
+        if self.world is None:
+            bare = any(not name.schema for name in statement.names)
+            if bare or any(len(call) == 1 for call in statement.calls):
+                self.unknown[AFTER] = None
+            return self.last
+        self.last = self.world
+        return self.world
+
+    def _relations(self, statement: Statement, known: list[Relation], world: World) -> None:
+        for name, relation in zip(statement.names, known, strict=True):
+            (self.reads if name.use in READING else self.writes).add(relation)
+            if not world.exists(relation) and name.use is not Use.TEMPORARY:
+                self.missing.add(relation)
+        for schema in statement.emptied:
+            self.writes |= {each for each in world.catalog.relations if each.schema == schema}
+        if any(relation == Relation("pg_catalog", "pg_settings") for relation in self.writes):
+            self.unknown["an update of pg_settings is a SET by another name"] = None
+
+    def _columns(self, statement: Statement, known: list[Relation], columns: Columns, world: World) -> None:
+        for hit in columns.hits:
+            self.reads.add(known[hit.name])
+            self.columns_read |= expand(known[hit.name], hit.column, world.catalog)
+            self.effects.add(Effect.READ)
+        for written in statement.written:
+            for column in written.columns or ("*",):
+                self.columns_written |= expand(known[written.name], column, world.catalog)
+
+    def _functions(self, statement: Statement, columns: Columns, world: World) -> None:
+        for parts in statement.calls:
+            self._call(parts, world)
+        for name in columns.attributes:
+            if world.functions((name,)):
+                self._call((name,), world)
+        for operator in statement.operators:
+            if operator[-1] not in OPERATORS or (len(operator) > 1 and operator[-2] != "pg_catalog"):
+                self._calls(f"operator {'.'.join(operator)}")
+        if Effect.CALL in statement.effects and statement.kind != "CallStmt":
+            self._calls("DO" if statement.kind == "DoStmt" else statement.command)
+
+    def _call(self, parts: tuple[str, ...], world: World) -> None:
+        name, overloads = parts[-1], world.functions(parts)
+        if not overloads:
+            self._calls(".".join(parts))
+        self.functions |= {f"{each.schema}.{name}" for each in overloads} or {".".join(parts)}
+        effect, why = EFFECTS.get(name, (None, ""))
+        for each in overloads:
+            risky = each.volatility == "v" and name not in VOUCHED and effect is None
+            if each.schema not in BUILT_IN or risky or effect is Effect.CALL:
+                self._calls(f"{each.schema}.{name}")
+        if effect is Effect.UNKNOWN:
+            self.unknown[f"{name} {why}"] = None
+        elif effect is not None:
+            self.effects.add(effect)
+
+    def _calls(self, what: str) -> None:
+        self.effects.add(Effect.CALL)
+        self.calls.add(what)
+
+    def _objects(self, statement: Statement, known: list[Relation], world: World) -> None:
+        self.objects.update(dict.fromkeys(statement.objects))
+        if OBJECTS.isdisjoint(statement.effects):
+            return
+        for name, relation in zip(statement.names, known, strict=True):
+            if name.use not in READING:
+                self.objects[f"{_kind(relation, statement, world)} {relation}"] = None
+
+    def facts(self, outline: Outline) -> Facts:
+        """All of it together."""
+        statements = outline.statements
+        effects = self.effects | ({Effect.UNKNOWN} if self.unknown else set())
+        kinds = tuple(statement.kind for statement in statements)
+        settings = tuple(pair for statement in statements for pair in statement.settings)
+        return Facts(
+            effects=frozenset(effects),
+            reads=frozenset(self.reads),
+            writes=frozenset(self.writes),
+            columns_read=frozenset(self.columns_read),
+            columns_written=frozenset(self.columns_written),
+            functions=frozenset(self.functions),
+            settings=settings,
+            unbounded=frozenset(Effect(each) for statement in statements for each in statement.unbounded),
+            objects=tuple(self.objects),
+            count=sum(not statement.followed for statement in statements),
+            command=statements[0].command if statements else "",
+            literal_free=not settings and not self.unknown and SIMPLE.issuperset(kinds),
+            unknown=tuple(self.unknown),
+            missing=frozenset(self.missing),
+            calls=frozenset(self.calls),
+            kinds=kinds,
+            temporary=frozenset(each.name for each in self.writes if each.schema == TEMPORARY),
+        )
+
+
+def _kind(relation: Relation, statement: Statement, world: World) -> str:
+    info = world.catalog.relations.get(relation)
+    if info is None:
+        return MADE.get(statement.kind, "table")
+    return {
+        RelationKind.VIEW: "view",
+        RelationKind.MATERIALIZED_VIEW: "materialized view",
+        RelationKind.FOREIGN_TABLE: "foreign table",
+        RelationKind.SEQUENCE: "sequence",
+        RelationKind.COMPOSITE: "type",
+    }.get(info.kind, "table")
+
+
+def _after(statement: Statement, known: list[Relation], world: World | None) -> World | None:
+    """The world for the statement after this one; None when it cannot be told."""
+    if world is None or (world.changed and statement.command in UNDOING):
+        return None
+    for name, relation in zip(statement.names, known, strict=True):
+        if relation.schema == TEMPORARY and name.use is Use.WRITE and not name.dml:
+            return None
+        if relation.schema == TEMPORARY and name.use in (Use.CREATE, Use.TEMPORARY):
+            world = world.with_temporary(relation.name)
+    for setting, value in statement.settings:
+        if setting in ("search_path", "all"):
+            path = path_of(value)
+            if path is None:
+                return None
+            world = world.with_path(path)
+    return world

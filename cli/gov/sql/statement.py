@@ -1,0 +1,153 @@
+"""What the text of a statement says by itself, before any catalog gives its names a meaning.
+
+An outline is plain data (named tuples of strings, numbers and tuples): it crosses the border of the
+analyst process as JSON, is kept in caches, and `sql.resolve` turns it into facts.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Use(StrEnum):
+    """What a relation's name is in the text for."""
+
+    READ = "read"  # rows are read; the name may be replaced by a masked view's
+    KEEP = "keep"  # rows are read or locked, or would be; the name stays
+    COPY = "copy"  # COPY name TO
+    WRITE = "write"  # target of DML or COPY FROM, object of ALTER, DROP, …
+    CREATE = "create"
+    TEMPORARY = "temporary"  # created, in pg_temp
+    LIKE = "like"  # the definition is read: CREATE TABLE (LIKE name)
+
+
+class Name(NamedTuple):
+    """A relation's name in the text, which no WITH query hides."""
+
+    schema: str
+    """Empty when the text gives none. `database.schema.name` is taken as `schema.name`."""
+    name: str
+    use: Use
+    at: int
+    """Where the name begins, in bytes from the start of the text; -1 when it is not told."""
+    dml: bool = False
+    """Whether rows of it are written, rather than its definition changed."""
+
+
+class Source(NamedTuple):
+    """Something in FROM, or a DML target, that columns can come from."""
+
+    scope: int
+    alias: str
+    """The name by which columns are qualified; empty for none."""
+    name: int = -1
+    """Which of the statement's names it is; -1 for a WITH query, subquery, function or join."""
+    columns: tuple[str, ...] = ()
+    """Of a relation: other names that an alias gives its first columns. Else: columns it is known to have."""
+
+
+class Scope(NamedTuple):
+    """One level of a query, in which names of columns are looked up, then in its parent's."""
+
+    parent: int
+    """-1 for none."""
+    certain: bool = True
+    """Whether a query here surely sees everything in the parent's FROM."""
+
+
+class Reference(NamedTuple):
+    """A column, whole row or `*` in the text."""
+
+    scope: int
+    parts: tuple[str, ...]
+    """`('customers', 'email')`; the last is `*` for all columns."""
+    at: int
+    certain: bool = True
+    """Whether everything in its scope's FROM can be meant; false in ON and in FROM itself."""
+    output: bool = False
+    """Whether it can be the name of an output column, which was accounted for where it is made."""
+
+
+class Written(NamedTuple):
+    """Columns that are written."""
+
+    name: int
+    columns: tuple[str, ...]
+    """Empty for all."""
+
+
+class Statement(NamedTuple):
+    """One statement of a text."""
+
+    kind: str
+    """PostgreSQL's name of its node: `SelectStmt`, `DropStmt`."""
+    command: str
+    effects: tuple[str, ...] = ()
+    names: tuple[Name, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+    sources: tuple[Source, ...] = ()
+    references: tuple[Reference, ...] = ()
+    written: tuple[Written, ...] = ()
+    calls: tuple[tuple[str, ...], ...] = ()
+    """Functions by the parts of their names."""
+    attributes: tuple[str, ...] = ()
+    """Fields taken from a value in parentheses, `(x).f`, which may be functions."""
+    operators: tuple[tuple[str, ...], ...] = ()
+    settings: tuple[tuple[str, str | None], ...] = ()
+    unbounded: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    """Objects of DDL that are no relations, for people: `function public.f`."""
+    emptied: tuple[str, ...] = ()
+    """Schemas that are dropped, or whose every table is meant."""
+    makes: tuple[str, str] = ("", "")
+    """(`prepare` | `cursor`, name) when it gives a statement a name."""
+    runs: str | None = None
+    """The prepared statement that EXECUTE names."""
+    unknown: tuple[str, ...] = ()
+    followed: bool = False
+    """Whether it came from EXECUTE, and is not in this text itself: see `sql.bind`."""
+
+
+class Outline(NamedTuple):
+    """A text of any number of statements."""
+
+    statements: tuple[Statement, ...] = ()
+    syntax_error: str | None = None
+    """PostgreSQL's message, when its grammar refuses the text."""
+    position: int = 0
+    """Where, in characters from 1; 0 when it is not known."""
+
+
+def decode(row: list[Any]) -> Outline:
+    """The outline that was written as JSON."""
+    statements, syntax_error, position = row
+    return Outline(tuple(map(_statement, statements)), syntax_error, position)
+
+
+def _statement(row: list[Any]) -> Statement:
+    loose = Statement(*row)
+    return Statement(
+        loose.kind,
+        loose.command,
+        tuple(loose.effects),
+        tuple(Name(schema, name, Use(use), at, dml) for schema, name, use, at, dml in loose.names),
+        tuple(Scope(*each) for each in loose.scopes),
+        tuple(Source(scope, alias, name, tuple(columns)) for scope, alias, name, columns in loose.sources),
+        tuple(
+            Reference(scope, tuple(parts), at, certain, output)
+            for scope, parts, at, certain, output in loose.references
+        ),
+        tuple(Written(name, tuple(columns)) for name, columns in loose.written),
+        tuple(map(tuple, loose.calls)),
+        tuple(loose.attributes),
+        tuple(map(tuple, loose.operators)),
+        tuple((setting, value) for setting, value in loose.settings),
+        tuple(loose.unbounded),
+        tuple(loose.objects),
+        tuple(loose.emptied),
+        (loose.makes[0], loose.makes[1]),
+        loose.runs,
+        tuple(loose.unknown),
+        loose.followed,
+    )
