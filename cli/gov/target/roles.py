@@ -133,6 +133,20 @@ def membership(
     return grant + SQL(f" WITH INHERIT {str(inherit).upper()}, SET {str(become).upper()}")
 
 
+async def move(connection: Connection, role: str, old: str, new: str) -> None:
+    """Make `role`, a lease's, a member of the profile `new` instead of `old`, in one step.
+
+    Raises:
+        psycopg.Error: 42704 when one of them does not exist.
+    """
+    version = connection.info.server_version
+    async with connection.transaction():
+        await connection.execute(
+            membership(Identifier(new), Identifier(role), version, inherit=True, become=False)
+        )
+        await connection.execute(SQL("REVOKE {} FROM {}").format(Identifier(old), Identifier(role)))
+
+
 async def oid_of(connection: Connection, role: str) -> int | None:
     """The OID of the role, None when there is none."""
     row = await (

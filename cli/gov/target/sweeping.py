@@ -17,36 +17,35 @@ SELECT r.rolname, shobj_description(r.oid, 'pg_authid'),
 """
 
 
-async def leftovers(
-    connection: Connection, installation: str, target: str, *, live: Collection[str], keep: Collection[str]
-) -> list[str]:
-    """Names of marked roles of this installation and target that may go, those of leases first.
+Whose = tuple[str, str]
+"""Installation and target. The roles of other targets, maybe on the same cluster, are left alone."""
 
-    Args:
-        connection: Of the broker.
-        installation: Whose marker counts.
-        target: The roles of other targets, maybe on the same cluster, are left alone.
-        live: Ids of the leases that are open.
-        keep: Roles in use right now: one-shots and profiles.
-    """
-    found: dict[bool, list[str]] = {False: [], True: []}
+
+async def ephemeral(
+    connection: Connection, whose: Whose, *, live: Collection[str], keep: Collection[str]
+) -> list[str]:
+    """Roles of leases that are not in `live`, and of one-shots, but for the roles in `keep`."""
+    return [
+        role
+        for role, marker, _ in await _marked(connection, whose)
+        if (marker.kind == "lease" and marker.id not in live or marker.kind == "one-shot")
+        and role not in keep
+    ]
+
+
+async def profiles(connection: Connection, whose: Whose, *, keep: Collection[str]) -> list[str]:
+    """Profile roles that no lease is a member of, but for those in `keep`."""
+    return [
+        role
+        for role, marker, has_members in await _marked(connection, whose)
+        if marker.kind == "profile" and not has_members and role not in keep
+    ]
+
+
+async def _marked(connection: Connection, whose: Whose) -> list[tuple[str, Marker, bool]]:
+    found: list[tuple[str, Marker, bool]] = []
     for name, comment, has_members in await (await connection.execute(MARKED)).fetchall():
         marker = decode_marker(str(comment)) if comment else None
-        if marker is None or (marker.gov, marker.target) != (installation, target) or name in keep:
-            continue
-        is_profile = marker.kind == "profile"
-        if _abandoned(marker, live, has_members=bool(has_members)):
-            found[is_profile].append(str(name))
-    return found[False] + found[True]
-
-
-def _abandoned(marker: Marker, live: Collection[str], *, has_members: bool) -> bool:
-    match marker.kind:
-        case "lease":
-            return marker.id not in live
-        case "one-shot":
-            return True
-        case "profile":
-            return not has_members
-        case "views":
-            return False
+        if marker is not None and (marker.gov, marker.target) == whose:
+            found.append((str(name), marker, bool(has_members)))
+    return found

@@ -31,8 +31,10 @@ from gov.target.check import Finding
 from gov.target.connection import Connection, Connections
 from gov.target.oneshot import LIFETIME, AsOwner, Lent, OneShot, Ticket
 from gov.target.profiles import Builder, Profile
-from gov.terms import LeaseId, Relation, Scope, TargetName
+from gov.terms import Column, LeaseId, Relation, Scope, TargetName
 
+IDLE = 300.0
+"""Seconds that a profile nobody asked for is kept in step with the catalog."""
 DESCRIBE_WITHIN = 2.0
 """Seconds that a description for approvers may take."""
 
@@ -71,6 +73,7 @@ class Target:
         self.environment = environment
         self.address = parse(name, dsn, tls)
         self.installation = names.installation(broker_key)
+        self._marked = (self.installation, name)
         self.stuck: tuple[str, ...] = ()
         """Roles that the last sweep could not end."""
         self._key = broker_key
@@ -79,6 +82,7 @@ class Target:
         self._builder = Builder(self.installation, name)
         self._catalog: Catalog | None = None
         self._built: dict[str, _Built] = {}
+        self._asked: dict[str, float] = {}
         self._building = asyncio.Lock()
         self._altering: Counter[Relation] = Counter()
         self._failed: frozenset[Relation] = frozenset()
@@ -150,6 +154,7 @@ class Target:
             ConfigError: A mask cannot keep the type of its column.
         """
         snapshot = await self.catalog()
+        self._asked[outcome.digest] = time.monotonic()
         built = self._built.get(outcome.digest)
         if built and built.catalog_version == snapshot.version:
             return built.profile
@@ -174,9 +179,29 @@ class Target:
     async def drop_unused(self, versions_in_use: Collection[str]) -> list[str]:
         """Drop the masked views of versions that no session and no profile uses; the names of the schemas."""
         async with self._building:
+            self._forget(versions_in_use)
             keep = {*versions_in_use, *(built.profile.version for built in self._built.values())}
             async with self._work() as connection:
                 return await views.drop_schemas(connection, keep, owner=self._builder.views_owner)
+
+    def _forget(self, versions_in_use: Collection[str]) -> None:
+        """Outcomes of the past are not rebuilt for ever, nor do they keep a table closed."""
+        current = self._catalog.version if self._catalog else ""
+        for digest, built in list(self._built.items()):
+            idle = time.monotonic() - self._asked.get(digest, 0.0) > IDLE
+            failed = built.catalog_version != current
+            if built.profile.version not in versions_in_use and (idle or failed):
+                del self._built[digest]
+
+    def masked_fields(self, outcome: Outcome) -> frozenset[tuple[int, int]]:
+        """(table OID, attnum) of every column that no RowDescription of such a session may name."""
+        relations = self._catalog.relations if self._catalog else {}
+        return frozenset(
+            (relations[name].oid, column.number)
+            for name in {column.relation for column in outcome.masks} & relations.keys()
+            for column in relations[name].columns
+            if Column(name, column.name) in outcome.masks
+        )
 
     # the roles of leases
 
@@ -217,6 +242,11 @@ class Target:
                 self._built = {key: built for key, built in self._built.items() if built.profile != profile}
                 raise Unavailable(f"profile {profile.role} is gone", hint="try again") from error
 
+    async def move(self, role: str, old: Profile, new: Profile) -> None:
+        """Give the role of a lease the rights of `new` instead of those of `old`."""
+        async with self._work() as connection:
+            await roles.move(connection, role, old.role, new.role)
+
     async def intact(self, role: str) -> bool:
         """Whether the settings and memberships of a lease's role are still those that it was made with."""
         async with self._work() as connection:
@@ -240,19 +270,21 @@ class Target:
 
         What cannot be ended is in `stuck` afterwards.
         """
-        async with self._building, self._work() as connection:
-            keep = {built.profile.role for built in self._built.values()}
-            found = await sweeping.leftovers(
-                connection, self.installation, self.name, live=live, keep=keep | self._tickets
-            )
-            swept, stuck = [], []
-            for role in found:
+        swept: list[str] = []
+        stuck: list[str] = []
+        async with self._work() as connection:
+            for role in await sweeping.ephemeral(connection, self._marked, live=live, keep=self._tickets):
                 try:
                     await roles.end(connection, role)
                     swept.append(role)
                 except Unavailable:
                     stuck.append(role)
         self.stuck = tuple(stuck)
+        async with self._building, self._work() as connection:
+            keep = {built.profile.role for built in self._built.values()}
+            for role in await sweeping.profiles(connection, self._marked, keep=keep):
+                await roles.end(connection, role)
+                swept.append(role)
         return swept
 
     # one-shot roles
