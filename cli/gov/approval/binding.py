@@ -2,8 +2,8 @@
 
 The digest is SHA-256 over `gov-statement-1`, a zero byte, and JSON with sorted keys, no spaces and ASCII
 only. Its members are agent, issuer, parameters, purpose, scope, session, settings, statement, subject and
-target, where `parameters` is a list of text or null, `settings` an object with lower-case names, and `agent` and
-`session` may be null. Fingerprints are no key here: `IN (1)` and `IN (1,2,3)` have the same one.
+target, where `parameters` is a list of text or null, `settings` an object with lower-case names, and `agent`
+and `session` may be null. Fingerprints are no key here: `IN (1)` and `IN (1,2,3)` have the same one.
 """
 
 from __future__ import annotations
