@@ -91,6 +91,9 @@ def _state(on: bool) -> str:
     return "on" if on else "off"
 
 
-def with_masks(rows: Collection[tuple[str | None, ...]], masked: Collection[str]) -> list[tuple[str | None, ...]]:
+Row = tuple[str | None, ...]
+
+
+def with_masks(rows: Collection[Row], masked: Collection[str]) -> list[Row]:
     """Rows of `COLUMNS` with their last cell, the column's path, turned into `masked` or nothing."""
     return [(*row[:-1], "masked" if row[-1] in masked else "") for row in rows]

@@ -27,9 +27,9 @@ class Client(StrEnum):
 def run(
     target: words.TargetName,
     command: Annotated[list[str] | None, typer.Argument(
-        metavar="[-- CMD…]", help="Run this instead, with PGHOST, PGUSER and the rest set.", show_default=False),
-    ] = None,
-    client: Annotated[Client | None, typer.Option("--client", help="Use this prompt instead of ours.")] = None,
+        metavar="-- CMD…", help="Run this instead, with PGHOST, PGUSER and the rest set.",
+        show_default=False)] = None,
+    client: Annotated[Client | None, typer.Option("--client", help="Another prompt instead of ours.")] = None,
     scope: words.ScopeFlag = Scope.READ,
     ttl: words.TtlFlag = "",
     reason: words.ReasonFlag = "",

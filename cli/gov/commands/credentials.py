@@ -73,7 +73,7 @@ def _uri(grant: Grant) -> str:
     given = grant.lease
     host = f"[{given.host}]" if ":" in given.host else given.host
     user, password, name = (quote(part, safe="") for part in (given.user, given.password, given.database))
-    trust = urlencode({"sslmode": "verify-full", "sslrootcert": str(grant.ca_file)})
+    trust = urlencode({"sslmode": "verify-full", "sslrootcert": grant.ca_file})
     return f"postgresql://{user}:{password}@{host}:{given.port}/{name}?{trust}"
 
 

@@ -29,7 +29,7 @@ def connect(grant: Grant, name: str, on_notice: Callable[[Diagnostic], None]) ->
     try:
         connection = psycopg.connect(
             host=given.host, port=given.port, user=given.user, password=given.password, dbname=given.database,
-            sslmode="verify-full", sslrootcert=str(grant.ca_file), connect_timeout=PATIENCE,
+            sslmode="verify-full", sslrootcert=grant.ca_file, connect_timeout=PATIENCE,
             application_name=name, client_encoding="utf8", autocommit=True,
         )
     except psycopg.Error as error:

@@ -144,9 +144,3 @@ def bound(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
         else:
             pieces.append(token.text)
     return "".join(pieces), [values[name] for name in order]
-
-
-def words(text: str, count: int = 2) -> tuple[str, ...]:
-    """The first words of a statement, lower case: `("copy", "customers")`."""
-    found = (token.text.lower() for token in tokens(text) if token.kind == "word")
-    return tuple(word for word, _ in zip(found, range(count), strict=False))

@@ -31,7 +31,8 @@ class Grant:
     """A lease in hand, and the file that says whom to trust at the gateway."""
 
     lease: LeaseGrant
-    ca_file: Path
+    ca_file: str
+    """A file, or `system` for the roots of the machine (libpq 16 and later)."""
 
     def settings(self) -> dict[str, str]:
         """The environment variables by which libpq and its kin find the gateway."""
@@ -39,7 +40,7 @@ class Grant:
         return {
             "PGHOST": given.host, "PGPORT": str(given.port), "PGUSER": given.user,
             "PGPASSWORD": given.password, "PGDATABASE": given.database,
-            "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(self.ca_file),
+            "PGSSLMODE": "verify-full", "PGSSLROOTCERT": self.ca_file,
         }
 
 
@@ -100,10 +101,12 @@ class Wallet:
         return self.directory / f"{file_name(asking.target)}.{asking.scope.value}.json"
 
     def _grant(self, lease: LeaseGrant) -> Grant:
+        if not lease.ca:
+            return Grant(lease, "system")
         ca_file = self.directory / "gateway-ca.pem"
         if read_private(ca_file) != lease.ca:
             write_private(ca_file, lease.ca)
-        return Grant(lease, ca_file)
+        return Grant(lease, str(ca_file))
 
 
 def _alive(kept: LeaseGrant, leases: Iterable[LeaseView]) -> LeaseGrant | None:

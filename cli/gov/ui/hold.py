@@ -37,7 +37,7 @@ class Hold:
     def of(cls, message: str, detail: str) -> Hold:
         """The hold that a notice announces; what is missing or of another form is left empty."""
         try:
-            said = json.loads(detail)
+            said = json.loads(detail, strict=False)
         except ValueError:
             said = {}
         said = said if isinstance(said, dict) else {}
