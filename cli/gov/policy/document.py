@@ -32,7 +32,7 @@ def load(files: Sequence[tuple[str, str]]) -> Policy:
         many = "a mistake" if len(complaints) == 1 else f"{len(complaints)} mistakes"
         raise ConfigError(
             f"the policy has {many}",
-            hint=f"gov policy check {' '.join(name for name, _ in files)}",
+            hint=f"correct it, then: gov policy check {' '.join(name for name, _ in files)}",
             detail="\n".join(map(str, complaints)),
         )
     return policy
