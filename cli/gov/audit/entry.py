@@ -8,7 +8,8 @@ An entry becomes a leaf and, if it has anything to hide, a payload. The leaf goe
 as ASCII JSON without spaces and with sorted keys; one line. `previous` is the leaf hash of the entry before
 it (64 zeros for the first), `payload` the SHA-256 of salt ‖ payload and absent when there is none. The
 16-byte salt keeps anybody from guessing an erased payload by its hash. `fields` has what `kinds.PUBLIC`
-names; everything else went to the payload, a JSON object of the same spelling.
+names; everything else went to the payload, a JSON object of the same spelling. A field of the entry that is
+null or empty is left out of both.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -28,10 +30,12 @@ from gov.errors import TooComplex, Unverified
 SALT_SIZE = 16
 PAYLOAD_LIMIT = 16 * 1024 * 1024
 """Bytes: a statement of 1 MiB (what analysis accepts) stays below it even if every byte is escaped."""
+_SAYING = (False, 0)
+"""What is not true and still says something; None, "" and empty collections do not."""
 FIRST = bytes(32)
 """What the first entry names as its predecessor."""
 VERSION = 1
-_HAS_STATEMENTS = frozenset({"text", "statement", "error", "notices", "parameters"})
+_QUOTING = ("text", "parameters", "error", "notices")
 """Payload fields in which a password of a statement can stand."""
 
 
@@ -96,9 +100,9 @@ def record(entry: Entry, index: int, previous: bytes, salt: bytes) -> Record:
     public, payload = _divide(entry)
     sealed = salt + _encode(payload).encode() if payload else b""
     mark = f'"payload":"{sha256(sealed).hexdigest()}",' if sealed else ""
-    at = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="microseconds")[:-6]
+    second, micros = divmod(round(entry.at * 1_000_000), 1_000_000)
     leaf = (
-        f'{{"at":"{at}Z","fields":{_encode(public)},"index":{index},"kind":"{entry.kind}",{mark}'
+        f'{{"at":"{_second(second)}.{micros:06d}Z","fields":{_encode(public)},"index":{index},"kind":"{entry.kind}",{mark}'
         f'"previous":"{previous.hex()}","v":1}}'
     ).encode()
     if len(leaf) > ENTRY_LIMIT or len(sealed) > PAYLOAD_LIMIT:
@@ -109,16 +113,25 @@ def record(entry: Entry, index: int, previous: bytes, salt: bytes) -> Record:
     return Record(index, leaf, leaf_hash(leaf), sealed)
 
 
+@lru_cache(maxsize=4)
+def _second(second: int) -> str:
+    """That second in RFC 3339: most entries share it with the one before."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
+
+
 def _divide(entry: Entry) -> tuple[dict[str, object], dict[str, object]]:
+    """What goes into the leaf and what into the payload."""
     public = PUBLIC.get(entry.kind)
     if public is None:
         raise ValueError(f"no such kind of audit entry: {entry.kind}")
-    shown = {name: value for name, value in entry.fields.items() if name in public}
+    shown: dict[str, object] = {}
     hidden = dict(entry.payload)
-    if len(shown) != len(entry.fields):
-        hidden.update((name, value) for name, value in entry.fields.items() if name not in public)
-    for name in _HAS_STATEMENTS & hidden.keys():
-        hidden[name] = _redacted(hidden[name])
+    for name, value in entry.fields.items():
+        if value or value in _SAYING:
+            (shown if name in public else hidden)[name] = value
+    for name in _QUOTING:
+        if name in hidden:
+            hidden[name] = _redacted(hidden[name])
     return shown, hidden
 
 

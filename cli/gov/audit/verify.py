@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 from gov.audit import payload
 from gov.audit.checkpoint import Checkpoint, open_checkpoint
@@ -98,8 +99,8 @@ class _Verification:
         self._known = known
         self._names = names
         self._size = 0
-        self._hashes: list[bytes] = []
-        """Of every leaf seen so far, those of the journal last."""
+        self._levels: list[list[bytes]] = [[]]
+        """Every hash that stands or would stand in a tile, by level; those of the journal's entries last."""
         self._statements = bytearray()
         """By index, whether the entry is a statement."""
         self._missing: list[int] = []
@@ -116,13 +117,12 @@ class _Verification:
         for tile in bundles(self._size):
             self._bundle(tile)
         self._check_tiles()
-        if root(self._hashes) != checkpoint.root:
+        if self._root() != checkpoint.root:
             raise _broken(CHECKPOINT, "its root is not the root of the entries")
         self._check_known()
         self._check_erasures()
         self._check_journal(seen)
-        for name in sorted(self._names or ()):
-            self._check_name(name)
+        self._check_names()
         return Verified(
             checkpoint, len(self._pending), self._payloads, len(self._missing), self._torn
         )
@@ -157,7 +157,22 @@ class _Verification:
                 raise _broken(place, "it is not the entry whose hash the tree has")
             leaf = self._leaf(place, entry)
             self._payload(f"{payload.path(tile.number)}, payload of entry {index}", leaf, item)
-            self._hashes.append(hashed)
+            self._grow(hashed)
+
+    def _grow(self, hashed: bytes) -> None:
+        """One leaf more; a tile that it fills has its root in the level above."""
+        for level, hashes in enumerate(self._levels):
+            hashes.append(hashed)
+            if len(hashes) % WIDTH:
+                return
+            if level + 1 == len(self._levels):
+                self._levels.append([])
+            hashed = root(hashes[-WIDTH:])
+
+    @property
+    def _hashes(self) -> list[bytes]:
+        """Of every leaf seen so far."""
+        return self._levels[0]
 
     def _hash_tile(self, tile: Tile) -> list[bytes]:
         data = self._need(tile.path)
@@ -233,24 +248,21 @@ class _Verification:
     def _expected(self, tile: Tile) -> bytes:
         """What a tile or bundle must be, as all leaves of the tree and the journal have it."""
         first = tile.number * WIDTH
-        if tile.level is None:
-            return bundle(self._entry(index) for index in range(first, first + tile.width))
-        hashes = self._level(tile.level)
-        return b"".join(hashes[first : first + tile.width])
+        if tile.level is not None:
+            return b"".join(self._levels[tile.level][first : first + tile.width])
+        width = min(WIDTH, self._size - first)
+        known = unbundle(self._need(Tile(None, tile.number, width).path)) if width > 0 else []
+        ahead = self._pending[max(first - self._size, 0) :]
+        return bundle([*known, *(record.leaf for record in ahead)][: tile.width])
 
-    def _level(self, level: int) -> list[bytes]:
-        hashes = self._hashes
-        for _ in range(level):
-            full = range(0, len(hashes) - WIDTH + 1, WIDTH)
-            hashes = [root(hashes[first : first + WIDTH]) for first in full]
-        return hashes
-
-    def _entry(self, index: int) -> bytes:
-        if index >= self._size:
-            return self._pending[index - self._size].leaf
-        number = index // WIDTH
-        width = min(WIDTH, self._size - number * WIDTH)
-        return unbundle(self._need(Tile(None, number, width).path))[index % WIDTH]
+    def _root(self) -> bytes:
+        """The root of all leaves seen so far."""
+        rest: list[bytes] = []
+        for hashes in self._levels:
+            partial = hashes[len(hashes) // WIDTH * WIDTH :]
+            if partial or rest:
+                rest = [root([*partial, *rest])]
+        return rest[0] if rest else root(())
 
     def _check_known(self) -> None:
         known = self._known
@@ -284,7 +296,7 @@ class _Verification:
         for place, record in lines:
             if record.index >= self._size:
                 self._leaf(place, record.leaf)
-                self._hashes.append(record.hash)
+                self._grow(record.hash)
             elif record.hash != self._hashes[record.index]:
                 raise _broken(place, f"it is not the entry {record.index} of the tree")
 
@@ -297,26 +309,31 @@ class _Verification:
         if not payload.pack(record.sealed for record in pending).startswith(extra):
             raise _broken(path, "it has more than the payloads of its entries")
 
+    def _check_names(self) -> None:
+        if self._names is None:
+            return
+        needed = {tile.path for tile in (*tiles(self._size), *bundles(self._size))}
+        payloads = {payload.path(tile.number) for tile in bundles(self._size)}
+        for name in sorted(set(self._names) - needed - payloads - {CHECKPOINT}):
+            self._check_name(name)
+
     def _check_name(self, name: str) -> None:
-        if name == KEY and self._need(name) != f"{self._key}\n".encode():
-            raise _broken(name, "it is not the key that the log is verified with")
+        """A file that the checkpoint does not need: right as far as it can be, or too much."""
         tile = parse(name)
         if tile is not None and tile.end <= len(self._hashes):
             # An older partial tile, or one that was written before its checkpoint.
             if self._need(name) != self._expected(tile):
                 raise _broken(name, "it is not the tile of these entries")
-        elif not self._belongs(name):
+        elif name == KEY:
+            if self._need(name) != f"{self._key}\n".encode():
+                raise _broken(name, "it is not the key that the log is verified with")
+        elif (number := self._ahead.get(name)) is not None:
+            self._check_ahead(name, self._need(name), number * WIDTH)
+        elif not name.startswith(STAGING) and not _SEGMENT.fullmatch(name):
             raise _broken(name, "the file does not belong to the log")
 
-    def _belongs(self, name: str) -> bool:
-        if name in (CHECKPOINT, KEY) or name.startswith(STAGING) or _SEGMENT.fullmatch(name):
-            return True
-        last = (len(self._hashes) + WIDTH - 1) // WIDTH
-        for number in range((self._size + WIDTH - 1) // WIDTH, last):
-            if name == payload.path(number):
-                self._check_ahead(name, self._need(name), number * WIDTH)
-                return True
-        return name in self._payload_names()
-
-    def _payload_names(self) -> frozenset[str]:
-        return frozenset(payload.path(tile.number) for tile in bundles(self._size))
+    @cached_property
+    def _ahead(self) -> dict[str, int]:
+        """Payload files of bundles that only the journal has entries of."""
+        first, end = (self._size + WIDTH - 1) // WIDTH, (len(self._hashes) + WIDTH - 1) // WIDTH
+        return {payload.path(number): number for number in range(first, end)}
