@@ -133,16 +133,39 @@ class RequestDesk:
             NoSuch: there is no such request.
             AlreadySettled: it was denied, spent, withdrawn or has expired before.
         """
-        return await self._end(request_id, settle.withdraw, because)
+        return await self._end(request_id, lambda request, now: settle.withdraw(request), because)
+
+    async def withdraw_of(self, user: str, because: str) -> list[RequestId]:
+        """Withdraw every open request of the user of that name or subject; which ones."""
+        theirs = [
+            request
+            for request in self._store.open()
+            if user in (request.requester.name, request.requester.subject)
+        ]
+        for request in theirs:
+            with suppress(AlreadySettled):
+                await self.withdraw(request.id, because)
+        return [request.id for request in theirs]
 
     async def expire(self, request_id: RequestId) -> Request:
         """The request, expired. Raises like `withdraw`."""
-        return await self._end(request_id, settle.expire, "nobody answered in time")
+        # The timer knows better than the wall clock, which may have been set back meanwhile.
+        return await self._end(
+            request_id,
+            lambda request, now: settle.expire(request, max(now, request.expires_at)),
+            "nobody made use of it in time",
+        )
 
     async def spend(
-        self, request_id: RequestId, digest: StatementDigest, definitions: str, session: SessionId | str
+        self,
+        request_id: RequestId,
+        digest: StatementDigest,
+        definitions: str,
+        session: SessionId | None = None,
     ) -> Permit:
         """The permit for the approved statement, once.
+
+        `session` names the session that spends a `--no-wait` request; a held one is spent in its own.
 
         Raises:
             Denied: it was approved for something else, or its approvers no longer may.
@@ -153,9 +176,13 @@ class RequestDesk:
             now = self._house.clock()
             request = self.get(request_id)
             self._still_entitled(request)
-            spent, permit = settle.spend(request, digest, definitions, now)
+            try:
+                spent, permit = settle.spend(request, digest, definitions, now, session)
+            except settle.Voided as error:
+                await self._settle(request, settle.void(request), error.what)
+                raise
             await self._replaced(request, spent)
-            await self._durably(entries.request_spent(spent, str(session), now))
+            await self._durably(entries.request_spent(spent, permit.session, now))
             return permit
 
     def visible_to(self, who: Principal, *, settled: bool = False) -> list[Request]:
@@ -199,16 +226,23 @@ class RequestDesk:
 
     # Behind the counter
 
-    async def _end(self, request_id: RequestId, event: Callable[[Request], Request], because: str) -> Request:
+    async def _end(
+        self, request_id: RequestId, event: Callable[[Request, float], Request], because: str
+    ) -> Request:
         async with self._locked(request_id):
             request = self.get(request_id)
-            ended = await self._replaced(request, event(request))
-            try:
-                await self._durably(entries.request_ended(ended, because, self._house.clock()))
-            except Unavailable:
-                # Nothing runs because of it, so it holds without its record.
-                log.error("the end of %s could not be recorded", request_id)
+            ended = event(request, self._house.clock())
+            if ended is not request:
+                await self._settle(request, ended, because)
             return ended
+
+    async def _settle(self, request: Request, ended: Request, because: str) -> None:
+        await self._replaced(request, ended)
+        try:
+            await self._durably(entries.request_ended(ended, because, self._house.clock()))
+        except Unavailable:
+            # Nothing runs because of it, so it holds without its record.
+            log.error("the end of %s could not be recorded", request.id)
 
     def _current(self, request: Request) -> Request:
         """The request as today's policy sees it: whom it no longer names may no longer answer."""

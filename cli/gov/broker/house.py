@@ -34,6 +34,8 @@ class House:
     """Seconds since the epoch. Timers use the loop's monotonic clock instead."""
     installation: str
     """Six characters in the names of all roles of this broker: `lease.names.installation`."""
+    audit_key: str
+    """Verifier key of the log's checkpoints, `name+id+key`."""
     tls: Authority
     trail: Trail
     analysts: Analysts

@@ -13,9 +13,11 @@ import itertools
 import logging
 import random
 import secrets
-from collections.abc import Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import psycopg
 
 from gov.approval.request import RequestState
 from gov.audit.entry import Entry
@@ -31,8 +33,10 @@ from gov.lease.states import LeaseEvent, move
 from gov.policy.access import access
 from gov.policy.decision import Access, NoAccess, Outcome
 from gov.policy.outcome import outcome
+from gov.policy.rules import Policy
 from gov.store.leases import Leases
-from gov.target.target import Profile, Target
+from gov.target.profiles import Profile
+from gov.target.target import Target
 from gov.terms import LeaseId, RequestId, Scope, SessionId, TargetName
 
 log = logging.getLogger(__name__)
@@ -50,15 +54,31 @@ EXPIRED = "the lease expired"
 CHANGED = "policy changed, reconnect"
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """On what a lease stands. A new catalog gives it new ones; a new policy ends it."""
+
+    policy: Policy
+    access: Access
+    catalog: str
+    """Version of the catalog that `outcome` was made with."""
+    outcome: Outcome
+    profile: Profile
+
+    @property
+    def grace(self) -> float:
+        """Seconds that a running statement has left when the lease expires."""
+        return GRACE if self.access.max_statement is None else self.access.max_statement
+
+
 @dataclass(slots=True)
 class _Held:
     """What only the running broker knows of a live lease."""
 
     lease: Lease
-    outcome: Outcome
-    profile: Profile
-    grace: float
+    terms: _Terms
     timer: asyncio.TimerHandle
+    moving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class LeaseDesk:
@@ -69,7 +89,7 @@ class LeaseDesk:
         self._store = store
         self._held: dict[LeaseId, _Held] = {}
         self._roles: dict[str, LeaseId] = {}
-        self._owned: set[str] = set()
+        self._owned: set[LeaseId] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # Asking
@@ -86,22 +106,26 @@ class LeaseDesk:
             Unavailable: the lease cannot be stored or recorded.
         """
         target, name, scope = self._house.target(ask.target), TargetName(ask.target), scope_of(ask.scope)
+        policy = self._house.policy
         granted = await self._admitted(who, name, scope, ask)
-        content, profile = await self._prepared(who, name, scope, target)
+        terms = await self._terms(policy, granted, who, name, scope, target)
         password = secrets.token_urlsafe(32)
-        lease = self._intent(who, name, scope, ask, granted, content, password)
-        self._owned.add(lease.role)
+        lease = self._intent(who, name, scope, ask, terms, password)
+        self._owned.add(lease.id)
         try:
             # Intent before effect: from here on a crash finds the lease, and with it the role's name.
             await self._stored(lease)
-            active = await self._made(lease, target, profile)
+            active = await self._made(lease, target, terms.profile)
         except BaseException as error:
             # Refused, broken or cancelled: the role may exist or not, so it is taken back.
             because = error.what if isinstance(error, GovError) else "it could not be made"
             self._spawn(self._finish(lease, because))
             raise
-        self._hold(active, content, profile, granted)
-        return self._grant(active, content, target, password)
+        held = self._hold(active, terms)
+        if self._house.policy is not policy and not await self._same(held, who):
+            await self.end(lease.id, CHANGED)
+            raise Denied("the policy changed while the lease was made", hint="ask again")
+        return self._grant(active, terms, target, password)
 
     async def _admitted(self, who: Principal, name: TargetName, scope: Scope, ask: LeaseAsk) -> Access:
         """The access that policy grants, once everything it asks for is there."""
@@ -142,26 +166,20 @@ class LeaseDesk:
                 f"{request.id} is {request.state}", hint=f"gov requests --all shows {request.id}"
             )
 
-    async def _prepared(
-        self, who: Principal, name: TargetName, scope: Scope, target: Target
-    ) -> tuple[Outcome, Profile]:
+    async def _terms(
+        self, policy: Policy, granted: Access, who: Principal, name: TargetName, scope: Scope, target: Target
+    ) -> _Terms:
         """What policy makes of it with today's catalog, and the role on the target that holds just that."""
         with self._reaching(name):
             async with asyncio.timeout(REACH):
                 catalog = await target.catalog()
                 environment = self._house.environment(name)
-                content = outcome(self._house.policy, who, name, environment, scope, catalog)
-                return content, await target.profile(content)
+                content = outcome(policy, who, name, environment, scope, catalog)
+                profile = await target.profile(content)
+        return _Terms(policy, granted, catalog.version, content, profile)
 
     def _intent(
-        self,
-        who: Principal,
-        name: TargetName,
-        scope: Scope,
-        ask: LeaseAsk,
-        granted: Access,
-        content: Outcome,
-        password: str,
+        self, who: Principal, name: TargetName, scope: Scope, ask: LeaseAsk, terms: _Terms, password: str
     ) -> Lease:
         now = self._house.clock()
         lease_id = ids.lease_id(secrets.token_bytes(ids.ENOUGH))
@@ -172,13 +190,13 @@ class LeaseDesk:
             target=name,
             scope=scope,
             role=lease_role(self._house.installation, lease_id),
-            profile=content.digest,
+            profile=terms.outcome.digest,
             purpose=request.purpose if request else ask.purpose,
             reason=ask.reason,
-            rule=granted.rule,
+            rule=terms.access.rule,
             state=LeaseState.CREATING,
             created_at=now,
-            expires_at=now + _ttl(granted, ask.ttl),
+            expires_at=now + _ttl(terms.access, ask.ttl),
             verifier=secret.verifier(password, secrets.token_bytes(16)),
             request=request.id if request else None,
         )
@@ -197,23 +215,28 @@ class LeaseDesk:
 
     @contextmanager
     def _reaching(self, name: TargetName) -> Iterator[None]:
+        """Turn what a target says or leaves unsaid into an error of ours."""
         try:
             yield
         except TimeoutError:
             raise Unreachable(f"the target {name} does not answer", hint="gov broker status") from None
+        except psycopg.Error as error:
+            what = f"the target {name} refuses to make the lease"
+            raise Unavailable(what, hint=f"gov broker check {name}", detail=str(error)) from error
 
-    def _hold(self, lease: Lease, content: Outcome, profile: Profile, granted: Access) -> None:
+    def _hold(self, lease: Lease, terms: _Terms) -> _Held:
         left = max(lease.expires_at - self._house.clock(), 0.0)
         timer = asyncio.get_running_loop().call_later(left, self._expired, lease.id)
-        grace = GRACE if granted.max_statement is None else granted.max_statement
-        self._held[lease.id] = _Held(lease, content, profile, grace, timer)
+        held = _Held(lease, terms, timer)
+        self._held[lease.id] = held
         self._roles[lease.role] = lease.id
+        return held
 
-    def _grant(self, lease: Lease, content: Outcome, target: Target, password: str) -> LeaseGrant:
+    def _grant(self, lease: Lease, terms: _Terms, target: Target, password: str) -> LeaseGrant:
         public = self._house.config.public.gateway
         return views.grant(
             lease,
-            content,
+            terms.outcome,
             host=public.host,
             port=public.port,
             password=password,
@@ -233,20 +256,53 @@ class LeaseDesk:
         return held.lease if self._house.clock() < held.lease.expires_at else None
 
     def outcome_of(self, lease: Lease) -> Outcome:
-        """What policy made of the lease.
+        """What policy made of the lease, as `current` last saw it.
 
         Raises:
             LeaseEnded: it is over.
         """
-        return self._live(lease).outcome
+        return self._live(lease).terms.outcome
 
     def profile_of(self, lease: Lease) -> Profile:
-        """The profile whose member the lease's role is.
+        """The profile whose member the lease's role is, as `current` last saw it.
 
         Raises:
             LeaseEnded: it is over.
         """
-        return self._live(lease).profile
+        return self._live(lease).terms.profile
+
+    async def current(self, lease: Lease) -> tuple[Outcome, Profile]:
+        """What the lease reaches by today's catalog, and the profile that holds it.
+
+        Tables come and go under a lease. Where that changes the outcome, its role moves to another
+        profile: what is new and granted comes into reach, under the same policy as before.
+
+        Raises:
+            LeaseEnded: it is over.
+            Unreachable, Unavailable: the target does not do it; the lease stays where it was.
+        """
+        held, target = self._live(lease), self._house.target(lease.target)
+        async with held.moving:
+            old = held.terms
+            if (await target.catalog()).version != old.catalog:
+                new = await self._terms(
+                    old.policy, old.access, lease.principal, lease.target, lease.scope, target
+                )
+                if new.profile.role != old.profile.role:
+                    await target.move(lease.role, old.profile, new.profile)
+                held.terms = new
+        return held.terms.outcome, held.terms.profile
+
+    async def follow_catalog(self, name: TargetName) -> None:
+        """Bring every lease on a target up to its catalog."""
+        for lease in self.live():
+            if lease.target == name:
+                try:
+                    await self.current(lease)
+                except LeaseEnded:
+                    continue
+                except GovError as error:
+                    log.warning("%s stays with the catalog of before: %s", lease.id, error)
 
     def _live(self, lease: Lease) -> _Held:
         held = self._held.get(lease.id)
@@ -274,8 +330,12 @@ class LeaseDesk:
         return self._store.unfinished()
 
     @property
-    def owned(self) -> set[str]:
-        """The roles that the sweep must leave alone. A live view: a role is in it before it is made."""
+    def owned(self) -> Collection[str]:
+        """The leases whose roles the sweep must leave alone.
+
+        A live view: a lease is in it before its role is made, so a sweep that looks at roles first
+        and here second never meets a role that is too new to be known.
+        """
         return self._owned
 
     # Ending
@@ -305,7 +365,7 @@ class LeaseDesk:
         """An expired lease ends softly: no new statement, a grace for the running one, then the end."""
         held = self._release(lease_id)
         if held is not None:
-            await self._house.sessions.drain(lease_id, held.grace)
+            await self._house.sessions.drain(lease_id, held.terms.grace)
             await self._end(held.lease, EXPIRED)
 
     async def _end(self, lease: Lease, because: str) -> list[SessionId]:
@@ -327,7 +387,7 @@ class LeaseDesk:
         for attempt in itertools.count(1):
             if await self._dropped(ending):
                 await self._insisted(replace(ending, state=LeaseState.ENDED))
-                self._owned.discard(lease.role)
+                self._owned.discard(lease.id)
                 return
             if attempt == TRIES:
                 log.error("%s: the role %s on %s cannot be dropped", lease.id, lease.role, lease.target)
@@ -341,7 +401,7 @@ class LeaseDesk:
         try:
             async with asyncio.timeout(RETRY_AT_MOST):
                 await target.revoke(lease.role)
-        except (GovError, TimeoutError) as error:
+        except (GovError, psycopg.Error, TimeoutError) as error:
             log.warning("%s: %s is not dropped yet: %s", lease.id, lease.role, error)
             return False
         return True
@@ -355,32 +415,44 @@ class LeaseDesk:
         left is the role. Returns once each was tried once or the patience is over.
         """
         left = self.unfinished()
-        self._owned.update(lease.role for lease in left)
+        self._owned.update(lease.id for lease in left)
         tasks = [self._spawn(self._finish(lease, lease.ended_because or RESTARTED)) for lease in left]
         if tasks:
             await asyncio.wait(tasks, timeout=REACH)
         return len(left)
 
-    async def reconsider(self) -> list[LeaseId]:
-        """After a new policy: end every lease that it would not make the same; which ones."""
+    async def reconsider(self, who: Principal | None = None) -> list[LeaseId]:
+        """End every lease that policy would not make the same today; which ones.
+
+        Args:
+            who: Only this person's, with the groups that they have now.
+        """
         ended = []
         for held in [*self._held.values()]:
-            if not await self._same(held):
+            owner = held.lease.principal
+            if who is not None and (not owner.same_person(who) or owner.agent != who.agent):
+                continue
+            if not await self._same(held, who or owner):
                 await self.end(held.lease.id, CHANGED)
                 ended.append(held.lease.id)
         return ended
 
-    async def _same(self, held: _Held) -> bool:
+    async def _same(self, held: _Held, who: Principal) -> bool:
+        """Whether `who` would get the lease as it is."""
         lease, policy = held.lease, self._house.policy
         environment = self._house.environment(lease.target)
-        if isinstance(access(policy, lease.principal, lease.target, environment, lease.scope), NoAccess):
+        if isinstance(access(policy, who, lease.target, environment, lease.scope), NoAccess):
             return False
         try:
             catalog = await self._house.targets[lease.target].catalog()
         except GovError:
             return False
-        fresh = outcome(policy, lease.principal, lease.target, environment, lease.scope, catalog)
-        return fresh.digest == held.outcome.digest
+        # Both with the catalog of now: a table that came or went meanwhile is no change of policy.
+        old, new = (
+            outcome(rules, person, lease.target, environment, lease.scope, catalog)
+            for rules, person in ((held.terms.policy, lease.principal), (policy, who))
+        )
+        return old.digest == new.digest
 
     async def close(self) -> None:
         """End every lease and wait a little for their roles to go; what is left the next start finds."""

@@ -24,23 +24,22 @@ INTEGRATE_EVERY = 1.0
 
 
 class Trail:
-    """The one writer of the audit log."""
+    """The one writer of the audit log, for one event loop."""
 
     def __init__(self, journal: Journal, *, patience: float = PATIENCE) -> None:
         self._journal = journal
         self._patience = patience
         # One thread: sync and integrate never overlap, and a disk that hangs holds one thread only.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="trail")
-        self._synced = journal.size
         self._flush: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
-        self._blocked = False
-        self._broken: str | None = None
+        self._hangs = False
+        self._fault = ""
 
     @property
-    def failing(self) -> str | None:
-        """Why entries cannot be kept at the moment; None when all is well."""
-        return self._broken or ("the disk does not answer" if self._blocked else None)
+    def failing(self) -> str:
+        """Why entries cannot be kept at the moment; empty when all is well."""
+        return _SILENT if self._hangs else self._fault
 
     @property
     def size(self) -> int:
@@ -57,21 +56,17 @@ class Trail:
 
         Raises:
             Unavailable: the journal does not take it.
+            TooComplex: it is longer than an entry may be.
         """
-        if self._blocked:
-            # A write would hang like the sync does, and with it the whole event loop.
-            raise _unavailable("the disk does not answer")
+        if self._hangs:
+            # A write would hang as the sync does, and with it the whole event loop.
+            raise Unavailable(_SILENT, hint=_HINT)
         try:
             index = self._journal.append(entry)
         except Unavailable as error:
-            self._broken = error.what
+            self._fault = error.what
             raise
-        except OSError as error:
-            self._broken = error.strerror or "the journal cannot be written"
-            raise _unavailable(self._broken) from error
-        if self._broken is not None:
-            log.warning("the journal is written again")
-            self._broken = None
+        self._fault = ""
         return index
 
     async def durable(self, index: int) -> None:
@@ -82,68 +77,70 @@ class Trail:
         """
         try:
             async with asyncio.timeout(self._patience):
-                while self._synced <= index:
-                    if self._flush is None:
-                        self._flush = asyncio.create_task(self._sync())
-                    await asyncio.shield(self._flush)
+                while self._journal.durable <= index:
+                    await self._synced()
         except TimeoutError:
-            self._blocked = True
-            raise _unavailable("the disk does not answer") from None
+            self._hangs = True
+            raise Unavailable(_SILENT, hint=_HINT) from None
+
+    async def _synced(self) -> None:
+        """The end of a sync that is under way, or of one that begins now."""
+        if self._flush is None:
+            self._flush = asyncio.create_task(self._sync())
+            self._flush.add_done_callback(_retrieve)
+        await asyncio.shield(self._flush)
 
     async def _sync(self) -> None:
-        """One fdatasync for every entry that was there when it began."""
-        size = self._journal.size
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.sync)
-        except (OSError, Unavailable) as error:
-            self._broken = str(error)
-            raise _unavailable("the disk does not keep the journal") from error
+        except Unavailable as error:
+            self._fault = error.what
+            raise
         finally:
-            self._flush = None
-        self._synced = max(self._synced, size)
-        self._blocked = False
+            self._flush, self._hangs = None, False
 
     def start(self) -> None:
-        """Begin to integrate entries into the tree in the background."""
+        """Begin to bring entries into the tree, in the background, once a second."""
         self._follower = asyncio.create_task(self._follow())
 
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(INTEGRATE_EVERY)
-            with suppress(Unavailable):
+            try:
                 await self.integrate()
+            except Unavailable as error:
+                log.error("%s", error)
 
     async def integrate(self) -> None:
-        """Bring the tree up to the journal and sign a checkpoint.
+        """Bring the tree up to the journal and sign a checkpoint; after a fault this heals it, if it can.
 
         Raises:
             Unavailable: the tree cannot be written.
         """
-        if self._blocked:
-            # Only a sync that comes back ends the block; ask for one.
-            await self._probe()
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.integrate)
-        except (OSError, Unavailable) as error:
-            log.error("the tree does not follow the journal: %s", error)
-            raise _unavailable("the tree does not follow the journal") from error
-
-    async def _probe(self) -> None:
-        if self._flush is None:
-            self._flush = asyncio.create_task(self._sync())
-        await asyncio.shield(self._flush)
+        except Unavailable as error:
+            self._fault = error.what
+            raise
+        self._fault, self._hangs = "", False
 
     async def close(self) -> None:
-        """Sync, sign a last checkpoint and let the journal go."""
+        """Sign a last checkpoint and let the journal go."""
         if self._follower is not None:
             self._follower.cancel()
-        with suppress(Unavailable, TimeoutError):
+            with suppress(asyncio.CancelledError):
+                await self._follower
+        with suppress(TimeoutError, Unavailable):
             async with asyncio.timeout(self._patience):
-                await self._probe()
-                await self.integrate()
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.close)
         self._thread.shutdown(wait=False, cancel_futures=True)
-        self._journal.close()
 
 
-def _unavailable(why: str) -> Unavailable:
-    return Unavailable(f"the audit log cannot be written: {why}", hint="gov broker status")
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Look at the error of a sync for which nobody waits any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+_SILENT = "the disk of the audit log does not answer"
+_HINT = "gov broker status"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from gov.approval.request import Request
 from gov.control.models import (
@@ -17,9 +19,10 @@ from gov.control.models import (
 )
 from gov.identity.principal import Principal
 from gov.lease.lease import Lease
-from gov.policy.decision import Access, Decision, Outcome
-from gov.sql.facts import Facts
-from gov.terms import Column
+from gov.policy.decision import Access, Outcome
+
+if TYPE_CHECKING:
+    from gov.broker.judge import Opinion
 
 
 def rfc3339(at: float) -> str:
@@ -133,10 +136,9 @@ def request(kept: Request, *, environment: str, mine: bool, may_answer: bool) ->
     )
 
 
-def explained(
-    decision: Decision, facts: Facts, content: Outcome, *, statement: str, rewritten: str
-) -> Explained:
+def explained(opinion: Opinion) -> Explained:
     """A decision about a statement that was not run."""
+    decision, facts = opinion.judged.decision, opinion.judged.facts
     return Explained(
         verdict=decision.verdict.value,
         rule=decision.rule,
@@ -145,17 +147,20 @@ def explained(
         message=decision.message,
         hint=decision.hint,
         approvers=sorted(decision.approvers),
-        effects=sorted(effect.value for effect in facts.effects),
-        reads=sorted(map(str, facts.reads)),
-        writes=sorted(map(str, facts.writes)),
-        columns_read=sorted(map(str, facts.columns_read)),
-        columns_written=sorted(map(str, facts.columns_written)),
+        effects=sorted(facts.effects),
+        reads=_names(facts.reads),
+        writes=_names(facts.writes),
+        columns_read=_names(facts.columns_read),
+        columns_written=_names(facts.columns_written),
         functions=sorted(facts.functions),
         unknown=[*facts.unknown],
         masks=[
             MaskView(column=str(column), mask=spec.mask, rule=spec.rule, classification=spec.classification)
-            for column, spec in sorted(content.masks.items())
-            if column in facts.columns_read or Column(column.relation, "*") in facts.columns_read
+            for column, spec in sorted(opinion.masks.items())
         ],
-        rewritten=None if rewritten == statement else rewritten,
+        rewritten=opinion.rewritten,
     )
+
+
+def _names(things: Iterable[object]) -> list[str]:
+    return sorted(map(str, things))

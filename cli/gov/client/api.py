@@ -40,6 +40,7 @@ from gov.control.models import (
     Status,
     Submit,
     Submitted,
+    TargetStatus,
     TargetView,
     Whoami,
 )
@@ -117,6 +118,10 @@ class Broker:
     def targets(self) -> list[TargetView]:
         """The targets one may ask for."""
         return self._read(_TARGETS, self._send("GET", "/v1/targets"))
+
+    def sync(self, target: str) -> TargetStatus:
+        """Have the broker take up a target's catalog now. For operators."""
+        return self._one(TargetStatus, "POST", f"/v1/targets/{_segment(target)}/sync")
 
     # leases and sessions
 

@@ -164,9 +164,7 @@ class TargetConfig(Section):
 
     dsn: str = Field(min_length=1)
     """libpq connection string of the broker's own role."""
-    tls: Annotated[Literal["verify-full", "verify-ca", "require", "off"], BeforeValidator(_off)] = (
-        "verify-full"
-    )
+    tls: Annotated[Literal["verify-full", "off"], BeforeValidator(_off)] = "verify-full"
     environment: str = "production"
 
 

@@ -1,0 +1,133 @@
+"""Reading the trail through the API: everybody what is theirs, auditors all, and it is recorded.
+
+Hashes and checkpoints are for everybody who is logged in: that is what makes every client a witness.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from starlette.responses import Response
+
+from gov.broker import entries
+from gov.broker.http import Call, reply
+from gov.control.models import Entries, EntryView
+from gov.errors import Denied, NoSuch, UsageError
+from gov.policy.roles import may_read_trail
+from gov.store.disk import Files
+from gov.store.search import FILTERS, Filters, entry, search
+
+PAGE = 100
+LARGEST_PAGE = 1000
+_NUMBER = r"(?:x\d{3}/)*\d{3}"
+HASHES = re.compile(rf"checkpoint|tile/\d{{1,2}}/{_NUMBER}(?:\.p/\d{{1,3}})?")
+"""What gives away nothing but hashes."""
+CONTENTS = re.compile(rf"tile/entries/{_NUMBER}(?:\.p/\d{{1,3}})?|payload/{_NUMBER}")
+"""What somebody did: for auditors."""
+_ASK_AUDITOR = "ask whoever has the role `auditor` in the policy"
+_INTEGERS = ("limit", "after")
+_TIMES = ("since", "until")
+
+
+async def page(call: Call) -> Response:
+    """The newest entries that the query asks for and the caller may see, newest last."""
+    filters = _filters(call.request.query_params)
+    auditor = may_read_trail(call.house.policy, call.who)
+    if not auditor:
+        filters = replace(filters, subject=call.who.subject, issuer=call.who.issuer)
+    found = await asyncio.to_thread(lambda: [*search(_files(call), filters)])
+    if not all(_own_reading(call, each) for each in found):
+        await _recorded(call, "entries", filters=dict(call.request.query_params), count=len(found))
+    return reply(Entries(entries=found[::-1], size=call.house.trail.size))
+
+
+async def one(call: Call) -> Response:
+    """One entry."""
+    if not call.id.isascii() or not call.id.isdigit():
+        raise UsageError(f"`{call.id}` is no index of an entry", hint="gov audit tail")
+    found = await asyncio.to_thread(entry, _files(call), int(call.id))
+    mine = (found.fields.get("subject"), found.fields.get("issuer")) == (call.who.subject, call.who.issuer)
+    if not mine and not may_read_trail(call.house.policy, call.who):
+        raise Denied(f"entry {call.id} is about somebody else", hint=_ASK_AUDITOR)
+    await _recorded(call, "entry", index=found.index)
+    return reply(found)
+
+
+async def file(call: Call) -> Response:
+    """A file of the log, as it is on disk."""
+    path = call.request.query_params.get("path", "")
+    contents = CONTENTS.fullmatch(path) is not None
+    if not contents and HASHES.fullmatch(path) is None:
+        raise NoSuch(f"the log has no file `{path}`", hint="gov audit verify")
+    if contents and not may_read_trail(call.house.policy, call.who):
+        raise Denied("only auditors read the contents of the log", hint=_ASK_AUDITOR)
+    data = await asyncio.to_thread(_files(call), path)
+    if data is None:
+        raise NoSuch(f"the log has no file `{path}`", hint="gov audit verify")
+    if contents:
+        await _recorded(call, "file", path=path)
+    return Response(data, media_type="application/octet-stream")
+
+
+async def checkpoint(call: Call) -> Response:
+    """The newest checkpoint."""
+    return Response(call.house.trail.checkpoint, media_type="text/plain; charset=utf-8")
+
+
+async def _recorded(
+    call: Call,
+    what: str,
+    *,
+    filters: Mapping[str, object] | None = None,
+    count: int | None = None,
+    index: int | None = None,
+    path: str | None = None,
+) -> None:
+    """Have it in the trail that this was read, before it is shown."""
+    call.house.trail.record(
+        entries.log_read(
+            call.who, what, call.house.clock(), filters=filters, entries=count, index=index, path=path
+        )
+    )
+
+
+def _own_reading(call: Call, each: EntryView) -> bool:
+    """Whether the entry only says that the caller has looked: who follows the log must not feed it."""
+    return each.kind == "log.read" and each.fields.get("subject") == call.who.subject
+
+
+def _files(call: Call) -> Files:
+    return Files(Path(call.house.config.audit.directory))
+
+
+def _filters(query: Mapping[str, str]) -> Filters:
+    """The filters of a query.
+
+    Raises:
+        UsageError: one is unknown, or no number or time where one is due.
+    """
+    unknown = sorted(set(query) - (FILTERS - {"subject", "issuer"}))
+    if unknown:
+        raise UsageError(f"the trail knows no filter `{unknown[0]}`", hint="gov audit search --help")
+    given: dict[str, object] = {}
+    for name, text in query.items():
+        try:
+            given[name] = int(text) if name in _INTEGERS else _time(text) if name in _TIMES else text
+        except ValueError:
+            raise UsageError(f"{name}: `{text}` is not understood", hint="gov audit search --help") from None
+    limit = given.get("limit", PAGE)
+    assert isinstance(limit, int)
+    return Filters(**(given | {"limit": max(1, min(limit, LARGEST_PAGE))}))  # type: ignore[arg-type]
+
+
+def _time(text: str) -> float:
+    """Seconds since the epoch, of a number or of RFC 3339."""
+    try:
+        return float(text)
+    except ValueError:
+        return datetime.fromisoformat(text).timestamp()

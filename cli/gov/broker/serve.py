@@ -1,0 +1,225 @@
+"""The daemon's life: built, recovered, serving, ended. `python -m gov.broker` runs this."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from gov import __version__
+from gov.broker import authority, entries, keys
+from gov.broker.analysis import Analysts
+from gov.broker.api import application
+from gov.broker.authority import Authority
+from gov.broker.desk import RequestDesk
+from gov.broker.house import House
+from gov.broker.leases import LeaseDesk
+from gov.broker.reload import PolicyWatch, policy_of
+from gov.broker.sessions import Sessions
+from gov.broker.targets import TargetWatch
+from gov.broker.tokens import Verifier
+from gov.broker.trail import Trail
+from gov.control.config import Config
+from gov.errors import Unavailable
+from gov.lease.names import installation
+from gov.store.database import Database
+from gov.store.journal import Journal
+from gov.store.leases import Leases
+from gov.store.requests import Requests
+from gov.target.target import Target
+from gov.terms import TargetName
+
+log = logging.getLogger(__name__)
+
+GRACE = 5.0
+"""Seconds that sessions get to say goodbye when the broker stops."""
+
+
+async def serve(config: Config, *, ready_file: Path | None = None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: the policy, a key or a certificate is wrong; nothing was started.
+        Unavailable: the trail or the state cannot be opened, or an address is taken.
+    """
+    stop = asyncio.Event()
+    async with running(config) as (house, policy):
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(policy.reload()))
+        _announce(house, ready_file)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def running(config: Config) -> AsyncIterator[tuple[House, PolicyWatch]]:
+    """A broker that serves while the context is open.
+
+    Parts are ended in the opposite order of their start: no new connection, then sessions and leases,
+    then the last entry and its checkpoint, then what they all stood on.
+    """
+    async with AsyncExitStack() as stack:
+        house = build(config, stack)
+        house.trail.start()
+        await house.analysts.start(config.analysis.workers)
+        stack.push_async_callback(house.analysts.close)
+        targets = TargetWatch(house)
+        stack.push_async_callback(targets.close)
+        await targets.open()
+        recovered = await house.leases.recover()
+        await house.desk.recover()
+        await targets.sweep()
+        await _record_start(house, recovered)
+        stack.push_async_callback(house.desk.close)
+        stack.push_async_callback(house.leases.close)
+        from gov.broker.gateway import Gateway
+
+        gateway = Gateway(house, config.listen.gateway.host, config.listen.gateway.port)
+        await gateway.start()
+        stack.push_async_callback(gateway.close, GRACE)
+        await stack.enter_async_context(_api(house))
+        policy = PolicyWatch(house)
+        async with _background(policy.run(), targets.run()):
+            yield house, policy
+
+
+def build(config: Config, stack: AsyncExitStack) -> House:
+    """The house with all its parts, nothing of it running.
+
+    Raises:
+        ConfigError: the policy, a key or a certificate is wrong.
+        Unavailable: the trail or the state cannot be opened.
+    """
+    policy = policy_of(config.policy)  # before anything is made on disk
+    keys.prepare(config.key_directory)
+    broker_key = keys.broker_key(config.key_directory)
+    signing = keys.audit_key(config.key_directory, config.origin)
+    tls = _certificates(config)
+    tls.context()  # a certificate that cannot be used is a mistake now, not at the first connection
+    trail = Trail(Journal(config.audit.directory, signing, config.origin))
+    stack.push_async_callback(trail.close)
+    database = Database(config.state)
+    stack.callback(database.close)
+    now = time.time()
+    house = House(
+        config=config,
+        clock=time.time,
+        installation=installation(broker_key),
+        audit_key=str(signing.verifier),
+        tls=tls,
+        trail=trail,
+        analysts=Analysts(),
+        verifier=Verifier(config.identities),
+        targets={name: _target(config, name, broker_key) for name in config.targets},
+        policy=policy,
+        started_at=now,
+        policy_loaded_at=now,
+    )
+    house.leases = LeaseDesk(house, Leases(database))
+    house.desk = RequestDesk(house, Requests(database))
+    house.sessions = Sessions()
+    return house
+
+
+def _certificates(config: Config) -> Authority:
+    if config.tls is not None:
+        return authority.configured(config.tls)
+    names = (config.public.gateway.host, urlsplit(config.public.api).hostname or "localhost")
+    return authority.own(config.key_directory, names, authority.today())
+
+
+def _target(config: Config, name: TargetName, broker_key: bytes) -> Target:
+    given = config.targets[name]
+    return Target(name, given.dsn, given.environment, broker_key, tls=given.tls)
+
+
+async def _record_start(house: House, recovered: int) -> None:
+    """Nothing is served before the trail says who serves by which rules."""
+    now = house.clock()
+    house.trail.record(
+        entries.broker_started(
+            now,
+            version=__version__,
+            policy=house.policy.digest,
+            targets=[*house.targets],
+            origin=house.config.origin,
+            recovered=recovered,
+        )
+    )
+    files = [*map(str, house.config.policy)]
+    loaded = entries.policy_loaded(now, policy=house.policy.digest, version=house.policy_version, files=files)
+    await house.trail.durable(house.trail.record(loaded))
+    await house.trail.integrate()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers: they are the daemon's."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@asynccontextmanager
+async def _api(house: House) -> AsyncIterator[None]:
+    """The control API, listening while the context is open."""
+    address, tls = house.config.listen.api, house.config.public.api.startswith("https:")
+    settings = uvicorn.Config(
+        application(house),
+        host=address.host,
+        port=address.port,
+        ssl_certfile=house.tls.certificate if tls else None,
+        ssl_keyfile=house.tls.key if tls else None,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=256,
+        h11_max_incomplete_event_size=64 * 1024,
+        timeout_graceful_shutdown=5,
+    )
+    server = _Server(settings)
+    task = asyncio.create_task(server.serve())
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    if task.done():
+        raise Unavailable(f"the API cannot listen on {address}", hint="listen: { api: HOST:PORT }")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def _background(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run `works` while the context is open. One that breaks is a bug: the daemon ends, loudly."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in works]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+def _announce(house: House, ready_file: Path | None) -> None:
+    config = house.config
+    facts = {"api": config.public.api, "gateway": str(config.public.gateway), "pid": os.getpid()}
+    print(
+        f"gov broker {__version__} serves {facts['api']} and {facts['gateway']}", file=sys.stderr, flush=True
+    )
+    if ready_file is not None:
+        temporary = ready_file.with_name(f".{ready_file.name}.new")
+        temporary.write_text(json.dumps(facts) + "\n", encoding="utf-8")
+        os.replace(temporary, ready_file)

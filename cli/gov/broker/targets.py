@@ -1,0 +1,124 @@
+"""Watches over the targets: opens them when they answer, sweeps what a crash left, follows their catalogs.
+
+A target that is down never stops the broker. It is asked again every few seconds, and what its leases
+left on it is swept as soon as it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import psycopg
+
+from gov.broker import entries
+from gov.broker.house import House
+from gov.errors import GovError, Unavailable
+from gov.target.target import Target
+from gov.terms import TargetName
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 3.0
+"""Seconds between two looks at whether a target answers."""
+SWEEP_EVERY = 30.0
+"""Seconds between two sweeps of a target, and between two looks at its catalog."""
+PATIENCE = 6.0
+"""Seconds that one look may take."""
+SWEEP_PATIENCE = 60.0
+
+Work = Callable[[TargetName, Target], Awaitable[None]]
+
+
+class TargetWatch:
+    """Looks after every target of a house, each by itself."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._opened: set[TargetName] = set()
+
+    async def open(self) -> None:
+        """Look at every target once, all at the same time."""
+        await self._each(self._look)
+
+    async def sweep(self) -> None:
+        """Drop the roles that no lease owns, on every target that answers."""
+        await self._each(self._swept)
+
+    async def run(self) -> None:
+        """Keep looking and sweeping until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name, target in self._house.targets.items():
+                group.create_task(self._every(LOOK_EVERY, self._look, name, target))
+                group.create_task(self._every(SWEEP_EVERY, self._keep, name, target))
+
+    async def close(self) -> None:
+        """Let every connection go."""
+        await asyncio.gather(*(target.close() for target in self._house.targets.values()))
+
+    async def _each(self, work: Work) -> None:
+        await asyncio.gather(*(work(name, target) for name, target in self._house.targets.items()))
+
+    async def _every(self, seconds: float, work: Work, name: TargetName, target: Target) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await work(name, target)
+
+    async def _look(self, name: TargetName, target: Target) -> None:
+        """Whether the target answers, written into the house."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                if name in self._opened:
+                    await target.ping()
+                else:
+                    await target.open()
+                    self._opened.add(name)
+        except (GovError, psycopg.Error, TimeoutError) as error:
+            if name not in self._house.down:
+                log.warning("the target %s is down: %s", name, _reason(error))
+            self._house.down[name] = _reason(error)
+            return
+        if self._house.down.pop(name, None) is not None:
+            log.info("the target %s is up", name)
+            await self._swept(name, target)
+
+    async def _keep(self, name: TargetName, target: Target) -> None:
+        if name not in self._house.down:
+            await self._swept(name, target)
+            await self._follow(name, target)
+
+    async def _swept(self, name: TargetName, target: Target) -> None:
+        if name in self._house.down:
+            return
+        try:
+            async with asyncio.timeout(SWEEP_PATIENCE):
+                roles = await target.sweep(self._house.leases.owned)
+        except (GovError, psycopg.Error, TimeoutError) as error:
+            log.warning("the target %s is not swept: %s", name, _reason(error))
+            return
+        for role in roles:
+            log.info("swept the role %s on %s", role, name)
+            entry = entries.role_swept(name, role, "no lease owns it", self._house.clock())
+            try:
+                self._house.trail.record(entry)
+            except Unavailable as error:
+                log.error("the sweep of %s could not be recorded: %s", role, error)
+
+    async def _follow(self, name: TargetName, target: Target) -> None:
+        """Take up what somebody else changed in the catalog."""
+        try:
+            async with asyncio.timeout(SWEEP_PATIENCE):
+                before = (await target.catalog()).version
+                after = await target.refresh()
+        except (GovError, psycopg.Error, TimeoutError) as error:
+            log.warning("the catalog of %s is not followed: %s", name, _reason(error))
+            return
+        if after.version != before:
+            await self._house.leases.follow_catalog(name)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, GovError):
+        return ": ".join(filter(None, (error.what, error.detail)))
+    return str(error).strip().split("\n", 1)[0] or "no answer in time"

@@ -1,0 +1,187 @@
+"""`gov broker`: set up, run and inspect the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gov.commands.asking import JsonFlag
+from gov.errors import ConfigError, NoSuch, UsageError
+
+if TYPE_CHECKING:
+    from gov.control.models import Status, TargetStatus
+    from gov.target.check import Finding
+    from gov.target.target import Target
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+ConfigFlag = Annotated[
+    Path,
+    typer.Option("--config", envvar="GOV_BROKER_CONFIG", metavar="FILE", help="The broker's configuration."),
+]
+TargetName = Annotated[str, typer.Argument(metavar="TARGET", help="A target of the configuration.")]
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the two files go.")] = Path(),
+) -> None:
+    """Write a commented broker.yaml and policy.yaml to begin with."""
+    from gov.control.examples import BROKER, POLICY
+
+    files = {directory / "broker.yaml": BROKER, directory / "policy.yaml": POLICY}
+    for path in files:
+        if path.exists():
+            raise UsageError(f"{path} is there already", hint="gov broker init ANOTHER_DIR")
+    directory.mkdir(parents=True, exist_ok=True)
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+        typer.echo(f"wrote {path}", err=True)
+    typer.echo(f"next: edit both, then gov broker serve --config {directory / 'broker.yaml'}", err=True)
+
+
+@app.command()
+def serve(
+    config: ConfigFlag,
+    ready_file: Annotated[
+        Path | None, typer.Option("--ready-file", metavar="FILE", help="Written, as JSON, once it serves.")
+    ] = None,
+) -> None:
+    """Run the broker in the foreground until SIGTERM. SIGHUP reloads the policy."""
+    words = [sys.executable, "-m", "gov.broker", "--config", str(config)]
+    if ready_file is not None:
+        words += ["--ready-file", str(ready_file)]
+    sys.stdout.flush()
+    # In our place rather than as a child: signals, terminal and exit status are the daemon's own.
+    os.execv(sys.executable, words)  # noqa: S606
+
+
+@app.command()
+def bootstrap(
+    target: TargetName,
+    config: ConfigFlag,
+    owner: Annotated[
+        list[str],
+        typer.Option("--owner", metavar="ROLE", help="A role that owns governed tables. Repeatable."),
+    ],
+    schema: Annotated[
+        list[str] | None, typer.Option("--schema", metavar="NAME", help="A schema that holds them.")
+    ] = None,
+) -> None:
+    """Print the SQL that a DBA reads and runs, so that gov can govern a target."""
+    try:
+        script = _target(config, target).bootstrap_sql(owner, schema or ["public"])
+    except ValueError as error:
+        raise UsageError(str(error), hint="gov broker bootstrap TARGET --owner ROLE") from None
+    typer.echo(script, nl=False)
+
+
+@app.command()
+def check(target: TargetName, config: ConfigFlag, json: JsonFlag = False) -> None:
+    """Say what a target lacks, and what on it would go around gov. Exit 1 when gov cannot work there."""
+    from gov.ui.escape import escape
+    from gov.ui.output import print_json
+
+    findings = asyncio.run(_findings(_target(config, target)))
+    if json:
+        print_json({"target": target, "findings": [asdict(each) for each in findings]})
+    else:
+        for each in findings:
+            typer.echo(f"{each.level}: {escape(each.what)}\n  fix: {escape(each.fix)}")
+        typer.echo(f"{target}: {len(findings)} findings" if findings else f"{target} is ready", err=True)
+    if any(each.level == "error" for each in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def sync(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A target of the running broker.")],
+    json: JsonFlag = False,
+) -> None:
+    """Have the running broker read a target's catalog and rebuild the masked views. For operators."""
+    from gov.client.api import Broker
+    from gov.ui.escape import escape
+    from gov.ui.output import print_json
+
+    with Broker.current() as broker:
+        found = broker.sync(target)
+    if json:
+        print_json(found)
+    else:
+        typer.echo(escape(_target_line(found)))
+
+
+@app.command()
+def status(json: JsonFlag = False) -> None:
+    """Show how the broker is: policy, trail, targets, and what is stuck."""
+    from gov.client.api import Broker
+    from gov.ui.escape import escape
+    from gov.ui.output import print_json
+
+    with Broker.current() as broker:
+        found = broker.status()
+    if json:
+        print_json(found)
+        return
+    for label, text in _lines(found):
+        typer.echo(f"{label:<9} {escape(text)}")
+
+
+def _lines(found: Status) -> list[tuple[str, str]]:
+    from gov.ui import times
+
+    refused = [("", f"refused: {line}") for line in (found.policy_error or "").splitlines()]
+    if refused:
+        refused.insert(0, ("", "the newest files were refused; this is the last good one"))
+    journal = "ok" if found.journal == "ok" else "cannot be written, so nothing runs"
+    return [
+        ("broker", f"gov {found.version}, up since {times.relative(found.started_at)}"),
+        ("policy", f"{found.policy_digest[:12]}, in force since {times.relative(found.policy_loaded_at)}"),
+        *refused,
+        ("trail", f"{journal}, {found.log_size} entries"),
+        ("requests", f"{found.requests_pending} pending"),
+        *(("target", _target_line(each)) for each in found.targets),
+    ]
+
+
+def _target_line(each: TargetStatus) -> str:
+    parts = [f"{each.name} is {each.status}", f"{each.leases} leases", f"{each.sessions} sessions"]
+    if each.stuck:
+        parts.append(f"{each.stuck} stuck (gov leases --stuck)")
+    return ", ".join(parts) + (f": {each.detail}" if each.detail else "")
+
+
+async def _findings(target: Target) -> list[Finding]:
+    try:
+        return [*await target.check()]
+    finally:
+        await target.close()
+
+
+def _target(config: Path, name: str) -> Target:
+    """The target of that name in the configuration file.
+
+    Raises:
+        ConfigError: the file is wrong.
+        NoSuch: it has no such target.
+    """
+    from gov.control.config import parse
+    from gov.target.target import Target
+    from gov.terms import TargetName as Name
+
+    try:
+        text = config.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {config}: {error}", hint="gov broker init DIR") from None
+    targets = parse(str(config), text, config.resolve().parent).targets
+    given = targets.get(Name(name))
+    if given is None:
+        raise NoSuch(f"{config} has no target called `{name}`", hint=f"one of: {', '.join(targets)}")
+    # The key is for making roles, and nothing here makes one.
+    return Target(Name(name), given.dsn, given.environment, bytes(32), tls=given.tls)

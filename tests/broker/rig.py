@@ -1,0 +1,147 @@
+"""A house with real parts: a journal, a store and a policy on disk. Tests add what they are about."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from gov.approval.request import Request, RequestState
+from gov.audit.entry import read_leaf
+from gov.audit.note import SigningKey
+from gov.broker.desk import RequestDesk
+from gov.broker.house import House
+from gov.broker.reload import policy_of
+from gov.broker.sessions import Sessions
+from gov.broker.trail import Trail
+from gov.control.config import parse
+from gov.identity.principal import Kind, Principal
+from gov.store.database import Database
+from gov.store.journal import Journal
+from gov.store.requests import Requests
+from gov.terms import RequestId, Scope, SessionId, StatementDigest, TargetName
+
+POLICY = """\
+version: 1
+access:
+  - { name: engineers-read, groups: [engineering], targets: [prod], scope: read, max_ttl: 8h }
+  - name: engineers-write
+    groups: [engineering]
+    targets: [prod]
+    scope: write
+    max_ttl: 1h
+    reason: required
+  - { name: etl, groups: [services], targets: [prod], scope: read, max_ttl: 30m, purpose: required }
+classify:
+  - { columns: [public.customers.email], as: pii.contact }
+masking:
+  - { name: contact-is-partial, data: pii.contact, with: partial, except: { groups: [privacy] } }
+guardrails:
+  - name: destructive-needs-dba
+    when: { effects: [drop, truncate, alter] }
+    then: hold
+    approvers: [dba]
+roles:
+  auditor: { groups: [dba] }
+  operator: { groups: [dba] }
+"""
+CONFIG = """\
+listen: { gateway: 127.0.0.1:6432, api: 127.0.0.1:8443 }
+public: { gateway: 127.0.0.1:6432, api: https://127.0.0.1:8443 }
+identity: [{ issuer: http://127.0.0.1:9, client_id: gov-cli }]
+state: sqlite:///state.db
+audit: { directory: audit, origin: test/gov }
+policy: [policy.yaml]
+targets: { prod: { dsn: "host=127.0.0.1 port=9 dbname=shop user=gov_broker", tls: off } }
+"""
+NOW = time.time()
+
+
+def person(name: str, *groups: str, agent: str | None = None, auth_time: float | None = NOW) -> Principal:
+    """Somebody of that name in those groups, who has just logged in."""
+    kind = Kind.AGENT if agent else Kind.USER
+    return Principal("http://issuer", f"id-{name}", name, frozenset(groups), kind, agent, auth_time)
+
+
+ALICE = person("alice", "engineering")
+BOB = person("bob", "dba")
+DAVE = person("dave", "dba")
+EVE = person("eve")
+
+
+def a_request(request_id: str = "rq-000001", **changes: Any) -> Request:
+    """A pending `--no-wait` request of alice's to drop orders."""
+    fields: dict[str, Any] = {
+        "id": RequestId(request_id),
+        "state": RequestState.PENDING,
+        "requester": ALICE,
+        "target": TargetName("prod"),
+        "scope": Scope.READ,
+        "purpose": "",
+        "reason": "",
+        "statement": "DROP TABLE orders",
+        "parameters": (),
+        "digest": StatementDigest("d" * 64),
+        "definitions": "e" * 64,
+        "relations": (),
+        "rule": "destructive-needs-dba",
+        "reasons": ("it drops a table",),
+        "approvers": frozenset({"dba"}),
+        "count": 1,
+        "created_at": time.time(),
+        "expires_at": time.time() + 60,
+        "lease": None,
+        "session": None,
+    }
+    return Request(**(fields | changes))
+
+
+def held(request_id: str = "rq-000001", **changes: Any) -> Request:
+    """The same, held in a session."""
+    return a_request(request_id, session=SessionId("ss-000000000001"), **changes)
+
+
+class Rig:
+    """A directory with everything a house keeps, and houses in it one after the other."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        (directory / "policy.yaml").write_text(POLICY)
+
+    @asynccontextmanager
+    async def house(self) -> AsyncIterator[House]:
+        """A house without target, gateway and API; its request desk has recovered."""
+        config = parse("broker.yaml", CONFIG, self.directory)
+        key = SigningKey("test/gov", bytes(32))
+        trail = Trail(Journal(self.directory / "audit", key, "test/gov"))
+        database = Database(config.state)
+        nothing = cast(Any, None)
+        house = House(
+            config=config, clock=time.time, installation="abcdef", audit_key=str(key.verifier), tls=nothing,
+            trail=trail, analysts=nothing, verifier=nothing, targets={}, policy=policy_of(config.policy),
+            started_at=time.time(), policy_loaded_at=time.time(),
+        )  # fmt: skip
+        house.desk = RequestDesk(house, Requests(database))
+        house.sessions = Sessions()
+        await house.desk.recover()
+        try:
+            yield house
+        finally:
+            await house.desk.close()
+            await trail.close()
+            database.close()
+
+
+def kinds(directory: Path) -> list[str]:
+    """The kinds of all entries in a closed log, oldest first."""
+    bundles = sorted((directory / "audit" / "tile" / "entries").rglob("*"))
+    found: list[str] = []
+    for bundle in filter(Path.is_file, bundles):
+        data = bundle.read_bytes()
+        while data:
+            size = int.from_bytes(data[:2])
+            found.append(read_leaf(data[2 : 2 + size]).kind)
+            data = data[2 + size :]
+    return found
