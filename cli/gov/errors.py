@@ -45,6 +45,11 @@ class GovError(Exception):
         self.detail = detail
         """More lines for whoever wants them: a rule, a position. May be empty."""
 
+    @property
+    def wire_state(self) -> str:
+        """The SQLSTATE of the ErrorResponse."""
+        return self.sqlstate
+
 
 class UsageError(GovError):
     """The command's words do not fit together."""
@@ -107,6 +112,18 @@ class StatementFailed(GovError):
 
     code = "statement-failed"
     exit_status = 1
+
+    def __init__(self, what: str, *, hint: str, detail: str = "", state: str = "XX000", position: int = 0) -> None:
+        super().__init__(what, hint=hint, detail=detail)
+        self.state = state
+        """The database's SQLSTATE."""
+        self.position = position
+        """Of a syntax error, in characters from 1; 0 when there is none."""
+
+    @property
+    def wire_state(self) -> str:
+        """The database's own SQLSTATE."""
+        return self.state
 
 
 class NotUnderstood(GovError):

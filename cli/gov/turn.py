@@ -118,6 +118,7 @@ class Spend(Need[Permit]):
 
     request: Request
     statement: Statement
+    judged: Judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ def _permitted(statement: Statement, judged: Judged) -> Generator[Need[Any], Any
                 request = yield from ask(Answered(request))
             if request.state is not RequestState.APPROVED:
                 raise unapproved(request)
-            return (yield from ask(Spend(request, statement))), request
+            return (yield from ask(Spend(request, statement, judged))), request
         case Verdict.DENY | Verdict.CONFIRM:
             raise refusal(judged)
 
@@ -256,7 +257,7 @@ def unapproved(request: Request) -> GovError:
         case RequestState.WITHDRAWN:
             return NotApproved(f"{request.id} was withdrawn", hint="run it again to ask again")
         case RequestState.PENDING:
-            return NotApproved(f"{request.id} is pending", hint=f"gov requests; then gov exec TARGET --request {request.id}")
+            return NotApproved(f"{request.id} is pending", hint=f"gov exec TARGET --request {request.id}, once answered")
         case RequestState.SPENT:
             return NotApproved(f"{request.id} was spent before", hint="run it again to ask again")
         case RequestState.APPROVED:

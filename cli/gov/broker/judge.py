@@ -118,6 +118,17 @@ def masked_and_clear(
     return masks, frozenset(touched - masks.keys())
 
 
+def masked_fields(catalog: Catalog, outcome: Outcome) -> frozenset[tuple[int, int]]:
+    """(OID, attribute number) of every masked column of a base table: what no RowDescription may name."""
+    return frozenset(
+        (info.oid, column.number)
+        for relation in {column.relation for column in outcome.masks}
+        if (info := catalog.relations.get(relation)) is not None
+        for column in info.columns
+        if Column(relation, column.name) in outcome.masks
+    )
+
+
 def _names(values: frozenset[Relation] | frozenset[Column]) -> list[str]:
     """Names for the trail; what every catalog query touches is not worth a line."""
     return sorted(

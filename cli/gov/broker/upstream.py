@@ -44,7 +44,7 @@ class Link:
         For connections that nothing is relayed on.
         """
         self.side.write(data)
-        replies = []
+        replies: list[tuple[int, bytes]] = []
         while not replies or replies[-1][0] != ord("Z"):
             replies.append(await self.side.read_message(1 << 30))
         return replies
@@ -72,7 +72,7 @@ async def connect(address: Upstream, parameters: dict[str, str]) -> Link:
                 raise
     except (OSError, TimeoutError, EOFError) as error:
         raise Unreachable(
-            f"the target does not answer: {error or 'timeout'}", hint="gov broker status shows how it is"
+            f"the target does not answer: {str(error) or 'it took too long'}", hint="gov broker status shows how it is"
         ) from None
 
 
@@ -166,7 +166,7 @@ def _remembered(password: str, salt: bytes, iterations: int) -> ClientKeys:
 def _refused(body: bytes) -> GovError:
     fields = frames.read_error(body)
     if fields.get("C", "").startswith("53"):
-        return Unreachable(f"the target takes no more sessions: {fields.get('M', '')}", hint="gov sessions; gov kill ID")
+        return Unreachable(f"the target takes no more sessions: {fields.get('M', '')}", hint="gov sessions")
     return Unreachable(f"the target refused the session: {fields.get('M', '')}", hint="gov broker check TARGET")
 
 

@@ -142,7 +142,7 @@ class Side(asyncio.BufferedProtocol):
         head = await self._exactly(4)
         length = int.from_bytes(head, "big")
         if not 8 <= length <= longest:
-            raise ProtocolError(f"a startup packet announces {length} bytes", hint="does a PostgreSQL client connect here?")
+            raise ProtocolError(f"a packet announces {length} bytes", hint="does a PostgreSQL client connect here?")
         return await self._exactly(length - 4)
 
     async def read_message(self, longest: int = LONGEST_CONTROL) -> tuple[int, bytes]:

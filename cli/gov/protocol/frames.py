@@ -212,8 +212,9 @@ def _fields(fields: Iterable[tuple[str, str]]) -> bytes:
 def error(trouble: GovError, *, severity: str = "ERROR") -> bytes:
     """An ErrorResponse that says what `trouble` says; the routine names its code, as `gov:denied`."""
     return message(b"E", _fields([
-        ("S", severity), ("V", severity), ("C", trouble.sqlstate), ("M", trouble.what),
-        ("D", trouble.detail), ("H", trouble.hint), ("R", f"{ROUTINE}:{trouble.code}"),
+        ("S", severity), ("V", severity), ("C", trouble.wire_state), ("M", trouble.what),
+        ("D", trouble.detail), ("H", trouble.hint), ("P", str(getattr(trouble, "position", 0) or "")),
+        ("R", f"{ROUTINE}:{trouble.code}"),
     ]))
 
 

@@ -19,6 +19,7 @@ from gov.protocol.frames import HEADER, LONGEST_CONTROL
 _header = struct.Struct("!BI")
 _DATA_ROW = ord("D")
 _COPY_DATA = ord("d")
+_BULK = (_DATA_ROW, _COPY_DATA)
 IDLE = ord("I")
 IN_TRANSACTION = ord("T")
 FAILED = ord("E")
@@ -53,6 +54,8 @@ class Expected:
     """Called when the database skips or refuses it."""
     refusal: bytes | None = None
     """The message is our own, sent so that the database fails at this place; the client gets this instead."""
+    quiet: bool = False
+    """The message is our own and its reply does not reach the client."""
     captured: list[tuple[int, bytes]] | None = None
     """When a list: replies are kept here and do not reach the client."""
     done: Callable[[], None] = _nothing
@@ -138,7 +141,7 @@ class Replies:
         while end - at >= HEADER:
             kind, length = _header.unpack_from(data, at)
             after = at + 1 + length
-            if (kind == _DATA_ROW or kind == _COPY_DATA) and not self._capturing():
+            if kind in _BULK and not self._capturing():
                 rows += 1
                 if after > end:
                     self._skip = after - end
@@ -205,9 +208,10 @@ class Replies:
         return self.expected[0]
 
     def _answered(self, kind: int, awaits: Awaits) -> bytes:
-        self._head(kind, awaits)
-        self.expected.popleft().confirmed()
-        return _FORWARD
+        head = self._head(kind, awaits)
+        self.expected.popleft()
+        head.confirmed()
+        return _DROP if head.quiet else _FORWARD
 
     def _parsed(self, body: bytes) -> bytes:
         return self._answered(ord("1"), Awaits.PARSE)

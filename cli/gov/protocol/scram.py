@@ -112,7 +112,7 @@ class ServerExchange:
                 raise _malformed("channel binding type")
         elif flag == "y" and self._binding is not None:
             # The client thinks that we do not offer -PLUS: somebody in between took it out of the list.
-            raise ProtocolError("channel binding was stripped on the way", hint="check who sits between client and gateway")
+            raise ProtocolError("channel binding was stripped on the way", hint="check who sits in between")
         elif flag not in ("n", "y"):
             raise _malformed("gs2 flag")
 

@@ -112,9 +112,7 @@ def _options(text: str) -> dict[str, str]:
     for word in words:
         if word == "-c":
             word = next(words, "")
-        elif word.startswith("-c"):
-            word = word[2:]
-        elif word.startswith("--"):
+        elif word.startswith(("-c", "--")):
             word = word[2:]
         else:
             raise Denied(f"option `{word}` does not pass", hint="only -c name=value passes in PGOPTIONS")

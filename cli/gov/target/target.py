@@ -35,6 +35,8 @@ from gov.terms import Column, LeaseId, Relation, Scope, TargetName
 
 IDLE = 300.0
 """Seconds that a profile nobody asked for is kept in step with the catalog."""
+NEWBORN = 60.0
+"""Seconds for which a sweep leaves a new role alone."""
 DESCRIBE_WITHIN = 2.0
 """Seconds that a description for approvers may take."""
 
@@ -87,11 +89,17 @@ class Target:
         self._altering: Counter[Relation] = Counter()
         self._failed: frozenset[Relation] = frozenset()
         self._tickets: set[str] = set()
+        self._minted: dict[str, float] = {}
 
     @property
     def database(self) -> str:
         """The name of the database itself."""
         return self.address.database
+
+    @property
+    def version(self) -> str:
+        """The version of the newest catalog snapshot; empty before the first."""
+        return self._catalog.version if self._catalog else ""
 
     @property
     def closed(self) -> frozenset[Relation]:
@@ -232,6 +240,7 @@ class Target:
             settings=LEASE_SETTINGS,
             search_path=(await self.catalog()).search_path,
         )
+        self._minted[role] = time.monotonic()
         async with self._work() as connection:
             try:
                 await roles.create(connection, birth)
@@ -273,7 +282,8 @@ class Target:
         swept: list[str] = []
         stuck: list[str] = []
         async with self._work() as connection:
-            for role in await sweeping.ephemeral(connection, self._marked, live=live, keep=self._tickets):
+            keep = self._tickets | self._newborn()
+            for role in await sweeping.ephemeral(connection, self._marked, live=live, keep=keep):
                 try:
                     await roles.end(connection, role)
                     swept.append(role)
@@ -286,6 +296,12 @@ class Target:
                 await roles.end(connection, role)
                 swept.append(role)
         return swept
+
+    def _newborn(self) -> set[str]:
+        """Roles so young that whoever counted the live leases may not have known them."""
+        limit = time.monotonic() - NEWBORN
+        self._minted = {role: at for role, at in self._minted.items() if at > limit}
+        return set(self._minted)
 
     # one-shot roles
 

@@ -1,0 +1,346 @@
+"""Statements that do not simply travel on: approved ones, and those that run under a one-shot role.
+
+They run alone, between our own messages: in a transaction that takes the locks first, looks at the
+definitions again (a swap while the request waited voids it), counts what changed and rolls back what
+exceeds the bound. The client gets the replies it would have got, once they are certain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gov.approval.settle import Voided
+from gov.broker import upstream
+from gov.broker.playing import Playing, touched
+from gov.broker.prepared import Prepared
+from gov.errors import BoundExceeded, Denied, GovError, NotUnderstood, StatementFailed, Unavailable
+from gov.protocol import frames
+from gov.protocol.replies import IDLE
+from gov.sql.catalog import RelationKind
+from gov.target.definitions import statement as definitions_query
+from gov.target.oneshot import AsOwner, Lent, Ticket
+from gov.terms import Relation
+from gov.turn import Route, Tally
+
+if TYPE_CHECKING:
+    from gov.broker.session import Session
+
+Message = tuple[int, bytes]
+Exchange = Callable[[bytes], Awaitable[list[Message]]]
+
+LARGEST = 1 << 26
+"""Bytes of replies that are kept until a statement is certain: 64 MiB."""
+LOCK_WITHIN = "5s"
+_COUNT = (
+    "SELECT pg_catalog.coalesce(pg_catalog.sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::pg_catalog.int8"
+    " FROM pg_catalog.pg_stat_xact_user_tables"
+).replace("pg_catalog.coalesce", "coalesce")
+_ALONE = (
+    "VACUUM", "CLUSTER", "CREATE DATABASE", "DROP DATABASE", "ALTER SYSTEM", "CREATE TABLESPACE", "DROP TABLESPACE",
+)
+"""Commands that PostgreSQL does not run in a transaction block, besides everything CONCURRENTLY."""
+
+
+@dataclass(slots=True, eq=False)
+class Apart:
+    """An approved statement of the extended protocol, while the rest of its group is gathered."""
+
+    playing: Playing
+    prepared: Prepared
+    bound: frames.Bind
+    before: list[bytes]
+    """Messages of its group that came before Bind: Parse, Describe."""
+    later: list[bytes] = field(default_factory=list)
+    """And after it: Describe, Execute, Close."""
+
+
+def not_alone() -> NotUnderstood:
+    """What a client hears that sends more than the held statement between two Syncs."""
+    return NotUnderstood(
+        "a statement that needs approval or runs as the owner must be sent alone",
+        hint="turn pipelining off, or sync before and after it",
+    )
+
+
+async def simple(session: Session, playing: Playing) -> None:
+    """Run a simple query apart and answer the client."""
+    assert playing.run is not None
+    query = frames.build_query(playing.run.judged.sent.encode())
+    try:
+        replies = await _run(session, playing, query)
+    except GovError as error:
+        _refused(playing, error)
+        session.refuse_query(error)
+        return
+    session.client.write(_joined(replies) + frames.ready(session.replies.status))
+
+
+async def extended(session: Session, held: Apart, *, synced: bool) -> None:
+    """Run a bound statement apart and answer every message of its group."""
+    assert held.playing.run is not None
+    text = held.playing.run.judged.sent
+    sent = text.encode()
+    describes_statement = any(message[:1] == b"D" and message[5:6] == b"S" for message in held.before + held.later)
+    query = b"".join((
+        frames.build_parse(b"", sent, held.prepared.types),
+        frames.message(b"D", b"S\0") if describes_statement else b"",
+        frames.build_bind(b"", b"", held.bound.tail),
+        frames.message(b"D", b"P\0"),
+        frames.build_execute(b""),
+        frames.SYNC,
+    ))
+    try:
+        replies = await _run(session, held.playing, query)
+    except GovError as error:
+        _refused(held.playing, error)
+        session.refuse_bound(error, synced=synced)
+        return
+    await session.prepare_quietly(held.prepared, text)
+    answers = _answers(held, replies)
+    session.client.write(answers + (frames.ready(session.replies.status) if synced else b""))
+
+
+def _answers(held: Apart, replies: list[Message]) -> bytes:
+    """The replies that the client's own messages ask for, in their order."""
+    parameters = [each for each in replies if each[0] == ord("t")]
+    described = [each for each in replies if each[0] in (ord("T"), ord("n"))]
+    result = [each for each in replies if each[0] in map(ord, "DCIsHdcN")]
+    out: list[Message] = []
+    for message in [*held.before, b"B", *held.later]:
+        match message[:1]:
+            case b"P":
+                out.append((ord("1"), b""))
+            case b"B":
+                out.append((ord("2"), b""))
+            case b"D":
+                out += [*parameters[:1], described[0]] if message[5:6] == b"S" else described[-1:]
+            case b"E":
+                out += result
+                result = []
+            case b"C":
+                out.append((ord("3"), b""))
+            case _:
+                continue
+    return _joined(out)
+
+
+def _joined(replies: Sequence[Message]) -> bytes:
+    return b"".join(frames.message(bytes((kind,)), body) for kind, body in replies)
+
+
+def _refused(playing: Playing, error: GovError) -> None:
+    outcome = "rolled_back" if isinstance(error, BoundExceeded | Voided) else "failed"
+    said = error.original if isinstance(error, OwnerFailed) else error.what
+    playing.end(Tally(outcome, sqlstate=error.wire_state, error=said))
+
+
+async def _run(session: Session, playing: Playing, query: bytes) -> list[Message]:
+    """The replies to `query` up to ReadyForQuery, which is left out; the entry is completed on the way."""
+    run = playing.run
+    assert run is not None
+    await session.drained()
+    if run.permit.session != session.id:
+        raise Denied("the permit belongs to another session", hint="run the statement again")
+    if run.judged.route is Route.SESSION:
+        replies = await _guarded(session, playing, session.exchange, query, open_already=session.replies.status != IDLE)
+    else:
+        if session.replies.status != IDLE:
+            raise NotUnderstood(
+                f"`{run.judged.facts.command}` runs on a connection of its own, so not inside a transaction",
+                hint="run it outside the transaction (in autocommit mode)",
+            )
+        replies = await _one_shot(session, playing, query)
+    tag = next((body[:-1].decode() for kind, body in reversed(replies) if kind == ord("C")), "")
+    playing.rows = sum(kind == ord("D") for kind, _ in replies)
+    playing.octets = sum(len(body) for kind, body in replies if kind == ord("D"))
+    playing.done(tag)
+    if playing.index >= 0 and run.judged.changes:
+        await session.house.trail.durable(playing.index)
+    return replies
+
+
+async def _one_shot(session: Session, playing: Playing, query: bytes) -> list[Message]:
+    """On a connection of its own, as a role that exists for this statement only."""
+    run = playing.run
+    assert run is not None
+    target, facts = session.target, run.judged.facts
+    if run.judged.route is Route.LENT:
+        return await _as_one_shot(session, playing, query, await target.one_shot(Lent(session.subject.outcome)))
+    async with target.altering(facts.writes):
+        ticket = await target.one_shot(AsOwner(await target.owner_for(facts)))
+        return await _as_one_shot(session, playing, query, ticket)
+
+
+async def _as_one_shot(session: Session, playing: Playing, query: bytes, ticket: Ticket) -> list[Message]:
+    try:
+        parameters = {"application_name": f"gov:{session.lease.id}", "lock_timeout": LOCK_WITHIN}
+        link = await upstream.connect(ticket.upstream, parameters)
+        try:
+            await _prepare(session, link.exchange, ticket)
+            session.running_apart = link
+            return await _guarded(session, playing, link.exchange, query, open_already=False)
+        finally:
+            session.running_apart = None
+            link.close()
+    finally:
+        await asyncio.shield(_drop(session, ticket))
+
+
+async def _drop(session: Session, ticket: Ticket) -> None:
+    """Drop a one-shot role; what fails now is swept later."""
+    try:
+        await session.target.drop_one_shot(ticket)
+    except GovError:
+        return
+
+
+async def _prepare(session: Session, exchange: Exchange, ticket: Ticket) -> None:
+    """Pin what names mean, then become the owner where that is what the ticket is for."""
+    path = ", ".join(_quoted(schema) for schema in ("pg_catalog", *session.search_path) if schema != "pg_temp")
+    await _own(exchange, f"SET search_path = {path}")
+    if ticket.set_role is not None:
+        await _own(exchange, f"SET ROLE {_quoted(ticket.set_role)}")
+
+
+async def _guarded(
+    session: Session, playing: Playing, exchange: Exchange, query: bytes, *, open_already: bool
+) -> list[Message]:
+    """Lock, compare, run, count; commit or roll back what we began."""
+    run = playing.run
+    assert run is not None
+    alone = _runs_alone(playing)
+    if alone and (open_already or run.permit.max_rows is not None):
+        raise NotUnderstood("it cannot run inside a transaction", hint="approve it without --max-rows, outside one")
+    if alone:
+        await _compare(session, playing, exchange)
+        return _certain(playing, await exchange(query))
+    if not open_already:
+        await _own(exchange, "BEGIN")
+    try:
+        await _lock(session, playing, exchange)
+        await _compare(session, playing, exchange)
+        replies = await _bounded(playing, exchange, query)
+    except GovError:
+        if not open_already:
+            await exchange(frames.build_query(b"ROLLBACK"))
+        raise
+    if not open_already:
+        await _own(exchange, "COMMIT")
+    return replies
+
+
+def _runs_alone(playing: Playing) -> bool:
+    assert playing.run is not None
+    command = playing.run.judged.facts.command
+    return command.startswith(_ALONE) or "concurrently" in playing.statement.text.lower()
+
+
+async def _lock(session: Session, playing: Playing, exchange: Exchange) -> None:
+    """Take the statement's own locks on what it writes, before anything is compared."""
+    run = playing.run
+    assert run is not None
+    if run.request is None:
+        return
+    catalog = await session.target.catalog()
+    tables = [
+        relation for relation in sorted(run.judged.facts.writes)
+        if relation in catalog.relations
+        and catalog.relations[relation].kind in (RelationKind.TABLE, RelationKind.PARTITIONED)
+    ]
+    mode = "ACCESS EXCLUSIVE" if run.judged.route is Route.OWNER else "ROW EXCLUSIVE"
+    if tables:
+        await _own(exchange, f"LOCK TABLE {', '.join(map(_name, tables))} IN {mode} MODE")
+
+
+async def _compare(session: Session, playing: Playing, exchange: Exchange) -> None:
+    """What is approved is still what is there, seen by the transaction that will run it."""
+    run = playing.run
+    assert run is not None
+    if run.request is None:
+        return
+    text = definitions_query(touched(run.judged), run.judged.facts.functions)
+    now = await _own(exchange, text)
+    if now != run.request.definitions:
+        raise Voided(
+            f"what {run.request.id} reaches was changed while it waited, so the approval is void",
+            hint="run the statement again to ask anew",
+        )
+
+
+async def _bounded(playing: Playing, exchange: Exchange, query: bytes) -> list[Message]:
+    run = playing.run
+    assert run is not None
+    most = run.permit.max_rows
+    before = int(await _own(exchange, _COUNT)) if most is not None else 0
+    replies = _certain(playing, await exchange(query))
+    if most is not None:
+        changed = int(await _own(exchange, _COUNT)) - before
+        if changed > most:
+            raise BoundExceeded(
+                f"{changed} rows would have changed, and the approval is for {most} at most; all was rolled back",
+                hint="run it again to ask for more, or narrow its WHERE",
+            )
+    return replies
+
+
+def _certain(playing: Playing, replies: list[Message]) -> list[Message]:
+    """The replies without ReadyForQuery. Raises StatementFailed when there is an error among them."""
+    assert playing.run is not None
+    for kind, body in replies:
+        if kind == ord("E"):
+            raise _failure(frames.read_error(body), owner=playing.run.judged.route is Route.OWNER)
+        if kind == ord("G"):
+            raise NotUnderstood("COPY FROM STDIN cannot be held", hint="connect with --scope write")
+    if sum(len(body) for _, body in replies) > LARGEST:
+        raise NotUnderstood("it returns too much to be held back until it is certain", hint="leave RETURNING out")
+    # Notices of a statement that runs as the owner can carry raw values.
+    drop = {ord("Z"), ord("N")} if playing.run.judged.route is Route.OWNER else {ord("Z")}
+    return [(kind, body) for kind, body in replies if kind not in drop]
+
+
+class OwnerFailed(StatementFailed):
+    """A statement failed as the owner: the client gets our sentence, the trail the database's."""
+
+    original: str = ""
+
+
+def _failure(fields: dict[str, str], *, owner: bool) -> GovError:
+    """The database's refusal in our words: as the owner, its own can carry raw values of rows."""
+    state = fields.get("C", "XX000")
+    if not owner:
+        what, hint, detail = (fields.get(key, "") for key in "MHD")
+        return StatementFailed(what, hint=hint, detail=detail, state=state)
+    names = ".".join(fields[key] for key in ("s", "t", "c", "n") if fields.get(key))
+    about = f" ({names})" if names else ""
+    failed = OwnerFailed(
+        f"the statement failed as the owner with SQLSTATE {state}{about}",
+        hint="the database's own message is in the audit log", state=state,
+    )
+    failed.original = fields.get("M", "")
+    return failed
+
+
+async def _own(exchange: Exchange, text: str) -> str:
+    """Run a statement of ours; its first value, if any. Raises Unavailable."""
+    value = ""
+    for kind, body in await exchange(frames.build_query(text.encode())):
+        if kind == ord("E"):
+            fields = frames.read_error(body)
+            raise Unavailable(
+                f"what surrounds the statement failed: {fields.get('M', '')}",
+                hint="somebody may hold a lock on it; try again", detail=f"SQLSTATE {fields.get('C', '')}",
+            )
+        if kind == ord("D"):
+            value = frames.data_row(body)[0] or ""
+    return value
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _name(relation: Relation) -> str:
+    return f"{_quoted(relation.schema)}.{_quoted(relation.name)}"

@@ -1,0 +1,249 @@
+"""Drives turns: answers what a turn needs, at once where it can, by waiting where it must.
+
+`advance` is the quick road: a cached judgment, a permit, a line in the journal, all without giving up
+the loop. What it cannot answer it hands back, and `finish` goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from gov.approval.binding import bind
+from gov.approval.request import Request, RequestState
+from gov.audit.entry import Entry
+from gov.errors import GovError, NoSuch
+from gov.policy.decide import permit
+from gov.policy.permit import Permit
+from gov.protocol import frames
+from gov.terms import SYSTEM_SCHEMAS, Relation, StatementDigest
+from gov.turn import Answered, Grant, Judge, Judged, Need, Open, Record, Run, Spend, Statement, Tally, turn
+
+if TYPE_CHECKING:
+    from gov.broker.session import Session
+
+HELD = "01G01"
+"""SQLSTATE of the notice that a statement is held; its DETAIL is JSON."""
+STILL_HELD = "01G02"
+"""SQLSTATE of the notices that keep the connection alive meanwhile."""
+ANSWERED = "01G03"
+REMIND_EVERY = 20.0
+"""Seconds between two of them."""
+
+
+@dataclass(slots=True, eq=False)
+class Playing:
+    """A turn on its way through the gateway."""
+
+    statement: Statement
+    session: Session
+    steps: Any = field(init=False)
+    """The generator."""
+    run: Run | None = None
+    """Set once it is allowed to run: all that is left is to forward and count."""
+    index: int = -1
+    """Of its entry in the log."""
+    started: float = 0.0
+    rows: int = 0
+    octets: int = 0
+    over: bool = False
+
+    def __post_init__(self) -> None:
+        self.steps = turn(self.statement)
+
+    def advance(self, answer: object = None, error: BaseException | None = None) -> Need[Any] | None:
+        """Go on until the turn runs (None) or needs what takes time.
+
+        Raises:
+            GovError: What the client shall hear; the turn is over.
+        """
+        try:
+            need = self.steps.throw(error) if error is not None else self.steps.send(answer)
+            while True:
+                if isinstance(need, Run):
+                    self.run, self.started = need, time.monotonic()
+                    return None
+                try:
+                    quick = self._quick(need)
+                except GovError as failed:
+                    need = self.steps.throw(failed)
+                    continue
+                if quick is _SLOW:
+                    return need  # type: ignore[no-any-return]
+                need = self.steps.send(quick)
+        except GovError:
+            self.over = True
+            raise
+
+    def _quick(self, need: Need[Any]) -> object:
+        match need:
+            case Judge(text):
+                return self.session.known(text) or _SLOW
+            case Grant(judged):
+                return permit(judged.decision, judged.digest, self.session.id)
+            case Record(durable=False):
+                return self._record(need)
+            case _:
+                return _SLOW
+
+    def _record(self, need: Record) -> int:
+        index = self.session.record(need)
+        if need.kind == "statement":
+            self.index = index
+        return index
+
+    async def finish(self, need: Need[Any]) -> None:
+        """Answer `need` and all that follow, until the turn runs. Raises like `advance`."""
+        waiting: Need[Any] | None = need
+        while waiting is not None:
+            try:
+                answer = await self._slow(waiting)
+            except GovError as error:
+                waiting = self.advance(error=error)
+            else:
+                waiting = self.advance(answer)
+
+    async def _slow(self, need: Need[Any]) -> object:
+        match need:
+            case Judge(text):
+                return await self.session.judged(text)
+            case Open(statement, judged):
+                return await _open(self.session, statement, judged)
+            case Answered(request):
+                return await _answered(self.session, request)
+            case Spend(request, statement, judged):
+                return await _spend(self.session, request, statement, judged)
+            case Record():
+                index = self._record(need)
+                await self.session.house.trail.durable(index)
+                return index
+            case _:
+                raise AssertionError(f"the gateway has no answer to {need}")
+
+    def end(self, tally: Tally) -> None:
+        """It has run; `tally` says how. Ending twice is nothing."""
+        if self.over:
+            return
+        self.over = True
+        if self.run is None:
+            self.steps.close()
+            return
+        try:
+            need = self.steps.send(replace(tally, seconds=time.monotonic() - self.started))
+            while True:
+                need = self.steps.send(self.session.record(need))
+        except StopIteration:
+            return
+
+    def done(self, tag: str) -> None:
+        """It ended well with this command tag."""
+        self.end(Tally("done", max(self.rows, frames.tag_rows(tag)), self.octets))
+
+    def failed(self, sqlstate: str, error: str) -> None:
+        """The database refused it."""
+        outcome = "cancelled" if sqlstate == "57014" else "failed"
+        self.end(Tally(outcome, self.rows, self.octets, sqlstate=sqlstate, error=error))
+
+    def skipped(self) -> None:
+        """The database skipped it after an error before it."""
+        self.end(Tally("failed", sqlstate="25P02", error="skipped after an error before it"))
+
+
+_SLOW = object()
+
+
+def touched(judged: Judged) -> tuple[Relation, ...]:
+    """The user relations that a statement reaches."""
+    facts = judged.facts
+    return tuple(sorted(each for each in facts.reads | facts.writes if each.schema not in SYSTEM_SCHEMAS))
+
+
+def binding(session: Session, statement: Statement, *, held: bool) -> StatementDigest:
+    """The digest that an approval is for: in this session, or for whoever spends it later."""
+    lease = session.lease
+    return bind(
+        statement.text, statement.parameters, {"search_path": ",".join(session.search_path)}, lease.target,
+        lease.principal, lease.scope, session.id if held else None, lease.purpose,
+    )
+
+
+async def _open(session: Session, statement: Statement, judged: Judged) -> Request:
+    """A pending request, or the approved one that this lease was made to spend."""
+    if session.lease.request is not None and (ready := _brought(session, statement)) is not None:
+        return ready
+    house, lease, decision = session.house, session.lease, judged.decision
+    relations = touched(judged)
+    now = house.clock()
+    request = await house.desk.open(Request(
+        id=house.desk.new_id(), state=RequestState.PENDING, requester=lease.principal, target=lease.target,
+        scope=lease.scope, purpose=lease.purpose, reason=lease.reason, statement=statement.text,
+        parameters=statement.parameters, digest=binding(session, statement, held=True),
+        definitions=await session.target.definitions(relations, judged.facts.functions), relations=relations,
+        rule=decision.rule or "",
+        reasons=decision.reasons, approvers=decision.approvers, count=decision.count, created_at=now,
+        expires_at=now + decision.expires, lease=lease.id, session=session.id,
+        facts=await session.target.describe(judged.facts), effects=judged.facts.effects,
+    ))
+    session.held = request.id
+    session.client.write(_held_notice(request))
+    return request
+
+
+def _brought(session: Session, statement: Statement) -> Request | None:
+    assert session.lease.request is not None
+    try:
+        request = session.house.desk.get(session.lease.request)
+    except NoSuch:
+        return None
+    same = request.digest == binding(session, statement, held=False)
+    return request if same and request.state is RequestState.APPROVED else None
+
+
+def _held_notice(request: Request) -> bytes:
+    who = " or ".join(sorted(request.approvers))
+    detail: Mapping[str, object] = {
+        "request": request.id, "rule": request.rule, "approvers": sorted(request.approvers),
+        "reasons": request.reasons, "expires_at": request.expires_at,
+    }
+    return frames.notice(
+        HELD, f"held by rule {request.rule}: waiting for {who} (request {request.id})", detail=json.dumps(detail),
+        hint=f"they answer with: gov approve {request.id}; cancel the statement (Ctrl-C) to withdraw",
+    )
+
+
+async def _answered(session: Session, request: Request) -> Request:
+    """The request once somebody has answered; withdrawn when the client goes away meanwhile."""
+    waiting = asyncio.ensure_future(session.house.desk.answered(request.id))
+    settled = False
+    try:
+        while not waiting.done():
+            await asyncio.wait([waiting], timeout=REMIND_EVERY)
+            if not waiting.done():
+                left = max(0, round((request.expires_at - session.house.clock()) / 60))
+                session.client.write(frames.notice(STILL_HELD, f"still waiting for {request.id}, {left} min left"))
+        answered = waiting.result()
+        settled = True
+        return answered
+    finally:
+        waiting.cancel()
+        session.held = None
+        if not settled:
+            await session.withdraw(request.id, "the client went away")
+
+
+async def _spend(session: Session, request: Request, statement: Statement, judged: Judged) -> Permit:
+    yes = [answer.approver.display for answer in request.answers if answer.yes]
+    session.client.write(frames.notice(ANSWERED, f"{request.id} approved by {' and '.join(yes)}"))
+    digest = binding(session, statement, held=request.session is not None)
+    definitions = await session.target.definitions(request.relations, judged.facts.functions)
+    return await session.house.desk.spend(request.id, digest, definitions, session.id)
+
+
+def entry(need: Record, at: float, common: Mapping[str, object]) -> Entry:
+    """The audit entry for a turn's `Record`, with what is the same for all of its session."""
+    return Entry(need.kind, at, {**common, **need.fields}, need.payload)
+
