@@ -87,15 +87,10 @@ class Columns:
     def _rows(self, reference: Reference, name: str) -> list[tuple[Table, str]]:
         """Whole rows: the bare name of something in FROM."""
         return [
-            (table, "*")
-            for scope, _ in self._chain(reference)
-            for table in self._tables[scope]
-            if table.alias == name
+            (table, "*") for scope, _ in self._chain(reference) for table in self._tables[scope] if table.alias == name
         ]
 
-    def _qualified(
-        self, reference: Reference, qualifier: list[str], name: str
-    ) -> list[tuple[Table, str]] | None:
+    def _qualified(self, reference: Reference, qualifier: list[str], name: str) -> list[tuple[Table, str]] | None:
         found: list[tuple[Table, str]] = []
         known = False
         for scope, certain in self._chain(reference):

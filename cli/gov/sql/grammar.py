@@ -73,9 +73,7 @@ def parse(text: str) -> list[Node]:
     """
     data = encode(text)
     if len(data) > MAX_TOKENS and len(tokens(text)) > MAX_TOKENS:
-        raise TooComplex(
-            f"the statement has more than the {MAX_TOKENS} tokens that can be judged", hint=HINT_SHORTER
-        )
+        raise TooComplex(f"the statement has more than the {MAX_TOKENS} tokens that can be judged", hint=HINT_SHORTER)
     result = lib.pg_query_parse(data)
     try:
         if result.error:

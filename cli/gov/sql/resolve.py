@@ -10,14 +10,11 @@ from gov.sql.columns import Columns, expand
 from gov.sql.facts import Facts
 from gov.sql.functions import BUILT_IN, EFFECTS, OPERATORS, VOUCHED
 from gov.sql.statement import Outline, Statement, Use
-from gov.sql.world import TEMPORARY, World, path_of, search
+from gov.sql.world import READING, TEMPORARY, World, meanings, search, worlds
 from gov.terms import DDL, Column, Effect, Relation
 
-READING = frozenset({Use.READ, Use.KEEP, Use.COPY, Use.LIKE})
 SIMPLE = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 """Statements in which no literal changes what they do."""
-UNDOING = frozenset({"ROLLBACK", "ROLLBACK TO", "COMMIT"})
-"""Commands after which an earlier search path may be back."""
 AFTER = "what names mean after the same text has changed search_path or dropped temporary tables"
 OBJECTS = DDL | {Effect.GRANT}
 MADE = {"ViewStmt": "view", "CreateSeqStmt": "sequence", "CompositeTypeStmt": "type"}
@@ -38,28 +35,16 @@ def resolve(
     if outline.syntax_error is not None:
         why = f"syntax error: {outline.syntax_error}"
         return Facts(effects=frozenset({Effect.UNKNOWN}), unknown=(why,))
-    found = _Found(World(catalog, search(search_path), temporary))
-    for statement in outline.statements:
-        found.take(statement)
+    found = _Found()
+    for statement, world, certain in worlds(outline, World(catalog, search(search_path), temporary)):
+        found.take(statement, world, certain=certain)
     return found.facts(outline)
 
 
-def meanings(statement: Statement, world: World) -> list[Relation]:
-    """What the statement's names mean, one by one."""
-    return [
-        world.created(name.schema, name.name, temporary=name.use is Use.TEMPORARY)
-        if name.use in (Use.CREATE, Use.TEMPORARY)
-        else world.relation(name.schema, name.name)
-        for name in statement.names
-    ]
-
-
 class _Found:
-    """What the statements of a text have shown so far, and the world that the next one meets."""
+    """What the statements of a text have shown so far."""
 
-    def __init__(self, world: World) -> None:
-        self.world: World | None = world
-        self.last = world
+    def __init__(self) -> None:
         self.effects: set[Effect] = set()
         self.reads: set[Relation] = set()
         self.writes: set[Relation] = set()
@@ -71,29 +56,20 @@ class _Found:
         self.objects: dict[str, None] = {}
         self.unknown: dict[str, None] = {}
 
-    def take(self, statement: Statement) -> None:
-        """Add what `statement` does."""
+    def take(self, statement: Statement, world: World, *, certain: bool) -> None:
+        """Add what `statement` does in `world`, of which it is `certain` or not that it is the right one."""
         self.effects.update(map(Effect, statement.effects))
         self.unknown.update(dict.fromkeys(statement.unknown))
         if statement.runs is not None:
             self.unknown[f"EXECUTE {statement.runs}: the prepared statement is not known"] = None
-        world = self._world_of(statement)
+        if not certain and _bare(statement):
+            self.unknown[AFTER] = None
         known = meanings(statement, world)
         columns = Columns(statement, known, world.catalog)
         self._relations(statement, known, world)
         self._columns(statement, known, columns, world)
         self._functions(statement, columns, world)
         self._objects(statement, known, world)
-        self.world = _after(statement, known, self.world)
-
-    def _world_of(self, statement: Statement) -> World:
-        if self.world is None:
-            bare = any(not name.schema for name in statement.names)
-            if bare or any(len(call) == 1 for call in statement.calls):
-                self.unknown[AFTER] = None
-            return self.last
-        self.last = self.world
-        return self.world
 
     def _relations(self, statement: Statement, known: list[Relation], world: World) -> None:
         for name, relation in zip(statement.names, known, strict=True):
@@ -180,6 +156,11 @@ class _Found:
         )
 
 
+def _bare(statement: Statement) -> bool:
+    """Whether it has names that a search path gives a meaning."""
+    return any(not name.schema for name in statement.names) or any(len(call) == 1 for call in statement.calls)
+
+
 def _kind(relation: Relation, statement: Statement, world: World) -> str:
     info = world.catalog.relations.get(relation)
     if info is None:
@@ -191,21 +172,3 @@ def _kind(relation: Relation, statement: Statement, world: World) -> str:
         RelationKind.SEQUENCE: "sequence",
         RelationKind.COMPOSITE: "type",
     }.get(info.kind, "table")
-
-
-def _after(statement: Statement, known: list[Relation], world: World | None) -> World | None:
-    """The world for the statement after this one; None when it cannot be told."""
-    if world is None or (world.changed and statement.command in UNDOING):
-        return None
-    for name, relation in zip(statement.names, known, strict=True):
-        if relation.schema == TEMPORARY and name.use is Use.WRITE and not name.dml:
-            return None
-        if relation.schema == TEMPORARY and name.use in (Use.CREATE, Use.TEMPORARY):
-            world = world.with_temporary(relation.name)
-    for setting, value in statement.settings:
-        if setting in ("search_path", "all"):
-            path = path_of(value)
-            if path is None:
-                return None
-            world = world.with_path(path)
-    return world

@@ -268,8 +268,16 @@ def _set(walk: Walk, node: Node, context: Context) -> None:
         _options(walk, node.get("args", ()), "default_" if name == "SESSION CHARACTERISTICS" else "")
     elif kind == "VAR_RESET_ALL":
         setting(walk, "all", None, context)
+    elif kind != "VAR_SET_VALUE":
+        setting(walk, name, None, context)
     else:
-        setting(walk, name, _value(node.get("args", ())) if kind == "VAR_SET_VALUE" else None, context)
+        given = _values(node.get("args", ()))
+        setting(walk, name, ", ".join(map(_quoted, given) if name == "search_path" else given), context)
+
+
+def _quoted(name: str) -> str:
+    """A schema in a search path: `SET search_path = 'a, b'` names one."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _options(walk: Walk, options: Iterable[Node], prefix: str = "") -> None:
@@ -277,11 +285,11 @@ def _options(walk: Walk, options: Iterable[Node], prefix: str = "") -> None:
     for option in options:
         element = option.get("DefElem", {})
         if "defname" in element:
-            walk.settings.append((prefix + element["defname"], _value([element.get("arg", {})])))
+            walk.settings.append((prefix + element["defname"], ", ".join(_values([element.get("arg", {})]))))
 
 
-def _value(args: Any) -> str:
-    """The value of a SET, as `current_setting` would say it."""
+def _values(args: Any) -> list[str]:
+    """The values of a SET, as `current_setting` would say them."""
     found: list[str] = []
     for arg in args:
         while "TypeCast" in arg:
@@ -292,7 +300,7 @@ def _value(args: Any) -> str:
                 found.append(str(constant[key].get(key, "" if key == "sval" else 0)))
         if "Integer" in arg:
             found.append(str(arg["Integer"].get("ival", 0)))
-    return ", ".join(found)
+    return found
 
 
 def _discard(walk: Walk, node: Node, context: Context) -> None:

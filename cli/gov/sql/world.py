@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gov.sql.catalog import Catalog, FunctionInfo
+from gov.sql.statement import Outline, Statement, Use
 from gov.terms import Relation
 
 TEMPORARY = "pg_temp"
 """The schema that facts give the session's temporary relations."""
+READING = frozenset({Use.READ, Use.KEEP, Use.COPY, Use.LIKE})
+UNDOING = frozenset({"ROLLBACK", "ROLLBACK TO", "COMMIT"})
+"""Commands after which an earlier search path may be back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +85,42 @@ def path_of(value: str | None) -> tuple[str, ...] | None:
         found.append(quoted.replace('""', '"') if quoted else plain.lower())
         at = match.end()
     return tuple(found)
+
+
+def meanings(statement: Statement, world: World) -> list[Relation]:
+    """What the statement's names mean, one by one."""
+    return [
+        world.created(name.schema, name.name, temporary=name.use is Use.TEMPORARY)
+        if name.use in (Use.CREATE, Use.TEMPORARY)
+        else world.relation(name.schema, name.name)
+        for name in statement.names
+    ]
+
+
+def worlds(outline: Outline, world: World) -> Iterator[tuple[Statement, World, bool]]:
+    """Each statement with the world it meets, and whether that is certain."""
+    certain = True
+    for statement in outline.statements:
+        yield statement, world, certain
+        after = _after(statement, world)
+        certain = certain and after is not None
+        world = after or world
+
+
+def _after(statement: Statement, world: World) -> World | None:
+    """The world for the statement after this one; None when it cannot be told."""
+    if world.changed and statement.command in UNDOING:
+        return None
+    for name, relation in zip(statement.names, meanings(statement, world), strict=True):
+        if relation.schema != TEMPORARY or name.use in READING or name.dml:
+            continue
+        if name.use is Use.WRITE:
+            return None
+        world = world.with_temporary(relation.name)
+    for setting, value in statement.settings:
+        if setting in ("search_path", "all"):
+            path = path_of(value)
+            if path is None:
+                return None
+            world = world.with_path(path)
+    return world

@@ -1,0 +1,224 @@
+"""Analysis in supervised child processes, each with bounds on bytes, tokens, depth and time.
+
+A statement that crashes, stalls or starves its analyst costs that one process and gets `TooComplex`;
+nobody else's statement was in it, and a new analyst takes its place. Outlines are kept by exact text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gov.broker.analyst import DONE, HEADER, OUTLINE, SAME, frame
+from gov.errors import GovError, TooComplex, Unavailable, error_of
+from gov.sql import grammar
+from gov.sql.outline import Outline, decode
+from gov.terms import Relation
+
+HINT = "split the statement, or simplify it"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The bounds of analysis."""
+
+    seconds: float = 2.0
+    """How long one statement may take."""
+    start_seconds: float = 30.0
+    """How long a new analyst may take until it answers, on a busy machine."""
+    cache_bytes: int = 16 << 20
+    """How much is kept of outlines, counted by their JSON and their texts."""
+
+
+class Analysts:
+    """Some analysts, of whom each has one statement at a time."""
+
+    def __init__(self) -> None:
+        self._settings = Settings()
+        self._idle: asyncio.Queue[_Analyst] = asyncio.Queue()
+        self._all: set[_Analyst] = set()
+        self._replacing: set[asyncio.Task[None]] = set()
+        self._closed = True
+        self._cache = _Cache(self._settings.cache_bytes)
+
+    async def start(self, count: int = 2, settings: Settings | None = None) -> None:
+        """Start `count` of them.
+
+        Raises:
+            Unavailable: One does not come up.
+        """
+        self._settings = settings or self._settings
+        self._cache = _Cache(self._settings.cache_bytes)
+        self._closed = False
+        try:
+            await asyncio.gather(*(self._hire() for _ in range(count)))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def outline(self, text: str) -> Outline:
+        """The outline of `text`.
+
+        Raises:
+            NotUnderstood: It is not valid UTF-8 or has a NUL.
+            TooComplex: It is beyond the bounds of analysis.
+            Unavailable: The analysts are closed.
+        """
+        if (kept := self._cache.get(text)) is not None:
+            return kept
+        body = await self._ask(OUTLINE, grammar.encode(text))
+        made = decode(json.loads(body))
+        self._cache.put(text, made, len(body))
+        return made
+
+    async def same(self, original: str, rewritten: str, renames: Mapping[Relation, Relation]) -> bool:
+        """Whether `rewritten` is `original` but for relations renamed: see `gov.sql.rewrite.same`.
+
+        `renames` goes from the view to its relation. Raises as `outline` does.
+        """
+        pairs = [[[view.schema, view.name], [relation.schema, relation.name]] for view, relation in renames.items()]
+        body = json.dumps([original, rewritten, pairs]).encode()
+        return json.loads(await self._ask(SAME, body)) is True
+
+    async def close(self) -> None:
+        """End them all; statements under way get `Unavailable`."""
+        self._closed = True
+        for task in self._replacing:
+            task.cancel()
+        await asyncio.gather(*self._replacing, return_exceptions=True)
+        await asyncio.gather(*(analyst.end() for analyst in self._all))
+        self._all.clear()
+        self._idle = asyncio.Queue()
+
+    async def _ask(self, kind: int, body: bytes) -> bytes:
+        """The answer to one frame from whoever is free."""
+        analyst = await self._free()
+        try:
+            async with asyncio.timeout(self._settings.seconds):
+                status, reply = await analyst.ask(kind, body)
+        except BaseException as why:
+            # Cancelled too: what it would still answer belongs to nobody.
+            self._replace(analyst)
+            if isinstance(why, (TimeoutError, asyncio.IncompleteReadError, OSError)):
+                raise self._lost() from None
+            raise
+        self._idle.put_nowait(analyst)
+        if status != DONE:
+            code, what, hint, detail = json.loads(reply)
+            raise error_of(code, what, hint=hint, detail=detail)
+        return reply
+
+    def _lost(self) -> GovError:
+        if self._closed:
+            return Unavailable("analysis is closed", hint="gov broker status")
+        return TooComplex("the statement is beyond the bounds of analysis", hint=HINT)
+
+    async def _free(self) -> _Analyst:
+        """An analyst who has nothing to do and is alive."""
+        while not self._closed:
+            analyst = await self._idle.get()
+            if analyst.alive:
+                return analyst
+            self._replace(analyst)
+        raise Unavailable("analysis is closed", hint="gov broker status")
+
+    def _replace(self, analyst: _Analyst) -> None:
+        analyst.kill()
+        task = asyncio.create_task(self._succeed(analyst))
+        self._replacing.add(task)
+        task.add_done_callback(self._replacing.discard)
+
+    async def _succeed(self, analyst: _Analyst) -> None:
+        """Bury `analyst` and hire another, again and again until one comes up."""
+        await analyst.end()
+        self._all.discard(analyst)
+        pause = 0.1
+        while not self._closed:
+            try:
+                await self._hire()
+                return
+            except Unavailable:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    async def _hire(self) -> None:
+        analyst = await _Analyst.start()
+        self._all.add(analyst)
+        try:
+            async with asyncio.timeout(self._settings.start_seconds):
+                await analyst.ask(OUTLINE, b"select 1")
+        except (TimeoutError, asyncio.IncompleteReadError, OSError):
+            self._all.discard(analyst)
+            await analyst.end()
+            raise Unavailable("an analyst does not come up", hint="gov broker status") from None
+        self._idle.put_nowait(analyst)
+
+
+class _Analyst:
+    """One child process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process, self._to, self._from = process, process.stdin, process.stdout
+
+    @classmethod
+    async def start(cls) -> _Analyst:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "gov.broker.analyst",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,  # a traceback could hold somebody's statement
+            )  # fmt: skip
+        except OSError as why:
+            raise Unavailable(f"an analyst cannot be started: {why}", hint="gov broker status") from None
+        return cls(process)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def ask(self, kind: int, body: bytes) -> tuple[int, bytes]:
+        self._to.write(frame(kind, body))
+        await self._to.drain()
+        length, status = HEADER.unpack(await self._from.readexactly(HEADER.size))
+        return status, await self._from.readexactly(length)
+
+    def kill(self) -> None:
+        if self.alive:
+            self._process.kill()
+
+    async def end(self) -> None:
+        self.kill()
+        self._to.close()
+        await self._process.wait()
+
+
+class _Cache:
+    """Outlines by exact text, the least recently used forgotten first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._kept: OrderedDict[str, tuple[Outline, int]] = OrderedDict()
+
+    def get(self, text: str) -> Outline | None:
+        if (found := self._kept.get(text)) is None:
+            return None
+        self._kept.move_to_end(text)
+        return found[0]
+
+    def put(self, text: str, made: Outline, size: int) -> None:
+        weight = size + 4 * len(text)
+        if weight > self._limit // 8 or text in self._kept:
+            return
+        self._kept[text] = (made, weight)
+        self._size += weight
+        while self._size > self._limit:
+            _, (_, gone) = self._kept.popitem(last=False)
+            self._size -= gone
