@@ -34,8 +34,8 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether that command runs under that pid. A zombie does not run."""
-        if self.child is not None and self.child.poll() is not None:
-            return False
+        if self.child is not None:  # its command cannot be read yet right after it was started
+            return self.child.poll() is None
         try:
             return tuple(psutil.Process(self.pid).cmdline()) == self.command
         except (psutil.NoSuchProcess, psutil.AccessDenied):

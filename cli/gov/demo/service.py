@@ -17,6 +17,8 @@ from gov.errors import Unavailable
 
 PATIENCE = 60.0
 """Seconds that a start may take on a busy machine."""
+LAST = 12
+"""Lines of a log that are shown."""
 TRIES = 10
 """How often somebody else may be quicker at taking a port."""
 
@@ -45,7 +47,7 @@ class Service:
         """Start it unless it runs, and wait until it is ready.
 
         Raises:
-            Unavailable: It ends, or is not ready in time; the hint names its log.
+            Unavailable: It ends, or is not ready in time; the detail is the end of its log.
         """
         process = load(self.pid_file)
         if process and process.alive:
@@ -74,7 +76,9 @@ class Service:
             time.sleep(0.05)
         lines = self.log.read_text(errors="replace").strip().splitlines()
         raise Unavailable(
-            f"the {self.name} does not start", hint=f"see {self.log}", detail="\n".join(lines[-5:])
+            f"the {self.name} does not start",
+            hint="please report it, with the lines above",  # the log may be gone with the directory
+            detail="\n".join(lines[-LAST:]),
         )
 
 
