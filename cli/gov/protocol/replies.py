@@ -14,7 +14,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from gov.errors import ProtocolError
-from gov.protocol.frames import HEADER, LONGEST_CONTROL
+from gov.protocol.frames import HEADER, LONGEST_CONTROL, utf8
 
 _header = struct.Struct("!BI")
 _DATA_ROW = ord("D")
@@ -182,7 +182,7 @@ class Replies:
         if kind in _ANYTIME:
             if kind == _PARAMETER:
                 name, _, value = body.partition(b"\0")
-                self.listener.parameter(name.decode(), value[:-1].decode())
+                self.listener.parameter(utf8(name), utf8(value[:-1]))
             return _FORWARD
         if self._capturing():
             return self._capture(kind, body)

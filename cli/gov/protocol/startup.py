@@ -108,7 +108,10 @@ def read_startup(packet: bytes) -> Startup:
 def _options(text: str) -> dict[str, str]:
     """`-c name=value` and `--name=value` of the `options` parameter; anything else is refused."""
     found: dict[str, str] = {}
-    words = iter(shlex.split(text.replace("\\ ", "\\\\ "))) if text.strip() else iter(())
+    try:
+        words = iter(shlex.split(text)) if text.strip() else iter(())
+    except ValueError:
+        raise Denied("the options parameter has an open quote", hint="check PGOPTIONS") from None
     for word in words:
         if word == "-c":
             word = next(words, "")

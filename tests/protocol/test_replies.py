@@ -1,0 +1,193 @@
+"""Which reply answers what, however the network cuts the bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gov.errors import ProtocolError
+from gov.protocol.frames import message
+from gov.protocol.replies import Awaits, Expected, Replies
+
+
+@dataclass
+class Ear:
+    """Remembers what it is told; withholds completion until `ready_to_tell`."""
+
+    heard: list[Any] = field(default_factory=list)
+    ready_to_tell: bool = True
+
+    def described(self, body: bytes) -> None:
+        """Note a RowDescription."""
+        self.heard.append("described")
+
+    def completed(self, turn: Any, tag: str, rows: int, octets: int, *, last: bool) -> bool:
+        """Note a completion, unless it has to wait."""
+        if self.ready_to_tell:
+            self.heard.append(("completed", turn, tag, rows))
+        return self.ready_to_tell
+
+    def suspended(self, turn: Any, rows: int, octets: int) -> None:
+        """Note a suspended portal."""
+        self.heard.append(("suspended", turn, rows))
+
+    def failed(self, turn: Any, body: bytes, rows: int, octets: int) -> bytes | None:
+        """Note an error."""
+        self.heard.append(("failed", turn))
+        return None
+
+    def ready(self, status: int, turn: Any) -> None:
+        """Note ReadyForQuery."""
+        self.heard.append(("ready", chr(status)))
+
+    def parameter(self, name: str, value: str) -> None:
+        """Note a setting."""
+        self.heard.append((name, value))
+
+
+ROW = message(b"D", b"\0\1\0\0\0\3abc")
+T = message(b"T", b"\0\0")
+
+
+def done(tag: str) -> bytes:
+    """CommandComplete."""
+    return message(b"C", tag.encode() + b"\0")
+
+
+def ready(status: bytes = b"I") -> bytes:
+    """ReadyForQuery."""
+    return message(b"Z", status)
+
+
+def replies(*expected: Expected) -> tuple[Replies, Ear]:
+    """Replies that await `expected`, and who listens."""
+    ear = Ear()
+    made = Replies(ear)
+    for entry in expected:
+        assert made.expect(entry)
+    return made, ear
+
+
+def group(turn: str, **more: Any) -> list[Expected]:
+    """Parse, Bind, Execute and Sync of one statement."""
+    return [
+        Expected(Awaits.PARSE), Expected(Awaits.BIND, turn, **more), Expected(Awaits.EXECUTE, turn), Expected(Awaits.SYNC),
+    ]
+
+
+@given(st.lists(st.integers(1, 40), max_size=30))
+def test_however_it_is_cut_the_same_comes_out(cuts: list[int]) -> None:
+    """Bytes to the client and what the listener hears do not depend on packet borders."""
+    data = message(b"S", b"TimeZone\0UTC\0") + T + ROW * 5 + done("SELECT 5") + ready()
+    made, ear = replies(Expected(Awaits.QUERY, "q"))
+
+    out, at = b"", 0
+    for cut in cuts:
+        out += made.feed(memoryview(data[at : at + cut]))
+        at += cut
+    out += made.feed(memoryview(data[at:]))
+
+    assert out == data
+    assert ear.heard == [("TimeZone", "UTC"), "described", ("completed", "q", "SELECT 5", 5), ("ready", "I")]
+
+
+def test_a_pipeline_is_answered_in_order() -> None:
+    """Two groups in flight: each reply belongs to the statement that asked for it."""
+    made, ear = replies(*group("a"), *group("b"))
+
+    made.feed(b"".join(message(k) for k in (b"1", b"2")) + ROW + done("SELECT 1") + ready())
+    made.feed(b"".join(message(k) for k in (b"1", b"2")) + done("SELECT 0") + ready(b"T"))
+
+    assert ear.heard == [
+        ("completed", "a", "SELECT 1", 1), ("ready", "I"), ("completed", "b", "SELECT 0", 0), ("ready", "T"),
+    ]
+
+
+def test_an_error_skips_to_sync_and_undoes_what_was_skipped() -> None:
+    """After an error in a group nothing else of it is answered, and the next group is."""
+    undone: list[str] = []
+    first = group("a", undone=lambda: undone.append("a"))
+    made, ear = replies(*first, *group("b"))
+
+    made.feed(message(b"E", b"C42601\0\0") + ready())
+    made.feed(message(b"1") + message(b"2") + done("SELECT 0") + ready())
+
+    assert undone == ["a"]
+    assert ear.heard[0] == ("failed", None)
+    assert ("completed", "b", "SELECT 0", 0) in ear.heard
+
+
+def test_what_is_sent_while_the_database_skips_is_not_awaited() -> None:
+    """Between an error and Sync the database answers nothing, so nothing is expected."""
+    made, _ = replies(Expected(Awaits.PARSE))
+    made.feed(message(b"E", b"\0"))
+
+    assert not made.expect(Expected(Awaits.BIND))
+    assert made.expect(Expected(Awaits.SYNC))
+    assert made.feed(ready()) == ready()
+
+
+def test_our_own_refusal_takes_the_place_of_the_database_s() -> None:
+    """A refusal is provoked at its place in the protocol, and the client hears our reason."""
+    made, _ = replies(Expected(Awaits.BIND, refusal=b"ours"), Expected(Awaits.SYNC))
+
+    assert made.feed(message(b"E", b"C26000\0\0") + ready(b"E")) == b"ours" + ready(b"E")
+
+
+def test_success_is_withheld_until_it_may_be_told() -> None:
+    """Rows go on; from the completion on everything waits."""
+    made, ear = replies(Expected(Awaits.QUERY, "q"))
+    ear.ready_to_tell = False
+
+    before = made.feed(T + ROW + done("SELECT 1") + ready())
+    ear.ready_to_tell = True
+    after = made.resume()
+
+    assert (before, after) == (T + ROW, done("SELECT 1") + ready())
+    assert ear.heard[1] == ("completed", "q", "SELECT 1", 1)
+
+
+def test_what_is_captured_does_not_reach_the_client() -> None:
+    """Our own queries are answered to us."""
+    captured: list[tuple[int, bytes]] = []
+    made, _ = replies(Expected(Awaits.QUERY, captured=captured))
+
+    out = made.feed(T + ROW + done("SELECT 1") + ready())
+
+    assert out == b""
+    assert [chr(kind) for kind, _ in captured] == ["T", "D", "C", "Z"]
+
+
+def test_a_sync_behind_an_extended_copy_is_not_answered() -> None:
+    """In copy mode PostgreSQL ignores the Sync that was sent along; the one after the data counts."""
+    made, _ = replies(*group("copy"))
+    made.feed(message(b"1") + message(b"2") + message(b"G", b"\0\0\0"))
+    made.expect(Expected(Awaits.SYNC))
+
+    assert made.feed(done("COPY 2") + ready()) == done("COPY 2") + ready()
+    assert not made.expected
+
+
+@pytest.mark.parametrize("data", [message(b"1"), message(b"Z", b"I"), message(b"C", b"\0"), message(b"?"), message(b"R", b"\0")])
+def test_what_nobody_asked_for_ends_the_conversation(data: bytes) -> None:
+    """A reply without a question means that we have lost track."""
+    made, _ = replies()
+
+    with pytest.raises(ProtocolError):
+        made.feed(data)
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_raise_anything_but_our_own_error(data: bytes) -> None:
+    """Garbage from the database is a protocol error."""
+    made, _ = replies(*group("a"), Expected(Awaits.QUERY, "q"))
+    try:
+        made.feed(data)
+    except ProtocolError:
+        pass
+    except UnicodeDecodeError:
+        pytest.fail("a ParameterStatus that is not UTF-8 must be a protocol error")
