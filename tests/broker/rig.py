@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+
+import psycopg
 
 from gov.approval.request import Request, RequestState
 from gov.audit.entry import read_leaf
 from gov.audit.note import SigningKey
+from gov.broker.authority import Authority
 from gov.broker.desk import RequestDesk
 from gov.broker.house import House
+from gov.broker.leases import LeaseDesk
 from gov.broker.reload import policy_of
 from gov.broker.sessions import Sessions
 from gov.broker.trail import Trail
 from gov.control.config import parse
+from gov.errors import Unreachable
 from gov.identity.principal import Kind, Principal
+from gov.lease.names import installation
 from gov.store.database import Database
 from gov.store.journal import Journal
+from gov.store.leases import Leases
 from gov.store.requests import Requests
+from gov.target.target import Target
 from gov.terms import RequestId, Scope, SessionId, StatementDigest, TargetName
 
 POLICY = """\
@@ -57,6 +67,9 @@ policy: [policy.yaml]
 targets: { prod: { dsn: "host=127.0.0.1 port=9 dbname=shop user=gov_broker", tls: off } }
 """
 NOW = time.time()
+KEY = os.urandom(32)
+"""The broker's: each run of the tests is an installation of its own."""
+INSTALLATION = installation(KEY)
 
 
 def person(name: str, *groups: str, agent: str | None = None, auth_time: float | None = NOW) -> Principal:
@@ -103,6 +116,26 @@ def held(request_id: str = "rq-000001", **changes: Any) -> Request:
     return a_request(request_id, session=SessionId("ss-000000000001"), **changes)
 
 
+@dataclass(frozen=True)
+class Shop:
+    """A governed database of its own, with one customer and one order."""
+
+    admin_dsn: str
+    broker_dsn: str
+    owner: str
+
+    def admin(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run `sql` as superuser; its rows."""
+        with psycopg.connect(self.admin_dsn, autocommit=True) as connection:
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def roles(self, prefix: str = "gov_l_") -> list[str]:
+        """The roles of leases, by the beginning of their names."""
+        found = self.admin(f"SELECT rolname FROM pg_roles WHERE starts_with(rolname, '{prefix}{INSTALLATION}')")
+        return sorted(name for (name,) in found)
+
+
 class Rig:
     """A directory with everything a house keeps, and houses in it one after the other."""
 
@@ -111,25 +144,36 @@ class Rig:
         (directory / "policy.yaml").write_text(POLICY)
 
     @asynccontextmanager
-    async def house(self) -> AsyncIterator[House]:
-        """A house without target, gateway and API; its request desk has recovered."""
+    async def house(self, shop: Shop | None = None) -> AsyncIterator[House]:
+        """A house without gateway and API, with `shop` as `prod`; its desks have recovered."""
         config = parse("broker.yaml", CONFIG, self.directory)
         key = SigningKey("test/gov", bytes(32))
         trail = Trail(Journal(self.directory / "audit", key, "test/gov"))
         database = Database(config.state)
         nothing = cast(Any, None)
+        name = TargetName("prod")
+        targets = {name: Target(name, shop.broker_dsn, "production", KEY, tls="off")} if shop else {}
         house = House(
-            config=config, clock=time.time, installation="abcdef", audit_key=str(key.verifier), tls=nothing,
-            trail=trail, analysts=nothing, verifier=nothing, targets={}, policy=policy_of(config.policy),
+            config=config, clock=time.time, installation=INSTALLATION, audit_key=str(key.verifier),
+            tls=Authority(self.directory, self.directory, "root"), trail=trail, analysts=nothing,
+            verifier=nothing, targets=targets, policy=policy_of(config.policy),
             started_at=time.time(), policy_loaded_at=time.time(),
         )  # fmt: skip
+        house.leases = LeaseDesk(house, Leases(database))
         house.desk = RequestDesk(house, Requests(database))
         house.sessions = Sessions()
+        for target in targets.values():
+            with suppress(Unreachable):
+                await target.open()
+        await house.leases.recover()
         await house.desk.recover()
         try:
             yield house
         finally:
             await house.desk.close()
+            await house.leases.close()
+            for target in targets.values():
+                await target.close()
             await trail.close()
             database.close()
 

@@ -162,9 +162,7 @@ def test_a_policy_that_takes_the_right_away_is_heard_when_spending(rig: Rig, pla
             await house.desk.answer(request.id, BOB, yes=True)
             house.policy = replace(
                 house.policy,
-                guardrails=tuple(
-                    replace(rule, approvers=frozenset({"ciso"})) for rule in house.policy.guardrails
-                ),
+                guardrails=tuple(replace(rule, approvers=frozenset({"ciso"})) for rule in house.policy.guardrails),
             )
             with pytest.raises(Denied, match="may no longer"):
                 await house.desk.spend(request.id, request.digest, request.definitions)

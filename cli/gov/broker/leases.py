@@ -108,6 +108,7 @@ class LeaseDesk:
         target, name, scope = self._house.target(ask.target), TargetName(ask.target), scope_of(ask.scope)
         policy = self._house.policy
         granted = await self._admitted(who, name, scope, ask)
+        self._up(name)
         terms = await self._terms(policy, granted, who, name, scope, target)
         password = secrets.token_urlsafe(32)
         lease = self._intent(who, name, scope, ask, terms, password)
@@ -145,9 +146,7 @@ class LeaseDesk:
     def _affordable(self, who: Principal) -> None:
         mine = sum(held.lease.principal.same_person(who) for held in self._held.values())
         if mine >= self._house.config.limits.leases_per_principal:
-            raise Denied(
-                f"{who.name} holds {mine} leases, which is the limit", hint="gov leases; gov kill ID"
-            )
+            raise Denied(f"{who.name} holds {mine} leases, which is the limit", hint="gov leases; gov kill ID")
 
     def _spendable(self, who: Principal, name: TargetName, scope: Scope, ask: LeaseAsk) -> None:
         """The request that this lease shall spend is approved, and the same person's for the same thing."""
@@ -162,9 +161,13 @@ class LeaseDesk:
         if request.session is not None:
             raise Denied(f"{request.id} belongs to the session it is held in", hint=hint)
         if request.state is not RequestState.APPROVED:
-            raise NotApproved(
-                f"{request.id} is {request.state}", hint=f"gov requests --all shows {request.id}"
-            )
+            raise NotApproved(f"{request.id} is {request.state}", hint=f"gov requests --all shows {request.id}")
+
+    def _up(self, name: TargetName) -> None:
+        why = self._house.down.get(name)
+        if why is not None:
+            hint = f"gov broker check {name}; it is asked again every few seconds"
+            raise Unreachable(f"the target {name} is down", hint=hint, detail=why)
 
     async def _terms(
         self, policy: Policy, granted: Access, who: Principal, name: TargetName, scope: Scope, target: Target
@@ -208,9 +211,7 @@ class LeaseDesk:
                 await target.mint(lease.id, lease.role, profile, lease.expires_at)
         active = replace(lease, state=move(lease.state, LeaseEvent.CREATED))
         await self._stored(active)
-        await self._durably(
-            entries.lease_created(active, self._house.environment(lease.target), self._house.clock())
-        )
+        await self._durably(entries.lease_created(active, self._house.environment(lease.target), self._house.clock()))
         return active
 
     @contextmanager
@@ -285,9 +286,7 @@ class LeaseDesk:
         async with held.moving:
             old = held.terms
             if (await target.catalog()).version != old.catalog:
-                new = await self._terms(
-                    old.policy, old.access, lease.principal, lease.target, lease.scope, target
-                )
+                new = await self._terms(old.policy, old.access, lease.principal, lease.target, lease.scope, target)
                 if new.profile.role != old.profile.role:
                     await target.move(lease.role, old.profile, new.profile)
                 held.terms = new
@@ -490,9 +489,7 @@ def _owed(granted: Access, ask: LeaseAsk) -> None:
         (granted.purpose_required, ask.purpose, "--purpose"),
     ):
         if owed and not given.strip():
-            raise UsageError(
-                f"the rule {granted.rule} asks for a {flag.removeprefix('--')}", hint=f"add {flag} TEXT"
-            )
+            raise UsageError(f"the rule {granted.rule} asks for a {flag.removeprefix('--')}", hint=f"add {flag} TEXT")
 
 
 def _ttl(granted: Access, asked: int | None) -> float:
