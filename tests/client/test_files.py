@@ -1,0 +1,70 @@
+"""Small private files."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from gov.client.files import locked, read_private, write_private
+from gov.errors import ConfigError
+
+
+def test_a_file_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    """File 0600, new directory 0700, no temporary file left."""
+    path = tmp_path / "new" / "secret"
+    before = os.umask(0)
+    try:
+        write_private(path, "one")
+        write_private(path, "two")
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [each.name for each in path.parent.iterdir()] == ["secret"]
+    assert read_private(path, secret=True) == "two"
+
+
+def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    """It may have been read; the hint is a command."""
+    path = tmp_path / "secret"
+    write_private(path, "x")
+    path.chmod(0o640)
+
+    with pytest.raises(ConfigError) as caught:
+        read_private(path, secret=True)
+    assert caught.value.hint == f"chmod 600 {path}"
+    assert read_private(path) == "x"
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    """All or nothing."""
+    path = tmp_path / "file"
+    write_private(path, "old")
+
+    with pytest.raises(UnicodeEncodeError):
+        write_private(path, "\ud800")
+    assert read_private(path) == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _count(path: Path, times: int) -> None:
+    for _ in range(times):
+        with locked(path.with_suffix(".lock")):
+            write_private(path, str(int(read_private(path) or 0) + 1))
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    """Four processes that read and write back lose no update."""
+    path = tmp_path / "counter"
+    workers = [multiprocessing.get_context("spawn").Process(target=_count, args=(path, 25)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+
+    assert read_private(path) == "100"
