@@ -53,7 +53,7 @@ def decode_marker(comment: str | None) -> Marker | None:
     try:
         fields = json.loads(comment or "")
         marker = Marker(**fields)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     strings = all(isinstance(value, str) for value in fields.values())
     return marker if strings and marker.kind in get_args(MarkerKind) else None

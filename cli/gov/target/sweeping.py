@@ -28,7 +28,7 @@ async def ephemeral(
     return [
         role
         for role, marker, _ in await _marked(connection, whose)
-        if (marker.kind == "lease" and marker.id not in live or marker.kind == "one-shot")
+        if ((marker.kind == "lease" and marker.id not in live) or marker.kind == "one-shot")
         and role not in keep
     ]
 

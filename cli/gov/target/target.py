@@ -76,8 +76,8 @@ class Target:
         self.address = parse(name, dsn, tls)
         self.installation = names.installation(broker_key)
         self._marked = (self.installation, name)
-        self.stuck: tuple[str, ...] = ()
-        """Roles that the last sweep could not end."""
+        self.stuck: Mapping[str, str] = {}
+        """Roles that the last sweep could not end, each with what is in the way."""
         self._key = broker_key
         self._clock = clock
         self._connections = Connections(name, self.address)
@@ -280,16 +280,16 @@ class Target:
         What cannot be ended is in `stuck` afterwards.
         """
         swept: list[str] = []
-        stuck: list[str] = []
+        stuck: dict[str, str] = {}
         async with self._work() as connection:
             keep = self._tickets | self._newborn()
             for role in await sweeping.ephemeral(connection, self._marked, live=live, keep=keep):
                 try:
                     await roles.end(connection, role)
                     swept.append(role)
-                except Unavailable:
-                    stuck.append(role)
-        self.stuck = tuple(stuck)
+                except Unavailable as error:
+                    stuck[role] = error.detail or error.what
+        self.stuck = stuck
         async with self._building, self._work() as connection:
             keep = {built.profile.role for built in self._built.values()}
             for role in await sweeping.profiles(connection, self._marked, keep=keep):
