@@ -52,7 +52,8 @@ class Access:
             return given.strip()
         if self._fresh(self._held):
             return self._held.access
-        held = self._store.load()
+        # Without an issuer there was no login yet, and no keyring need be asked.
+        held = self._store.load() if self._context.issuer else None
         if held is None:
             raise NotLoggedIn(f"you are not logged in to {self._context.broker}", hint=self._login)
         if not self._fresh(held):
