@@ -76,7 +76,7 @@ class Analysts:
         return made
 
     async def same(self, original: str, rewritten: str, renames: Mapping[Relation, Relation]) -> bool:
-        """Whether `rewritten` is `original` but for relations renamed: see `gov.sql.rewrite.same`.
+        """Whether `rewritten` is `original` but for relations renamed: see `gov.sql.proof.same`.
 
         `renames` goes from the view to its relation. Raises as `outline` does.
         """

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 from gov.errors import GovError, TooComplex
 from gov.sql.grammar import HINT_SHORTER
 from gov.sql.outline import outline
-from gov.sql.rewrite import same
+from gov.sql.proof import same
 from gov.terms import Relation
 
 HEADER = struct.Struct("!IB")

@@ -11,10 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from gov.errors import TooComplex
 from gov.sql.catalog import Catalog
 from gov.sql.statement import Reference, Source, Statement
 from gov.terms import Column, Relation
 
+HINT = "split the statement, or qualify its columns"
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 
@@ -44,60 +46,91 @@ class Table(NamedTuple):
         return self.columns.get(called)
 
 
+MAX_STEPS = 500_000
+"""Scopes and relations looked at for one statement: names can be made to multiply."""
+
+
+class _Level:
+    """One scope's FROM, by the names that things have there."""
+
+    def __init__(self) -> None:
+        self.tables: list[Table] = []
+        self.unknown: list[Table] = []
+        self.by_alias: dict[str, list[Table]] = defaultdict(list)
+        self.by_column: dict[str, list[tuple[Table, str]]] = defaultdict(list)
+        self.others: dict[str, list[Source]] = defaultdict(list)
+
+    def add(self, source: Source, table: Table | None) -> None:
+        if table is None:
+            self.others[source.alias].append(source)
+            return
+        self.tables.append(table)
+        self.by_alias[table.alias].append(table)
+        if table.columns is None:
+            self.unknown.append(table)
+        for called, column in (table.columns or {}).items():
+            self.by_column[called].append((table, column))
+
+    def column(self, name: str) -> list[tuple[Table, str]]:
+        """What a bare name can mean here."""
+        if name in SYSTEM_COLUMNS:
+            return [(table, name) for table in self.tables]
+        return self.by_column.get(name, []) + [(table, name) for table in self.unknown]
+
+
 class Columns:
-    """The references of one statement, given what its names mean."""
+    """The references of one statement, given what its names mean.
+
+    Raises:
+        TooComplex: They can mean too many things.
+    """
 
     def __init__(self, statement: Statement, meanings: Sequence[Relation], catalog: Catalog) -> None:
-        self._statement = statement
-        self._tables: dict[int, list[Table]] = defaultdict(list)
-        self._others: dict[int, list[Source]] = defaultdict(list)
+        self._scopes = statement.scopes
+        self._levels: dict[int, _Level] = defaultdict(_Level)
+        self._steps = 0
         for source in statement.sources:
-            if source.name < 0:
-                self._others[source.scope].append(source)
-            else:
-                self._tables[source.scope].append(_table(source, meanings[source.name], catalog))
+            table = None if source.name < 0 else _table(source, meanings[source.name], catalog)
+            self._levels[source.scope].add(source, table)
         self.attributes: set[str] = set(statement.attributes)
         """Names after a dot that are no known column, and so may be functions."""
         self.hits: list[Hit] = []
         for number, reference in enumerate(statement.references):
-            self.hits.extend(Hit(number, table.name, column) for table, column in self._meant(reference))
+            meant = self._meant(reference)
+            self._spend(len(meant))
+            self.hits.extend(Hit(number, table.name, column) for table, column in meant)
 
     def _meant(self, reference: Reference) -> list[tuple[Table, str]]:
         *qualifier, last = reference.parts
         if last == "*" and not qualifier:
-            return [(table, "*") for table in self._tables[reference.scope]]
+            return [(table, "*") for table in self._levels[reference.scope].tables]
         found = self._qualified(reference, qualifier, last) if qualifier else self._bare(reference, last)
         if found is not None:
             return found
-        reached = [scope for scope, _ in self._chain(reference)]
-        if reference.output or any(self._others[scope] for scope in reached):
+        reached = [level for level, _ in self._chain(reference)]
+        if reference.output or any(level.others for level in reached):
             return []
-        return [(table, "*") for scope in reached for table in self._tables[scope]]
+        return [(table, "*") for level in reached for table in level.tables]
 
     def _bare(self, reference: Reference, name: str) -> list[tuple[Table, str]] | None:
         found: list[tuple[Table, str]] = []
-        for scope, certain in self._chain(reference):
-            here = [(table, column) for table in self._tables[scope] if (column := table.column(name))]
+        rows: list[tuple[Table, str]] = []
+        for level, certain in self._chain(reference):
+            here = level.column(name)
             found += here
-            if certain and any(table.columns is not None for table, _ in here):
+            if certain and len(here) > len(level.unknown):
                 return found
-        rows = self._rows(reference, name)
+            rows += [(table, "*") for table in level.by_alias.get(name, ())]
         return found + rows or None
-
-    def _rows(self, reference: Reference, name: str) -> list[tuple[Table, str]]:
-        """Whole rows: the bare name of something in FROM."""
-        return [
-            (table, "*") for scope, _ in self._chain(reference) for table in self._tables[scope] if table.alias == name
-        ]
 
     def _qualified(self, reference: Reference, qualifier: list[str], name: str) -> list[tuple[Table, str]] | None:
         found: list[tuple[Table, str]] = []
         known = False
-        for scope, certain in self._chain(reference):
-            here = [table for table in self._tables[scope] if _called(table, qualifier)]
+        for level, certain in self._chain(reference):
+            here = [each for each in level.by_alias.get(qualifier[-1], ()) if _called(each, qualifier)]
             found += [(table, table.column(name) or "*") for table in here]
-            others = [other for other in self._others[scope] if other.alias == qualifier[-1]]
-            known |= bool(here or others)
+            others = level.others.get(qualifier[-1], [])
+            known = known or bool(here or others)
             if name != "*" and not any(table.columns and table.column(name) for table in here):
                 self._maybe_function(name, others)
             if certain and known:
@@ -108,12 +141,18 @@ class Columns:
         if not any(name in other.columns for other in others):
             self.attributes.add(name)
 
-    def _chain(self, reference: Reference) -> Iterator[tuple[int, bool]]:
-        """The scopes from the reference's outwards, each with whether all of it can surely be seen."""
+    def _chain(self, reference: Reference) -> Iterator[tuple[_Level, bool]]:
+        """The levels from the reference's outwards, each with whether all of it can surely be seen."""
         scope, certain = reference.scope, reference.certain
         while scope >= 0:
-            yield scope, certain
-            scope, certain = self._statement.scopes[scope]
+            self._spend(1)
+            yield self._levels[scope], certain
+            scope, certain = self._scopes[scope]
+
+    def _spend(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > MAX_STEPS:
+            raise TooComplex("what the names of the statement mean is beyond the bounds of analysis", hint=HINT)
 
 
 def _called(table: Table, qualifier: list[str]) -> bool:

@@ -108,8 +108,14 @@ _COMMENTS = frozenset({275, 276})
 """SQL_COMMENT and C_COMMENT in libpg_query's list of tokens; a test holds them to that."""
 
 
-def _refused(data: bytes, error: Any) -> Refused:
+EXHAUSTED = "memory exhausted"
+"""What the parser says when its stack of states is full; PostgreSQL has the same bound."""
+
+
+def _refused(data: bytes, error: Any) -> Refused | TooComplex:
     message = (error.message or b"syntax error").decode(errors="replace")
+    if message.startswith(EXHAUSTED):
+        return TooComplex("the statement is nested too deeply to be judged", hint=HINT_SHORTER)
     return Refused(message, _characters(data, error.cursorpos))
 
 

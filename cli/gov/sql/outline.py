@@ -6,12 +6,15 @@ from gov.errors import TooComplex
 from gov.sql import grammar
 from gov.sql.grammar import HINT_SHORTER
 from gov.sql.query import QUERIES
-from gov.sql.statement import Outline, decode
+from gov.sql.spans import with_spans
+from gov.sql.statement import Outline, Statement, decode
 from gov.sql.utility import UTILITIES
 from gov.sql.walk import Method, Walk
 
 __all__ = ["Outline", "decode", "outline"]
 
+MAX_SIZE = 20_000
+"""Names, columns and calls in one text: whoever resolves them does so while others wait."""
 METHODS: dict[str, Method] = {**QUERIES, **UTILITIES}
 
 
@@ -27,6 +30,15 @@ def outline(text: str) -> Outline:
     except grammar.Refused as why:
         return Outline((), why.message, why.position)
     try:
-        return Outline(tuple(Walk(METHODS).run(raw["stmt"]) for raw in statements))
+        walked = tuple(Walk(METHODS).run(raw["stmt"]) for raw in statements)
     except RecursionError:
         raise TooComplex("a condition is nested too deeply to be judged", hint=HINT_SHORTER) from None
+    if sum(map(size, walked)) > MAX_SIZE:
+        raise TooComplex(f"the statement names more than {MAX_SIZE} things", hint=HINT_SHORTER)
+    return Outline(with_spans(text, walked))
+
+
+def size(statement: Statement) -> int:
+    """How many things it names."""
+    named = (statement.names, statement.scopes, statement.sources, statement.references, statement.written)
+    return sum(map(len, named)) + len(statement.calls) + len(statement.settings)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from gov.sql.bound import bounded
 from gov.sql.grammar import Node
 from gov.sql.statement import Reference, Source, Use, Written
-from gov.sql.walk import Context, Method, Walk, parts, setting
+from gov.sql.walk import Context, Method, Queries, Walk, parts, setting
 from gov.terms import Effect
 
 # Queries. A WITH query and a subquery in FROM do not see the FROM they stand in, unless LATERAL does.
@@ -23,18 +23,21 @@ def _with(walk: Walk, node: Node, context: Context) -> Context:
     if not clause:
         return context
     queries = [each["CommonTableExpr"] for each in clause.get("ctes", ())]
-    every = {**context.queries, **{query["ctename"]: _columns_of(query) for query in queries}}
-    seen = every if clause.get("recursive") else context.queries
+    columns = {query["ctename"]: (number, _columns_of(query)) for number, query in enumerate(queries)}
+    every = Queries(columns, len(queries), context.queries)
     inner = context._replace(source=False, use=context.read)
-    for query in queries:
+    for number, query in enumerate(queries):
+        seen = every if clause.get("recursive") else every._replace(seen=number)
         walk.push(query["ctequery"], inner._replace(queries=seen))
-        seen = {**seen, query["ctename"]: every[query["ctename"]]}
     return context._replace(queries=every)
 
 
 def _columns_of(query: Node) -> tuple[str, ...]:
     """Columns that a WITH query is known to have."""
     return parts(query.get("aliascolnames", ())) + tuple(_outputs(query["ctequery"].get("SelectStmt", {})))
+
+
+ORDERED = ("sortClause", "groupClause", "distinctClause")
 
 
 def _select(walk: Walk, node: Node, context: Context) -> None:
@@ -54,8 +57,8 @@ def _select(walk: Walk, node: Node, context: Context) -> None:
     if "intoClause" in node:
         _into(walk, node["intoClause"], context)
     walk.push(node.get("fromClause"), inside._replace(source=True))
-    outputs = _outputs(node)
-    for clause in ("sortClause", "groupClause", "distinctClause"):
+    outputs = _outputs(node) if not node.keys().isdisjoint(ORDERED) else frozenset()
+    for clause in ORDERED:
         _ordering(walk, node.get(clause, ()), outputs, inside)
     skipped = (
         "withClause", "larg", "rarg", "lockingClause", "intoClause", "fromClause",
@@ -264,7 +267,7 @@ def _when(walk: Walk, node: Node, number: int, joined: bool, context: Context) -
 
 def _column(walk: Walk, node: Node, context: Context) -> None:
     at = node.get("location", -1)
-    walk.references.append(Reference(context.scope, parts(node["fields"]), at, context.certain))
+    walk.references.append(Reference(context.scope, parts(node["fields"]), at, certain=context.certain))
 
 
 def _call(walk: Walk, node: Node, context: Context) -> None:

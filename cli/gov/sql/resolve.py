@@ -82,10 +82,11 @@ class _Found:
             self.unknown["an update of pg_settings is a SET by another name"] = None
 
     def _columns(self, statement: Statement, known: list[Relation], columns: Columns, world: World) -> None:
-        for hit in columns.hits:
-            self.reads.add(known[hit.name])
-            self.columns_read |= expand(known[hit.name], hit.column, world.catalog)
+        if columns.hits:
             self.effects.add(Effect.READ)
+        for relation, column in {(known[hit.name], hit.column) for hit in columns.hits}:
+            self.reads.add(relation)
+            self.columns_read |= expand(relation, column, world.catalog)
         for written in statement.written:
             for column in written.columns or ("*",):
                 self.columns_written |= expand(known[written.name], column, world.catalog)

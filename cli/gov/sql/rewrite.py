@@ -6,26 +6,20 @@ and everything that cannot be told go to the view. DML targets and COPY FROM sta
 its relation, in a schema of its own, so nothing else of the text changes. A wrong guess costs the client a
 `permission denied`: the role cannot read what is masked.
 
-What comes out is not to be used before `same` has compared the two trees.
+What comes out is not to be used before `sql.proof.same` has compared the two trees.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from gov.sql import grammar
 from gov.sql.catalog import Catalog
 from gov.sql.columns import Columns
 from gov.sql.facts import Facts
-from gov.sql.grammar import Token
-from gov.sql.proof import same
-from gov.sql.statement import Name, Outline, Statement, Use
+from gov.sql.statement import Outline, Statement, Use
 from gov.sql.world import World, meanings, search, worlds
 from gov.terms import Relation
-
-__all__ = ["renames", "rewrite", "same"]
 
 
 class Splice(NamedTuple):
@@ -37,7 +31,7 @@ class Splice(NamedTuple):
 
 
 def renames(views: Mapping[Relation, Relation]) -> dict[Relation, Relation]:
-    """From the view back to its relation, as `same` wants it."""
+    """From the view back to its relation, as `sql.proof.same` wants it."""
     return {view: relation for relation, view in views.items()}
 
 
@@ -58,57 +52,20 @@ def rewrite(
     if facts.unknown or facts.reads.isdisjoint(views):
         return text
     found: list[Splice] = []
-    source = _Source(text)
     for statement, world, _ in worlds(outline, World(catalog, search(search_path), temporary)):
-        found += _Rewriting(statement, world, views, masked).splices(source)
-    return source.with_splices(found) if found else text
+        found += _Rewriting(statement, world, views, masked).splices()
+    return _spliced(text, found) if found else text
 
 
-class _Source:
-    """A text and its tokens, which are looked for only when something is replaced."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._data = text.encode()
-        self._tokens: list[Token] = []
-
-    def name_at(self, at: int, parts: int = 0) -> tuple[int, int]:
-        """Where the qualified name at byte `at` ends, all of it or its first `parts`; and the token after."""
-        self._tokens = self._tokens or grammar.tokens(self._text)
-        token = bisect_left(self._tokens, (at,))
-        last, count = self._part(token), 1
-        while count != parts and self._is(last + 1, b"."):
-            last, count = self._part(last + 2), count + 1
-        return self._tokens[last].end, last + 1
-
-    def column_list(self, token: int) -> int | None:
-        """Where the list in parentheses that begins with `token` ends; None when there is none."""
-        if not self._is(token, b"("):
-            return None
-        while not self._is(token, b")"):
-            token += 1
-        return self._tokens[token].end
-
-    def with_splices(self, splices: list[Splice]) -> str:
-        """The text with all of them done."""
-        pieces, at = [], 0
-        for splice in sorted(splices):
-            # `u&public.t.c` must not become `u&"…"`, which is a string of Unicode escapes.
-            space = b" " if self._data[splice.start - 1 : splice.start] == b"&" else b""
-            pieces += [self._data[at : splice.start], space, splice.text.encode()]
-            at = splice.end
-        return b"".join([*pieces, self._data[at:]]).decode()
-
-    def _part(self, token: int) -> int:
-        """The last token of a part of a name: `U&"…" UESCAPE '!'` has three."""
-        escaped = self._is(token + 1, b"uescape") and self._bytes(token)[:2].lower() == b"u&"
-        return token + 2 if escaped else token
-
-    def _is(self, token: int, word: bytes) -> bool:
-        return token < len(self._tokens) and self._bytes(token).lower() == word
-
-    def _bytes(self, token: int) -> bytes:
-        return self._data[self._tokens[token].start : self._tokens[token].end]
+def _spliced(text: str, splices: list[Splice]) -> str:
+    data = text.encode()
+    pieces, at = [], 0
+    for splice in sorted(splices):
+        # `u&public.t.c` must not become `u&"…"`, which is a string of Unicode escapes.
+        space = b" " if data[splice.start - 1 : splice.start] == b"&" else b""
+        pieces += [data[at : splice.start], space, splice.text.encode()]
+        at = splice.end
+    return b"".join([*pieces, data[at:]]).decode()
 
 
 class _Rewriting:
@@ -133,7 +90,7 @@ class _Rewriting:
         candidates = {
             number
             for number, name in enumerate(self._statement.names)
-            if name.use in (Use.READ, Use.COPY) and name.at >= 0 and self._known[number] in self._views
+            if name.use in (Use.READ, Use.COPY) and name.end > 0 and self._known[number] in self._views
         }
         needing = {
             self._known[hit.name]
@@ -143,37 +100,31 @@ class _Rewriting:
         always = {relation for relation in self._views if not masked.get(relation)}
         return frozenset(number for number in candidates if self._known[number] in needing | always)
 
-    def splices(self, source: _Source) -> Iterator[Splice]:
+    def splices(self) -> Iterator[Splice]:
         """All of them, in no order."""
         for number in self._replaced:
             name, view = self._statement.names[number], self._views[self._known[number]]
-            end, following = source.name_at(name.at)
-            if name.use is Use.COPY:
-                end = source.column_list(following) or end
-                yield Splice(name.at, end, self._query(number, name, view))
-            else:
-                yield Splice(name.at, end, quoted(view))
-        yield from self._qualifiers(source)
+            copied = name.use is Use.COPY
+            yield Splice(name.at, name.end, self._query(number, view) if copied else quoted(view))
+        yield from self._qualifiers()
 
-    def _query(self, number: int, name: Name, view: Relation) -> str:
+    def _query(self, number: int, view: Relation) -> str:
         """The query that COPY gets in place of its relation and columns."""
         columns = [hit.column for hit in self._hits if hit.name == number]
         if columns == ["*"]:
             columns = [column.name for column in self._catalog.relations[self._known[number]].columns]
         return f"(SELECT {', '.join(map(identifier, columns))} FROM {quoted(view)})"
 
-    def _qualifiers(self, source: _Source) -> Iterator[Splice]:
+    def _qualifiers(self) -> Iterator[Splice]:
         """`public.customers.id` names its relation too."""
         hit_by: dict[int, set[int]] = {}
         for hit in self._hits:
             hit_by.setdefault(hit.reference, set()).add(hit.name)
         for number, names in hit_by.items():
             reference = self._statement.references[number]
-            if len(reference.parts) < 3 or reference.at < 0 or not names <= self._replaced:
-                continue
-            end, _ = source.name_at(reference.at, len(reference.parts) - 2)
-            view = self._views[self._known[min(names)]]
-            yield Splice(reference.at, end, identifier(view.schema))
+            if reference.end > 0 and names <= self._replaced:
+                view = self._views[self._known[min(names)]]
+                yield Splice(reference.at, reference.end, identifier(view.schema))
 
 
 def identifier(name: str) -> str:

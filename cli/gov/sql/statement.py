@@ -31,6 +31,8 @@ class Name(NamedTuple):
     use: Use
     at: int
     """Where the name begins, in bytes from the start of the text; -1 when it is not told."""
+    end: int = -1
+    """Where it ends, with the list of columns after it in COPY; -1 when it is not to be replaced."""
     dml: bool = False
     """Whether rows of it are written, rather than its definition changed."""
 
@@ -63,6 +65,8 @@ class Reference(NamedTuple):
     parts: tuple[str, ...]
     """`('customers', 'email')`; the last is `*` for all columns."""
     at: int
+    end: int = -1
+    """Where what stands before the relation's name ends, when a schema does; else -1."""
     certain: bool = True
     """Whether everything in its scope's FROM can be meant; false in ON and in FROM itself."""
     output: bool = False
@@ -131,12 +135,12 @@ def _statement(row: list[Any]) -> Statement:
         loose.kind,
         loose.command,
         tuple(loose.effects),
-        tuple(Name(schema, name, Use(use), at, dml) for schema, name, use, at, dml in loose.names),
+        tuple(Name(schema, name, Use(use), at, end, dml) for schema, name, use, at, end, dml in loose.names),
         tuple(Scope(*each) for each in loose.scopes),
         tuple(Source(scope, alias, name, tuple(columns)) for scope, alias, name, columns in loose.sources),
         tuple(
-            Reference(scope, tuple(parts), at, certain, output)
-            for scope, parts, at, certain, output in loose.references
+            Reference(scope, tuple(parts), at, end, certain, output)
+            for scope, parts, at, end, certain, output in loose.references
         ),
         tuple(Written(name, tuple(columns)) for name, columns in loose.written),
         tuple(map(tuple, loose.calls)),

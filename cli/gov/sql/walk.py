@@ -7,7 +7,6 @@ It keeps its own stack, so depth costs memory and never Python's recursion. Ever
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from gov.sql.grammar import Node
@@ -19,12 +18,31 @@ DRY = frozenset({Effect.READ, Effect.EXPLAIN, Effect.CALL, Effect.UNKNOWN})
 """What a plain EXPLAIN keeps of the effects inside it: planning reads statistics and runs functions."""
 
 
+class Queries(NamedTuple):
+    """The first `seen` queries of a WITH, and those outside it."""
+
+    columns: Mapping[str, tuple[int, tuple[str, ...]]]
+    """By name: which it is, and the columns that it is known to have."""
+    seen: int
+    outside: Queries | None
+
+    def find(self, name: str) -> tuple[str, ...] | None:
+        """The known columns of the query of that name; None when none is seen."""
+        place: Queries | None = self
+        while place is not None:
+            number, columns = place.columns.get(name, (place.seen, ()))
+            if number < place.seen:
+                return columns
+            place = place.outside
+        return None
+
+
 class Context(NamedTuple):
     """Where in the statement a node stands."""
 
     scope: int = -1
-    queries: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    """The WITH queries that can be seen, with the columns they are known to have."""
+    queries: Queries | None = None
+    """The WITH queries that can be seen."""
     use: Use = Use.WRITE
     """What a relation's name here is for."""
     source: bool = False
@@ -102,7 +120,7 @@ class Walk:
         if node.get("relpersistence") == "t" and use is Use.CREATE:
             use = Use.TEMPORARY
         at = node.get("location", -1)
-        self.names.append(Name(node.get("schemaname", ""), node.get("relname", ""), use, at, dml))
+        self.names.append(Name(node.get("schemaname", ""), node.get("relname", ""), use, at, dml=dml))
         return len(self.names) - 1
 
     def source(
@@ -134,9 +152,11 @@ class Walk:
 
     def _relation(self, node: Node, context: Context) -> None:
         bare, alias = node.get("relname", ""), node.get("alias")
-        if context.source and not node.get("schemaname") and bare in context.queries:
-            self.source(context.scope, alias, bare, columns=context.queries[bare])
-            return
+        if context.source and context.queries and not node.get("schemaname"):
+            columns = context.queries.find(bare)
+            if columns is not None:
+                self.source(context.scope, alias, bare, columns=columns)
+                return
         number = self.name(node, context.use)
         if context.source:
             self.add(Effect.READ, context)

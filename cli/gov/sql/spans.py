@@ -1,0 +1,80 @@
+"""Where in a text the names end that a rewrite may replace.
+
+The tree says where a name begins. Its end is found with PostgreSQL's own scanner, as a name can be quoted,
+escaped (`U&"…" UESCAPE '!'`) and have comments between its parts.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from gov.sql import grammar
+from gov.sql.statement import Name, Reference, Statement, Use
+
+REPLACEABLE = (Use.READ, Use.COPY)
+
+
+def with_spans(text: str, statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """The statements with the ends of their names."""
+    if not any(_any(statement) for statement in statements):
+        return statements
+    scan = _Scan(text)
+    return tuple(
+        statement._replace(
+            names=tuple(map(scan.name, statement.names)),
+            references=tuple(map(scan.reference, statement.references)),
+        )
+        for statement in statements
+    )
+
+
+def _any(statement: Statement) -> bool:
+    named = any(name.use in REPLACEABLE for name in statement.names)
+    return named or any(len(reference.parts) > 2 for reference in statement.references)
+
+
+class _Scan:
+    """A text and its tokens."""
+
+    def __init__(self, text: str) -> None:
+        self._data = text.encode()
+        self._tokens = grammar.tokens(text)
+
+    def name(self, name: Name) -> Name:
+        if name.use not in REPLACEABLE or name.at < 0:
+            return name
+        last = self._last(name.at)
+        end = self._tokens[last].end
+        return name._replace(end=self._list_end(last + 1) or end if name.use is Use.COPY else end)
+
+    def reference(self, reference: Reference) -> Reference:
+        if len(reference.parts) < 3 or reference.at < 0:
+            return reference
+        last = self._last(reference.at, len(reference.parts) - 2)
+        return reference._replace(end=self._tokens[last].end)
+
+    def _last(self, at: int, parts: int = 0) -> int:
+        """The last token of the name at byte `at`, or of its first `parts`."""
+        last, count = self._part(bisect_left(self._tokens, (at,))), 1
+        while count != parts and self._is(last + 1, b"."):
+            last, count = self._part(last + 2), count + 1
+        return last
+
+    def _part(self, token: int) -> int:
+        """The last token of one part of a name."""
+        escaped = self._is(token + 1, b"uescape") and self._bytes(token)[:2].lower() == b"u&"
+        return token + 2 if escaped else token
+
+    def _list_end(self, token: int) -> int | None:
+        """Where the list in parentheses that begins with `token` ends; None when there is none."""
+        if not self._is(token, b"("):
+            return None
+        while not self._is(token, b")"):
+            token += 1
+        return self._tokens[token].end
+
+    def _is(self, token: int, word: bytes) -> bool:
+        return token < len(self._tokens) and self._bytes(token).lower() == word
+
+    def _bytes(self, token: int) -> bytes:
+        return self._data[self._tokens[token].start : self._tokens[token].end]
