@@ -1,0 +1,277 @@
+"""The whole login: meeting a broker over its own TLS, the real issuer, the broker's own check of the token."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from keyring.backends.fail import Keyring as NoKeyring
+
+from gov.audit.checkpoint import Checkpoint, sign
+from gov.audit.note import SigningKey
+from gov.broker.authority import own, today
+from gov.broker.tokens import Verifier
+from gov.client import tokens as tokens_module
+from gov.client.access import Access
+from gov.client.config import Contexts, Places
+from gov.client.device import Challenge
+from gov.client.login import (
+    Forgotten,
+    by_device,
+    by_secret,
+    device_login,
+    fingerprint,
+    log_in,
+    log_out,
+    meet,
+)
+from gov.client.transport import Untrusted
+from gov.control.models import CHECKPOINT_HEADER
+from gov.demo.issuer_client import approve_device, refuse_device
+from gov.errors import ConfigError, NotLoggedIn, Unavailable, Unverified, UsageError
+from gov.identity.config import IdentityConfig
+from servers import Asked, RunningIssuer, Scripted, running_issuer, scripted
+
+KEY = SigningKey("gov.example", b"k" * 32)
+OTHER = SigningKey("gov.example", b"o" * 32)
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIssuer]:
+    """One issuer for all tests here."""
+    with running_issuer(tmp_path_factory.mktemp("issuer")) as running:
+        yield running
+
+
+@dataclass
+class StandIn:
+    """A broker of two endpoints, with its own CA and a real verifier of tokens."""
+
+    server: Scripted
+    ca_file: Path
+    issuer: str
+    key: SigningKey = KEY
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self.server.url
+
+    def answer(self, asked: Asked) -> tuple[int, dict[str, str], Any]:
+        """Info for everybody, whoami for whom the verifier accepts."""
+        note = sign(Checkpoint("gov.example", 3, bytes(32)), self.key)
+        headers = {CHECKPOINT_HEADER: b64encode(note).decode()}
+        if asked.path == "/v1/info":
+            return 200, headers, {
+                "version": "1", "issuer": self.issuer, "client_id": "gov-cli", "audience": "gov",
+                "gateway_host": "127.0.0.1", "gateway_port": 1, "ca": self.ca_file.read_text(),
+                "audit_key": str(self.key.verifier),
+            }  # fmt: skip
+        verifier = Verifier([IdentityConfig(self.issuer, "gov-cli")])
+        try:
+            who, ends = asyncio.run(verifier.verify(asked.headers.get("authorization", "")[7:]))
+        except NotLoggedIn as error:
+            return 401, headers, {"code": error.code, "what": error.what, "hint": error.hint}
+        return 200, headers, {
+            "name": who.name, "subject": who.subject, "issuer": who.issuer, "groups": sorted(who.groups),
+            "kind": who.kind, "agent": who.agent, "display": who.display, "expires_at": str(ends),
+        }  # fmt: skip
+
+
+@pytest.fixture
+def broker(issuer: RunningIssuer, tmp_path: Path) -> Iterator[StandIn]:
+    """A stand-in for the broker."""
+    (tmp_path / "broker").mkdir()
+    authority = own(tmp_path / "broker", ["127.0.0.1"], today())
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_text(authority.root)
+    with scripted(authority.context()) as server:
+        standing = StandIn(server, ca_file, issuer.url)
+        server.answer = standing.answer
+        yield standing
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    """Directories of one person."""
+    return Places.below(tmp_path / "person")
+
+
+def confirm(issuer: RunningIssuer, account: str) -> Any:
+    """A person who confirms what is shown, at the issuer's page."""
+
+    def show(challenge: Challenge) -> None:
+        approve_device(issuer.url, challenge.user_code, account)
+
+    return show
+
+
+def test_a_device_login_is_remembered(broker: StandIn, issuer: RunningIssuer, places: Places) -> None:
+    """Context, pinned root and key, and tokens that the next command finds."""
+    login = device_login(broker.url, places=places, show=confirm(issuer, "bob"), ca_file=broker.ca_file)
+    broker.ca_file.unlink()
+
+    assert (login.whoami.name, login.whoami.groups, login.renews) == ("bob", ["dba"], True)
+    context = Contexts(places).current({})
+    assert context == login.context
+    assert context.audit_key == str(KEY.verifier)
+    assert context.store == "file"
+    assert Access(context, places, {}).token()
+    modes = [file.stat().st_mode & 0o777 for file in (places.state / "tokens").iterdir()]
+    assert modes == [0o600]
+
+
+def test_a_refused_login_leaves_nothing(broker: StandIn, issuer: RunningIssuer, places: Places) -> None:
+    """Neither context nor tokens."""
+
+    def refuse(challenge: Challenge) -> None:
+        refuse_device(issuer.url, challenge.user_code)
+
+    with pytest.raises(NotLoggedIn, match="refused in the browser"):
+        device_login(broker.url, places=places, show=refuse, ca_file=broker.ca_file)
+    assert Contexts(places).all() == {}
+    assert not (places.state / "tokens").exists()
+
+
+def test_a_stranger_is_not_trusted_without_a_person(broker: StandIn, places: Places) -> None:
+    """A script must bring the root; nothing but the handshake reached the stranger."""
+    with pytest.raises(Untrusted) as caught:
+        meet(broker.url, places, environ={})
+
+    assert "--ca-file" in caught.value.hint
+    assert broker.server.asked == []
+
+
+def test_a_person_compares_the_roots_fingerprint(broker: StandIn, places: Places) -> None:
+    """They see the SHA-256 of the root that the broker's certificate is really signed by."""
+    seen: list[tuple[str, str]] = []
+
+    def trust(url: str, shown: str) -> bool:
+        seen.append((url, shown))
+        return True
+
+    context = meet(broker.url, places, trust=trust, environ={})
+
+    assert seen == [(broker.url, fingerprint(broker.ca_file.read_text()))]
+    assert context.ca_file is not None
+    assert Path(context.ca_file).read_text() == broker.ca_file.read_text()
+    assert "authorization" not in broker.server.asked[0].headers
+
+
+def test_a_person_may_say_no(broker: StandIn, places: Places) -> None:
+    """Then nothing is kept."""
+    with pytest.raises(Untrusted):
+        meet(broker.url, places, trust=lambda url, shown: False, environ={})
+
+    assert not (places.config / "ca").exists()
+
+
+def test_a_root_that_did_not_sign_the_certificate_is_no_help(broker: StandIn, places: Places, tmp_path: Path) -> None:
+    """Somebody in the middle shows the true root but cannot sign by it."""
+    (tmp_path / "true").mkdir()
+    true = own(tmp_path / "true", ["127.0.0.1"], today())
+    broker.ca_file.write_text(true.root)
+
+    with pytest.raises(Untrusted):
+        meet(broker.url, places, trust=lambda url, shown: True, environ={})
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nAA==\n"])
+def test_a_ca_file_must_be_one(content: str | None, broker: StandIn, places: Places, tmp_path: Path) -> None:
+    """Missing or empty files are said to be so."""
+    file = tmp_path / "given.pem"
+    if content is not None:
+        file.write_text(content)
+
+    with pytest.raises(ConfigError):
+        meet(broker.url, places, ca_file=file, environ={})
+
+
+def test_a_new_key_of_the_log_is_refused_until_a_person_says_so(
+    broker: StandIn, issuer: RunningIssuer, places: Places
+) -> None:
+    """A broker that was set up anew, or one that hides what it did: only people can tell."""
+    device_login(broker.url, places=places, show=confirm(issuer, "alice"), ca_file=broker.ca_file)
+    broker.key = OTHER
+
+    with pytest.raises(Unverified, match="another key") as caught:
+        meet(broker.url, places, environ={})
+    assert "--new-log" in caught.value.hint
+    context = meet(broker.url, places, new_log=True, environ={})
+    login = log_in(context, places, by_device(confirm(issuer, "alice")), store="file")
+    assert login.context.audit_key == str(OTHER.verifier)
+
+
+def test_a_service_logs_in_with_its_secret(broker: StandIn, issuer: RunningIssuer, places: Places) -> None:
+    """From the environment; without it the hint says which variables."""
+    context = meet(broker.url, places, ca_file=broker.ca_file, environ={})
+    proof = {"GOV_CLIENT_ID": "etl", "GOV_CLIENT_SECRET": issuer.secrets["etl"]}
+
+    login = log_in(context, places, by_secret(proof), store="file")
+
+    assert (login.whoami.kind, login.whoami.groups, login.renews) == ("service", ["services"], False)
+    with pytest.raises(UsageError) as caught:
+        log_in(context, places, by_secret({}), store="file")
+    assert "GOV_CLIENT_SECRET" in caught.value.hint
+
+
+def test_a_missing_keyring_is_found_before_anybody_goes_to_a_browser(
+    broker: StandIn, issuer: RunningIssuer, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The choice that is left is in the hint."""
+
+    monkeypatch.setattr(tokens_module, "_system_keyring", NoKeyring)
+    context = meet(broker.url, places, ca_file=broker.ca_file, environ={})
+    shown: list[Challenge] = []
+
+    with pytest.raises(ConfigError, match="no keyring") as caught:
+        log_in(context, places, by_device(shown.append), store="keyring")
+    assert "--store file" in caught.value.hint
+    assert shown == []
+
+
+def test_logging_out_tells_the_issuer(broker: StandIn, issuer: RunningIssuer, places: Places) -> None:
+    """A copy of the refresh token is worth nothing afterwards; a second logout has nothing to do."""
+    login = device_login(broker.url, places=places, show=confirm(issuer, "alice"), ca_file=broker.ca_file)
+    copied = tokens_module.FileStore(login.context, places).load()
+
+    assert log_out(login.context, places) is Forgotten.EVERYWHERE
+    assert log_out(login.context, places) is Forgotten.NOTHING
+    with pytest.raises(NotLoggedIn):
+        Access(login.context, places, {}).token()
+    assert copied is not None
+    tokens_module.FileStore(login.context, places).save(tokens_module.Tokens(copied.access, 0.0, copied.refresh))
+    with pytest.raises(NotLoggedIn, match="expired"):
+        Access(login.context, places, {}).token()
+
+
+def test_logging_out_works_without_the_issuer(broker: StandIn, issuer: RunningIssuer, places: Places) -> None:
+    """What is on this machine goes in any case."""
+    login = device_login(broker.url, places=places, show=confirm(issuer, "alice"), ca_file=broker.ca_file)
+    elsewhere = replace(login.context, issuer="http://127.0.0.1:9")
+
+    assert log_out(elsewhere, places) is Forgotten.HERE
+    assert log_out(elsewhere, places) is Forgotten.NOTHING
+
+
+def test_what_answers_but_is_no_broker(places: Places) -> None:
+    """A web server somewhere is said to be none."""
+    with scripted() as server:
+        server.answer = lambda asked: (200, {}, "<html>")
+        with pytest.raises(Unavailable, match="in a form this gov does not know"):
+            meet(server.url, places, environ={})
+
+
+def test_a_fingerprint_is_over_the_certificate_itself(broker: StandIn) -> None:
+    """As `openssl x509 -fingerprint -sha256` prints it."""
+    pem = broker.ca_file.read_text()
+    digest = sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
+
+    assert fingerprint(pem).replace(":", "") == digest
