@@ -26,7 +26,7 @@ order by 1, 2"""
 COLUMNS = """\
 select a.attname as column, pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
        case when a.attnotnull then 'not null' else '' end as nullable,
-       n.nspname || '.' || c.relname || '.' || a.attname as path
+       n.nspname || '.' || c.relname || '.' || a.attname as mask
 from pg_catalog.pg_attribute a
 join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where a.attrelid = pg_catalog.to_regclass($1) and a.attnum > 0 and not a.attisdropped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from gov.commands.wallet import Grant
 if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.errors import Diagnostic
+
+# A cancel that the statement outran is nothing to warn of; without a handler logging would print it.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 PATIENCE = 8
 """Seconds to reach the gateway; with the broker's answer before it a command fails within ten."""

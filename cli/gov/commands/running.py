@@ -8,9 +8,11 @@ without rows need no case of their own. Values are text: turning them into anyth
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import capabilities, generators
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
@@ -80,14 +82,15 @@ def run(
         pgconn.set_chunked_rows_mode(CHUNK)
     else:
         pgconn.set_single_row_mode()
-    finished = False
     try:
         connection.wait(generators.send(pgconn))
         yield from _results(connection, source)
-        finished = True
-    finally:
-        if not finished:
-            _settle(connection)
+    except psycopg.Error:
+        _drain(connection)
+        raise
+    except BaseException:  # Ctrl-C, or whoever listened has had enough
+        _abandon(connection)
+        raise
 
 
 def _results(connection: Connection[Any], source: IO[bytes] | None) -> Iterator[Piece]:
@@ -156,15 +159,18 @@ def _copy_in(connection: Connection[Any], source: IO[bytes] | None) -> PGresult:
     return result
 
 
-def _settle(connection: Connection[Any]) -> None:
-    """After an error or an abandoned result: make the connection usable, or close it."""
-    from psycopg import Error
-
-    pgconn = connection.pgconn
+def _drain(connection: Connection[Any]) -> None:
+    """Take in what is left of a result, so that the connection is usable; else close it."""
     try:
-        if pgconn.transaction_status == TransactionStatus.ACTIVE:
-            connection.cancel_safe(timeout=5.0)
-        while connection.wait(generators.fetch(pgconn), timeout=5.0):
+        while connection.wait(generators.fetch(connection.pgconn), timeout=5.0):
             pass
-    except (Error, TimeoutError):
+    except (psycopg.Error, TimeoutError):
         connection.close()
+
+
+def _abandon(connection: Connection[Any]) -> None:
+    """Cancel what runs, and take in what had been sent."""
+    if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+        with suppress(psycopg.Error):
+            connection.cancel_safe(timeout=5.0)
+    _drain(connection)

@@ -15,6 +15,7 @@ import psycopg
 
 from gov.commands.running import Piece, run
 from gov.ui.hold import Hold, Waiting
+from gov.ui.terminal import say
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -62,6 +63,7 @@ class Turn:
         """Ask the server to stop; the answer comes as an error."""
         if not self._cancelled.is_set():
             self._cancelled.set()
+            say("")  # the terminal has just shown ^C
             with suppress(psycopg.Error):
                 self._connection.cancel_safe(timeout=5.0)
 
