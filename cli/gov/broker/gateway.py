@@ -239,10 +239,10 @@ class Gateway:
         if not await target.intact(lease.role):
             raise Denied("the lease's role was changed on the target", hint=f"gov kill {lease.id}, then ask anew")
         name = asked.parameters.get("application_name", "")
-        outcome = house.leases.outcome_of(lease)
+        outcome, profile = await house.leases.current(lease)
         subject = Subject(
-            lease.principal, target, house.environment(lease.target), lease.scope, outcome,
-            (await target.profile(outcome)).views, name, lease.purpose,
+            lease.principal, target, house.environment(lease.target), lease.scope, outcome, profile.views, name,
+            lease.purpose,
         )
         parameters = {**asked.parameters, "application_name": f"gov:{lease.id} {name}".strip()[:63]}
         link = await upstream.connect(target.upstream(lease.role, lease.id), parameters)

@@ -573,8 +573,7 @@ class Session:
     async def _renew(self) -> None:
         """Policy or catalog have changed: judge anew, over the newest views."""
         self._plans_for = self._versions()
-        outcome = self.house.leases.outcome_of(self.lease)
-        profile = await self.target.profile(outcome)
+        outcome, profile = await self.house.leases.current(self.lease)
         self.subject = replace(self.subject, outcome=outcome, views=profile.views)
         self._masked_fields = masked_fields(await self.target.catalog(), outcome)
         self._plans.clear()
