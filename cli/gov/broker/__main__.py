@@ -24,9 +24,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, required=True, help="broker.yaml")
     parser.add_argument("--ready-file", type=Path, help="written, as JSON, once it serves")
     given = parser.parse_args()
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         config = load(given.config)

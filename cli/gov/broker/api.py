@@ -177,9 +177,7 @@ async def leases(call: Call) -> Response:
 async def sessions(call: Call) -> Response:
     """The caller's open sessions; with `all` everybody's, for operators."""
     _only_operators(call)
-    return replies(
-        [each for each in call.house.sessions.views() if call.all or _theirs(call.house, each, call.who)]
-    )
+    return replies([each for each in call.house.sessions.views() if call.all or _theirs(call.house, each, call.who)])
 
 
 async def end_lease(call: Call) -> Response:
@@ -224,9 +222,7 @@ async def _end_user(call: Call, user: str) -> Killed:
     """Everything of a user: leases, their sessions, and requests that are still open."""
     if user != call.who.name and not may_operate(call.house.policy, call.who):
         raise Denied("only operators may end what is somebody else's", hint=_ASK_OPERATOR)
-    theirs = [
-        each for each in call.house.leases.live() if user in (each.principal.name, each.principal.subject)
-    ]
+    theirs = [each for each in call.house.leases.live() if user in (each.principal.name, each.principal.subject)]
     ended: list[SessionId] = []
     for each in theirs:
         ended += await call.house.leases.end(each.id, _ended_by(call))
@@ -285,9 +281,7 @@ async def approve(call: Call) -> Response:
     ask, asked = await call.body(ApproveAsk), _visible(call)
     if ask.max_rows is not None and ask.max_rows < 0:
         raise UsageError("a bound on rows is 0 or more", hint="--max-rows N")
-    answered = await call.house.desk.answer(
-        asked.id, call.who, yes=True, reason=ask.reason, max_rows=ask.max_rows
-    )
+    answered = await call.house.desk.answer(asked.id, call.who, yes=True, reason=ask.reason, max_rows=ask.max_rows)
     return reply(_shown(call, answered))
 
 

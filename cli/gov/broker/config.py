@@ -26,8 +26,6 @@ def read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
-            f"cannot read {path}: {(error.strerror or 'no reason given').lower()}", hint=HINT
-        ) from None
+        raise ConfigError(f"cannot read {path}: {(error.strerror or 'no reason given').lower()}", hint=HINT) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 at byte {error.start}", hint="save it as UTF-8") from None

@@ -138,9 +138,7 @@ class RequestDesk:
     async def withdraw_of(self, user: str, because: str) -> list[RequestId]:
         """Withdraw every open request of the user of that name or subject; which ones."""
         theirs = [
-            request
-            for request in self._store.open()
-            if user in (request.requester.name, request.requester.subject)
+            request for request in self._store.open() if user in (request.requester.name, request.requester.subject)
         ]
         for request in theirs:
             with suppress(AlreadySettled):
@@ -203,9 +201,7 @@ class RequestDesk:
     def may_answer(self, request: Request, who: Principal) -> bool:
         """Whether an answer by `who` would count now."""
         try:
-            settle.may_answer(
-                self._current(request), who, self._house.clock(), self._house.policy.fresh_within
-            )
+            settle.may_answer(self._current(request), who, self._house.clock(), self._house.policy.fresh_within)
         except (Denied, AlreadySettled):
             return False
         return True
@@ -226,9 +222,7 @@ class RequestDesk:
 
     # Behind the counter
 
-    async def _end(
-        self, request_id: RequestId, event: Callable[[Request, float], Request], because: str
-    ) -> Request:
+    async def _end(self, request_id: RequestId, event: Callable[[Request, float], Request], because: str) -> Request:
         async with self._locked(request_id):
             request = self.get(request_id)
             ended = event(request, self._house.clock())

@@ -206,13 +206,9 @@ def request_spent(request: Request, session: str, at: float, *, lease: str | Non
     )
 
 
-def kill(
-    operator: Principal, leases: Sequence[str], sessions: Sequence[str], user: str | None, at: float
-) -> Entry:
+def kill(operator: Principal, leases: Sequence[str], sessions: Sequence[str], user: str | None, at: float) -> Entry:
     """Somebody ended leases or sessions at once."""
-    return _entry(
-        "kill", at, **who(operator), leases=[*leases], sessions=[*sessions], by=operator.subject, user=user
-    )
+    return _entry("kill", at, **who(operator), leases=[*leases], sessions=[*sessions], by=operator.subject, user=user)
 
 
 def log_read(

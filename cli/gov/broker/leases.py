@@ -134,7 +134,7 @@ class LeaseDesk:
         try:
             answer = access(self._house.policy, who, name, environment, scope)
             if isinstance(answer, NoAccess):
-                raise Denied(answer.reasons[0], hint=answer.hint, detail="\n".join(answer.reasons))
+                raise refusal(answer)
             _owed(answer, ask)
             self._affordable(who)
             self._spendable(who, name, scope, ask)
@@ -481,6 +481,12 @@ class LeaseDesk:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def refusal(answer: NoAccess) -> Denied:
+    """The error that says why there is no lease: the first reason, and the others as detail."""
+    first, *others = answer.reasons
+    return Denied(first, hint=answer.hint, detail="\n".join(others))
 
 
 def _owed(granted: Access, ask: LeaseAsk) -> None:

@@ -90,9 +90,7 @@ async def _recorded(
 ) -> None:
     """Have it in the trail that this was read, before it is shown."""
     call.house.trail.record(
-        entries.log_read(
-            call.who, what, call.house.clock(), filters=filters, entries=count, index=index, path=path
-        )
+        entries.log_read(call.who, what, call.house.clock(), filters=filters, entries=count, index=index, path=path)
     )
 
 

@@ -7,9 +7,10 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from gov.broker.analysis import Analysts
 from gov.broker.api import application
 from gov.broker.authority import Authority
 from gov.broker.desk import RequestDesk
+from gov.broker.gateway import Gateway
 from gov.broker.house import House
 from gov.broker.leases import LeaseDesk
 from gov.broker.reload import PolicyWatch, policy_of
@@ -29,7 +31,7 @@ from gov.broker.sessions import Sessions
 from gov.broker.targets import TargetWatch
 from gov.broker.tokens import Verifier
 from gov.broker.trail import Trail
-from gov.control.config import Config
+from gov.control.config import Address, Config
 from gov.errors import Unavailable
 from gov.lease.names import installation
 from gov.store.database import Database
@@ -81,12 +83,14 @@ async def running(config: Config) -> AsyncIterator[tuple[House, PolicyWatch]]:
         await house.desk.recover()
         await targets.sweep()
         await _record_start(house, recovered)
+        stack.push_async_exit(_stopping(house))
         stack.push_async_callback(house.desk.close)
         stack.push_async_callback(house.leases.close)
-        from gov.broker.gateway import Gateway
-
         gateway = Gateway(house, config.listen.gateway.host, config.listen.gateway.port)
-        await gateway.start()
+        try:
+            await gateway.start()
+        except OSError as error:
+            raise _taken(config.listen.gateway, error) from error
         stack.push_async_callback(gateway.close, GRACE)
         await stack.enter_async_context(_api(house))
         policy = PolicyWatch(house)
@@ -163,6 +167,29 @@ async def _record_start(house: House, recovered: int) -> None:
     await house.trail.integrate()
 
 
+def _stopping(house: House) -> Callable[[Kind, Fault, object], Awaitable[None]]:
+    """What writes the last entry, with the reason, once sessions and leases have ended."""
+
+    async def stopped(kind: Kind, fault: Fault, trace: object) -> None:
+        because = "told to stop" if fault is None or isinstance(fault, asyncio.CancelledError) else str(fault)
+        entry = entries.broker_stopped(house.clock(), version=__version__, because=because)
+        try:
+            await house.trail.durable(house.trail.record(entry))
+        except Unavailable as error:
+            log.error("the end could not be recorded: %s", error)
+
+    return stopped
+
+
+Kind = type[BaseException] | None
+Fault = BaseException | None
+
+
+def _taken(address: Address, error: OSError) -> Unavailable:
+    reason = (error.strerror or str(error)).lower()
+    return Unavailable(f"cannot listen on {address}: {reason}", hint="listen: { gateway: HOST:PORT, api: HOST:PORT }")
+
+
 class _Server(uvicorn.Server):
     """uvicorn without signal handlers: they are the daemon's."""
 
@@ -175,10 +202,14 @@ class _Server(uvicorn.Server):
 async def _api(house: House) -> AsyncIterator[None]:
     """The control API, listening while the context is open."""
     address, tls = house.config.listen.api, house.config.public.api.startswith("https:")
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        # Ours, because uvicorn ends the process when an address is taken.
+        listener = socket.create_server((address.host, address.port), family=family, backlog=256)
+    except OSError as error:
+        raise _taken(address, error) from error
     settings = uvicorn.Config(
         application(house),
-        host=address.host,
-        port=address.port,
         ssl_certfile=house.tls.certificate if tls else None,
         ssl_keyfile=house.tls.key if tls else None,
         lifespan="off",
@@ -191,11 +222,9 @@ async def _api(house: House) -> AsyncIterator[None]:
         timeout_graceful_shutdown=5,
     )
     server = _Server(settings)
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
-    if task.done():
-        raise Unavailable(f"the API cannot listen on {address}", hint="listen: { api: HOST:PORT }")
     try:
         yield
     finally:
@@ -216,9 +245,7 @@ async def _background(*works: Coroutine[None, None, None]) -> AsyncIterator[None
 def _announce(house: House, ready_file: Path | None) -> None:
     config = house.config
     facts = {"api": config.public.api, "gateway": str(config.public.gateway), "pid": os.getpid()}
-    print(
-        f"gov broker {__version__} serves {facts['api']} and {facts['gateway']}", file=sys.stderr, flush=True
-    )
+    print(f"gov broker {__version__} serves {facts['api']} and {facts['gateway']}", file=sys.stderr, flush=True)
     if ready_file is not None:
         temporary = ready_file.with_name(f".{ready_file.name}.new")
         temporary.write_text(json.dumps(facts) + "\n", encoding="utf-8")

@@ -7,8 +7,9 @@ from gov.approval.request import Request, RequestState
 from gov.broker import views
 from gov.broker.house import House, scope_of
 from gov.broker.judge import Opinion, judge
+from gov.broker.leases import refusal
 from gov.control.models import ExplainAsk, Explained, Submit, Submitted
-from gov.errors import Denied, UsageError
+from gov.errors import UsageError
 from gov.identity.principal import Principal
 from gov.policy.access import access
 from gov.policy.decision import Access, NoAccess, Verdict
@@ -105,5 +106,5 @@ async def _request(house: House, who: Principal, scope: Scope, ask: Submit, opin
 def _access(house: House, who: Principal, name: TargetName, scope: Scope) -> Access:
     answer = access(house.policy, who, name, house.environment(name), scope)
     if isinstance(answer, NoAccess):
-        raise Denied(answer.reasons[0], hint=answer.hint, detail="\n".join(answer.reasons))
+        raise refusal(answer)
     return answer
