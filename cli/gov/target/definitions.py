@@ -12,6 +12,7 @@ again in the same transaction after taking its locks, with `pg_catalog` first in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from psycopg.sql import SQL, Literal
@@ -109,13 +110,13 @@ def statement(relations: Iterable[Relation], functions: Iterable[str] = ()) -> s
     A relation that does not exist is part of the digest too, as not existing.
     """
     ordered = sorted(set(relations))
-    arrays = (
-        [relation.schema for relation in ordered],
-        [relation.name for relation in ordered],
-        sorted(set(functions)),
-    )
-    text = QUERY
-    for number, array in enumerate(arrays, 1):
-        items = SQL(", ").join(map(Literal, array)).as_string(None)
-        text = text.replace(f"${number}::", f"ARRAY[{items}]::", 1)
-    return text
+    arrays = {
+        "$1": [relation.schema for relation in ordered],
+        "$2": [relation.name for relation in ordered],
+        "$3": sorted(set(functions)),
+    }
+
+    def array(parameter: re.Match[str]) -> str:
+        return f"ARRAY[{SQL(', ').join(map(Literal, arrays[parameter[0]])).as_string(None)}]"
+
+    return re.sub(r"\$[123]", array, QUERY)

@@ -154,8 +154,13 @@ class Target:
 
     # profiles
 
-    async def profile(self, outcome: Outcome) -> Profile:
-        """The profile of `outcome`, which was made with the newest `catalog()`; built where it is not there.
+    async def profile(self, outcome: Outcome, *, seen: str | None = None) -> Profile:
+        """The profile of `outcome`, built where it is not there.
+
+        Args:
+            outcome: What policy makes of a snapshot.
+            seen: The version of that snapshot. Columns that a table with masks gained since the profile
+                was first built stay closed until an outcome comes whose policy has seen them.
 
         Raises:
             Unavailable: A mask would not hold, or a table is locked.
@@ -163,14 +168,27 @@ class Target:
         """
         snapshot = await self.catalog()
         self._asked[outcome.digest] = time.monotonic()
-        built = self._built.get(outcome.digest)
-        if built and built.catalog_version == snapshot.version:
+        if built := self._current(outcome, snapshot, seen):
             return built.profile
         async with self._building:
             snapshot = self._catalog or snapshot
-            built = await self._build(outcome, snapshot, _columns(outcome, snapshot))
+            if built := self._current(outcome, snapshot, seen):  # while this waited
+                return built.profile
+            before = self._built.get(outcome.digest)
+            known = _columns(outcome, snapshot)
+            if before is not None and seen != snapshot.version:
+                known = dict(before.known)
+            built = await self._build(outcome, snapshot, known)
             self._built[outcome.digest] = built
             return built.profile
+
+    def _current(self, outcome: Outcome, snapshot: Catalog, seen: str | None) -> _Built | None:
+        """What was built, unless the catalog has moved on or policy has seen more columns since."""
+        built = self._built.get(outcome.digest)
+        if built is None or built.catalog_version != snapshot.version:
+            return None
+        narrow = seen == snapshot.version and built.known != _columns(outcome, snapshot)
+        return None if narrow else built
 
     async def _build(
         self, outcome: Outcome, snapshot: Catalog, known: Mapping[Relation, frozenset[str]]

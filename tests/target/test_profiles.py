@@ -1,0 +1,280 @@
+"""Profiles: their grants are exactly what policy says, and a mask that would not hold is no profile."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gov.errors import Unavailable
+from gov.policy.decision import Outcome
+from gov.sql.catalog import Catalog
+from gov.target.grants import Grant, On, held
+from gov.target.profiles import Profile
+from gov.target.target import Target
+from gov.terms import Relation
+from target.world import CUSTOMERS, ORDERS, SECRETS, Shop, login, mint, outcome
+
+
+async def built(target: Target, scope: str = "read", **masks: str) -> Profile:
+    """The profile of the shop's outcome as it is now."""
+    catalog = await target.refresh()
+    return await target.profile(outcome(catalog, scope, **masks), seen=catalog.version)
+
+
+async def grants(target: Target, profile: Profile) -> frozenset[Grant]:
+    """What the profile role holds."""
+    async with target._connections.borrow() as connection:
+        return await held(connection, profile.role)
+
+
+def test_equal_outcomes_share_one_profile(shop: Shop) -> None:
+    """Two principals with the same outcome have the same role, and asking again makes nothing new."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        first, second = await built(target), await built(target)
+        other = await built(target, "write")
+        assert first is second
+        assert other.role != first.role
+        assert len(shop.roles("gov_p_")) == 2
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_masked_tables_are_granted_by_column(shop: Shop) -> None:
+    """Clear and system columns may be selected, masked ones seen in information_schema and no more."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        profile = await built(target)
+        found = await grants(target, profile)
+        on_customers = {(grant.privilege, grant.column) for grant in found if grant.name == "customers"}
+        assert on_customers == {
+            ("SELECT", name) for name in ("id", "country", "balance", "ctid", "tableoid", "xmin")
+        } | {("REFERENCES", "email"), ("REFERENCES", "ssn")}
+        assert Grant(On.TABLE, "SELECT", "orders", "public") in found
+        _, upstream = await mint(target, profile)
+        with login(upstream) as session:
+            columns = session.execute(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public'"
+                " AND table_name = 'customers' ORDER BY ordinal_position"
+            ).fetchall()
+        assert columns == [("id",), ("email",), ("ssn",), ("country",), ("balance",)]
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_a_surplus_grant_is_taken_away(shop: Shop) -> None:
+    """What a profile should not have it loses when it is built again."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        profile = await built(target)
+        before = await grants(target, profile)
+        shop.as_owner(
+            f"GRANT SELECT (email) ON customers TO {profile.role}; GRANT TRUNCATE ON orders TO {profile.role}"
+        )
+        fresh = shop.target()
+        await fresh.open()
+        assert await built(fresh) == profile
+        assert await grants(fresh, profile) == before
+        await asyncio.gather(target.close(), fresh.close())
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "GRANT SELECT ON customers TO PUBLIC",
+        "GRANT SELECT (ssn) ON customers TO PUBLIC",
+        "CREATE VIEW leak AS SELECT ssn FROM customers; GRANT SELECT ON leak TO PUBLIC",
+    ],
+)
+def test_a_mask_that_public_goes_around_is_no_profile(shop: Shop, right: str) -> None:
+    """We never revoke PUBLIC's rights; we refuse, and say which."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        shop.as_owner(right)
+        with pytest.raises(Unavailable, match="readable past its mask"):
+            await built(target)
+        assert shop.roles("gov_p_") == []
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_a_role_behind_the_profile_is_found(shop: Shop) -> None:
+    """Membership that somebody gave a profile counts as its right."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        profile = await built(target)
+        with shop.admin() as admin:
+            admin.execute(f"GRANT pg_read_all_data TO {profile.role}")
+        fresh = shop.target()
+        await fresh.open()
+        with pytest.raises(Unavailable, match="readable past its mask"):
+            await built(fresh)
+        await asyncio.gather(target.close(), fresh.close())
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("definition", "reachable"),
+    [
+        ("CREATE VIEW v AS SELECT email FROM customers", False),
+        ("CREATE VIEW v AS SELECT id FROM customers WHERE ssn > ''", False),
+        ("CREATE VIEW v AS SELECT c FROM customers c", False),
+        ("CREATE VIEW v AS SELECT row_to_json(c) AS j FROM customers c", False),
+        ("CREATE VIEW v AS SELECT count(c.*) FROM customers c", False),
+        ("CREATE VIEW inner_v AS TABLE customers; CREATE VIEW v AS SELECT id FROM inner_v", False),
+        ("CREATE MATERIALIZED VIEW v AS SELECT email FROM customers", False),
+        ("CREATE TABLE v() INHERITS (customers)", False),
+        ("CREATE TABLE v(i int); CREATE RULE r AS ON UPDATE TO v DO ALSO SELECT ssn FROM customers", False),
+        ("CREATE VIEW v AS SELECT id, country FROM customers", True),
+        ("CREATE VIEW v AS SELECT count(*) FROM customers", True),
+        ("CREATE VIEW v AS SELECT * FROM orders", True),
+    ],
+)
+def test_what_shows_masked_values_is_withheld(shop: Shop, definition: str, reachable: bool) -> None:
+    """Views, copies, rules and partitions carry raw values past a mask, unless they leave them out."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        shop.as_owner(definition)
+        profile = await built(target)
+        _, upstream = await mint(target, profile)
+        with login(upstream) as session:
+            found = session.execute("SELECT has_table_privilege('public.v', 'SELECT')").fetchone()
+        assert found == (reachable,)
+        assert (Relation("public", "v") in profile.withheld) != reachable
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_a_partition_with_its_own_masks_is_reachable(shop: Shop) -> None:
+    """Parent and child masked alike: both are served, both through views."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        shop.as_owner("CREATE TABLE archive() INHERITS (customers)")
+        catalog = await target.refresh()
+        both = outcome(catalog)
+        archive = Relation("public", "archive")
+        masks = both.masks | {
+            type(column)(archive, column.name): spec for column, spec in both.masks.items()
+        }
+        profile = await target.profile(Outcome("prod", "read", both.relations, masks))
+        assert profile.withheld == {}
+        assert profile.views.keys() == {CUSTOMERS, archive}
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_what_the_broker_does_not_govern_is_withheld(shop: Shop) -> None:
+    """A table of a stranger is left alone, and the profile says why."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        with shop.admin() as admin:
+            admin.execute("CREATE TABLE foreign_land(i int)")
+        profile = await built(target)
+        assert list(profile.withheld) == [Relation("public", "foreign_land")]
+        assert "no member of its owner" in profile.withheld[Relation("public", "foreign_land")]
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_strange_names_are_only_names(shop: Shop) -> None:
+    """Whatever the catalog says is quoted before it is used."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        shop.as_owner('CREATE TABLE "a""b; DROP TABLE orders--"("c""; %s" text, "select" int)')
+        catalog = await target.refresh()
+        strange = Relation("public", 'a"b; DROP TABLE orders--')
+        content = outcome(catalog, email="null", ssn="null")
+        column = next(iter(content.masks))
+        masks = content.masks | {type(column)(strange, 'c"; %s'): content.masks[column]}
+        profile = await target.profile(Outcome("prod", "write", content.relations, masks))
+        assert strange in profile.views
+        assert ORDERS in (await target.refresh()).relations
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_a_database_closed_to_public_opens_for_leases(shop: Shop) -> None:
+    """CONNECT is passed on where PUBLIC does not have it."""
+
+    async def run() -> None:
+        with shop.admin() as admin:
+            admin.execute(f"REVOKE ALL ON DATABASE {shop.database} FROM PUBLIC")
+        target = shop.target()
+        await target.open()
+        _, upstream = await mint(target, await built(target))
+        with login(upstream) as session:
+            assert session.execute("SELECT count(*) FROM orders").fetchone() == (2,)
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_old_versions_go_when_nobody_uses_them(shop: Shop) -> None:
+    """A change of the table makes new views beside the old; the old ones stay while they are in use."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        old = await built(target)
+        shop.as_owner("ALTER TABLE customers ADD COLUMN note text")
+        new = await built(target)
+        assert new.role == old.role
+        assert new.version != old.version
+        _, upstream = await mint(target, new)
+        with login(upstream) as session:
+            for profile in (old, new):
+                view = profile.views[CUSTOMERS]
+                rows = session.execute(f'SELECT * FROM "{view.schema}"."{view.name}"').fetchall()
+                assert not any(secret in str(rows) for secret in SECRETS)
+        assert await target.drop_unused([old.version, new.version]) == []
+        assert await target.drop_unused([new.version]) == [old.views[CUSTOMERS].schema]
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_the_catalog_leaves_out_what_is_ours(shop: Shop) -> None:
+    """Making views does not change the version of the catalog, or everything would be judged again."""
+
+    async def run() -> tuple[Catalog, Catalog]:
+        target = shop.target()
+        await target.open()
+        before = await target.catalog()
+        await built(target)
+        after = await target.refresh()
+        await target.close()
+        return before, after
+
+    before, after = asyncio.run(run())
+
+    assert before.version == after.version
+    assert not [name for name in after.relations if name.schema.startswith("gov_m_")]
