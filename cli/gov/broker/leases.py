@@ -109,7 +109,7 @@ class LeaseDesk:
         policy = self._house.policy
         granted = await self._admitted(who, name, scope, ask)
         self._up(name)
-        terms = await self._terms(policy, granted, who, name, scope, target)
+        terms = await self._terms(policy, granted, who, name, scope, anew=True)
         password = secrets.token_urlsafe(32)
         lease = self._intent(who, name, scope, ask, terms, password)
         self._owned.add(lease.id)
@@ -170,15 +170,20 @@ class LeaseDesk:
             raise Unreachable(f"the target {name} is down", hint=hint, detail=why)
 
     async def _terms(
-        self, policy: Policy, granted: Access, who: Principal, name: TargetName, scope: Scope, target: Target
+        self, policy: Policy, granted: Access, who: Principal, name: TargetName, scope: Scope, *, anew: bool
     ) -> _Terms:
-        """What policy makes of it with today's catalog, and the role on the target that holds just that."""
+        """What policy makes of it with today's catalog, and the role on the target that holds just that.
+
+        `anew` is for a lease that begins: columns that masked tables gained since are judged for it,
+        while for a lease that goes on they stay closed.
+        """
+        target = self._house.target(name)
         with self._reaching(name):
             async with asyncio.timeout(REACH):
                 catalog = await target.catalog()
                 environment = self._house.environment(name)
                 content = outcome(policy, who, name, environment, scope, catalog)
-                profile = await target.profile(content)
+                profile = await target.profile(content, seen=catalog.version if anew else None)
         return _Terms(policy, granted, catalog.version, content, profile)
 
     def _intent(
@@ -286,7 +291,7 @@ class LeaseDesk:
         async with held.moving:
             old = held.terms
             if (await target.catalog()).version != old.catalog:
-                new = await self._terms(old.policy, old.access, lease.principal, lease.target, lease.scope, target)
+                new = await self._terms(old.policy, old.access, lease.principal, lease.target, lease.scope, anew=False)
                 if new.profile.role != old.profile.role:
                     await target.move(lease.role, old.profile, new.profile)
                 held.terms = new
@@ -336,6 +341,10 @@ class LeaseDesk:
         and here second never meets a role that is too new to be known.
         """
         return self._owned
+
+    def versions(self, name: TargetName) -> set[str]:
+        """The versions of masked views that live leases on a target use."""
+        return {held.terms.profile.version for held in self._held.values() if held.lease.target == name}
 
     # Ending
 

@@ -106,16 +106,16 @@ class TargetWatch:
                 log.error("the sweep of %s could not be recorded: %s", role, error)
 
     async def _follow(self, name: TargetName, target: Target) -> None:
-        """Take up what somebody else changed in the catalog."""
+        """Take up what somebody else changed in the catalog, and drop views that nobody uses any more."""
         try:
             async with asyncio.timeout(SWEEP_PATIENCE):
                 before = (await target.catalog()).version
                 after = await target.refresh()
+                if after.version != before:
+                    await self._house.leases.follow_catalog(name)
+                await target.drop_unused(self._house.leases.versions(name))
         except (GovError, psycopg.Error, TimeoutError) as error:
             log.warning("the catalog of %s is not followed: %s", name, _reason(error))
-            return
-        if after.version != before:
-            await self._house.leases.follow_catalog(name)
 
 
 def _reason(error: BaseException) -> str:

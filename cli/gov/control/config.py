@@ -231,9 +231,7 @@ def parse(name: str, text: str, base: Path) -> Config:
     document = _compose(name, text)
     complaints = list(_duplicates(document))
     try:
-        config = Config.model_validate_json(
-            json.dumps(yaml.safe_load(text), default=str), context={"base": base}
-        )
+        config = Config.model_validate_json(json.dumps(yaml.safe_load(text), default=str), context={"base": base})
     except ValidationError as error:
         complaints += [_complaint(document, dict(each)) for each in error.errors() if not _echo(dict(each))]
     else:
