@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
 
 MARK = "gov:"
+_GONE = ("08", "57P")
+"""Classes of SQLSTATE for a database that shuts down, crashes or does not answer (manual, appendix A)."""
 
 
 def meant(error: psycopg.Error, statement: str = "") -> GovError:
@@ -25,6 +27,8 @@ def meant(error: psycopg.Error, statement: str = "") -> GovError:
         return _without_words(error)
     if (routine := diag.source_function or "").startswith(MARK):
         return error_of(routine.removeprefix(MARK), said, hint=diag.message_hint or "", detail=_detail(diag))
+    if (diag.sqlstate or "").startswith(_GONE):
+        return Unreachable(said, hint=diag.message_hint or "gov status", detail=_detail(diag))
     detail = "\n".join(filter(None, (_position(diag, statement), _detail(diag), diag.context or "")))
     return StatementFailed(f"{said} (SQLSTATE {diag.sqlstate})", hint=diag.message_hint or "", detail=detail)
 
