@@ -74,6 +74,7 @@ class Broker:
             trust(context.ca_file),
             peer=f"the broker {context.broker}",
             hint=_when_silent(context.broker),
+            root_hint=f"gov login {context.broker} --ca-file FILE",
         )
 
     @classmethod

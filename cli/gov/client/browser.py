@@ -21,9 +21,7 @@ from gov.errors import NotLoggedIn
 
 PATIENCE: Final = 300.0
 """Seconds that a person has to sign in."""
-_PAGE: Final = (
-    b"<!doctype html><title>gov</title><p>You can close this window and return to the terminal.</p>"
-)
+_PAGE: Final = b"<!doctype html><title>gov</title><p>You can close this window and return to the terminal.</p>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +86,10 @@ def _code(answer: dict[str, str] | None, attempt: Attempt, issuer: str) -> str:
     """The authorization code in the answer, if the answer is one to our question."""
     if answer is None:
         raise NotLoggedIn("nobody signed in in time", hint="gov login --browser")
-    if (
-        not secrets.compare_digest(answer.get("state", ""), attempt.state)
-        or answer.get("iss", issuer) != issuer
-    ):
+    if not secrets.compare_digest(answer.get("state", ""), attempt.state) or answer.get("iss", issuer) != issuer:
         raise NotLoggedIn("the browser came back with somebody else's answer", hint="gov login --browser")
     if "error" in answer or not answer.get("code"):
-        raise NotLoggedIn(
-            "the login was refused in the browser", hint="gov login", detail=answer.get("error", "")
-        )
+        raise NotLoggedIn("the login was refused in the browser", hint="gov login", detail=answer.get("error", ""))
     return answer["code"]
 
 

@@ -84,9 +84,7 @@ class Contexts:
             return self.for_broker(broker, environ)
         if name := environ.get("GOV_CONTEXT"):
             if name not in known:
-                raise UsageError(
-                    f"no context is called {name!r}", hint=f"one of: {', '.join(known) or '(none)'}"
-                )
+                raise UsageError(f"no context is called {name!r}", hint=f"one of: {', '.join(known) or '(none)'}")
             return known[name]
         name = self._document().get("current", "")
         if name not in known:
@@ -101,7 +99,9 @@ class Contexts:
         for context in same:
             if named in (None, context.name):
                 return context
-        return Context(context_name(url), url, ca_file=environ.get("GOV_CA_FILE"))
+        name = context_name(url)
+        kept = self._root(name)  # of a login that met the broker and then failed
+        return Context(name, url, ca_file=environ.get("GOV_CA_FILE") or (str(kept) if kept.exists() else None))
 
     def all(self) -> dict[str, Context]:
         """Every context by name."""
@@ -119,15 +119,16 @@ class Contexts:
         """Keep `context` and make it the current one."""
         known = {**self.all(), context.name: context}
         contexts = {name: asdict(entry) for name, entry in sorted(known.items())}
-        write_private(
-            self._path, json.dumps({"current": context.name, "contexts": contexts}, indent=2) + "\n"
-        )
+        write_private(self._path, json.dumps({"current": context.name, "contexts": contexts}, indent=2) + "\n")
 
     def keep_ca(self, context: Context, pem: str) -> Context:
         """`context` with its root stored beside the contexts, so that it stays when the original moves."""
-        path = self.places.config / "ca" / f"{file_name(context.name)}.pem"
+        path = self._root(context.name)
         write_private(path, pem)
         return replace(context, ca_file=str(path))
+
+    def _root(self, name: str) -> Path:
+        return self.places.config / "ca" / f"{file_name(name)}.pem"
 
     def _document(self) -> dict[str, Any]:
         text = read_private(self._path)

@@ -204,9 +204,7 @@ def _info(context: Context) -> Info:
         return broker.info()
 
 
-def _first_contact(
-    context: Context, contexts: Contexts, trust: Callable[[str, str], bool]
-) -> tuple[Context, Info]:
+def _first_contact(context: Context, contexts: Contexts, trust: Callable[[str, str], bool]) -> tuple[Context, Info]:
     """Believe the root that the broker shows, if the person does, and if its certificate really is by it."""
     offered = _offered_root(context)
     if not trust(context.broker, fingerprint(offered)):
@@ -225,6 +223,7 @@ def _offered_root(context: Context) -> str:
         unsafe_trust_anybody(),
         peer=f"the broker {context.broker}",
         hint="gov login https://BROKER",
+        root_hint=f"gov login {context.broker} --ca-file FILE",
     )
     try:
         return Info.model_validate_json(transport.send("GET", "/v1/info").content).ca

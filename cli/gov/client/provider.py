@@ -38,7 +38,7 @@ class Provider:
         self._transport = transport
 
     @classmethod
-    def discover(cls, issuer: str, *, ca_file: str | None = None) -> Self:
+    def discover(cls, issuer: str) -> Self:
         """The provider of `issuer`.
 
         Raises:
@@ -48,9 +48,10 @@ class Provider:
             raise Unreachable(f"the issuer {issuer!r} is no https URL", hint="ask whoever runs the broker")
         transport = Transport(
             issuer.rstrip("/"),
-            trust(ca_file),
+            trust(None),
             peer=f"the issuer {issuer}",
             hint="try again, or ask whoever runs the identity provider",
+            root_hint="export SSL_CERT_FILE=FILE with the root that signs the identity provider's certificate",
         )
         metadata = _document(transport.send("GET", DISCOVERY))
         if metadata.get("issuer") != issuer:  # Discovery 4.3: MUST be exactly the one asked for
@@ -78,9 +79,7 @@ class Provider:
             )
         return url
 
-    def post(
-        self, endpoint: str, form: Mapping[str, str], *, auth: tuple[str, str] | None = None
-    ) -> dict[str, Any]:
+    def post(self, endpoint: str, form: Mapping[str, str], *, auth: tuple[str, str] | None = None) -> dict[str, Any]:
         """The JSON that the endpoint answers a form with.
 
         Raises:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import sqlalchemy
 
 _PATIENCE = 8
+_OVER = (LeaseEnded.sqlstate, "28000", "28P01")
 _MARGIN = 30.0
 """Seconds before its end from which a lease opens no new connection."""
 
@@ -61,9 +62,7 @@ def engine(
     import sqlalchemy
 
     leases = _Leases(_ask(target, scope, ttl, reason, purpose))
-    return sqlalchemy.create_engine(
-        "postgresql+psycopg://", creator=lambda: _open(leases.current(), {}), **options
-    )
+    return sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: _open(leases.current(), {}), **options)
 
 
 class _Leases:
@@ -114,10 +113,12 @@ def _open(grant: LeaseGrant, options: dict[str, Any]) -> psycopg.Connection[Any]
         return psycopg.connect(**settings)
     except psycopg.OperationalError as error:
         target = grant.lease.target
-        if error.sqlstate == LeaseEnded.sqlstate or error.sqlstate == "28000":
+        if error.sqlstate in _OVER:
             raise LeaseEnded(f"the lease on {target} is over", hint=f"gov connect {target}") from error
         raise Unreachable(
-            f"the gateway of {target} does not let us in", hint="gov broker status", detail=str(error)
+            f"the gateway {grant.host}:{grant.port} gives no connection to {target}",
+            hint="gov status",
+            detail=str(error),
         ) from error
 
 

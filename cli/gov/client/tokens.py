@@ -98,12 +98,10 @@ class KeyringStore:
     def _bounded(self, use: Callable[[KeyringBackend], T]) -> T:
         try:
             return within(KEYRING_PATIENCE, lambda: use(_usable(self._backend())))
-        except GovError:
-            raise
+        except _NoKeyring as error:
+            raise self._missing("this machine has no keyring to keep tokens in") from error
         except TimeoutError as error:
-            raise self._missing(
-                f"the system's keyring did not answer within {KEYRING_PATIENCE:g} s"
-            ) from error
+            raise self._missing(f"the system's keyring did not answer within {KEYRING_PATIENCE:g} s") from error
         except Exception as error:  # backends raise whatever their platform raises
             raise self._missing("the system's keyring failed", str(error)) from error
 
@@ -116,9 +114,7 @@ def token_store(context: Context, places: Places) -> TokenStore:
     return FileStore(context, places) if context.store == "file" else KeyringStore(context)
 
 
-def keyring_complaint(
-    context: Context, backend: Callable[[], KeyringBackend] | None = None
-) -> GovError | None:
+def keyring_complaint(context: Context, backend: Callable[[], KeyringBackend] | None = None) -> GovError | None:
     """Why the keyring cannot be used, or None when it answers: asked before a person is sent to log in."""
     try:
         KeyringStore(context, backend).load()
@@ -135,13 +131,14 @@ def _system_keyring() -> KeyringBackend:
     return keyring.get_keyring()
 
 
+class _NoKeyring(Exception):
+    """The keyring library found nothing to keep secrets in."""
+
+
 def _usable(ring: KeyringBackend) -> KeyringBackend:
     """`ring`, unless it is one of the two that keep nothing."""
     if type(ring).__module__ in ("keyring.backends.fail", "keyring.backends.null"):
-        raise ConfigError(
-            "this machine has no keyring to keep tokens in",
-            hint="gov login --store file keeps them in a file that only you can read",
-        )
+        raise _NoKeyring
     return ring
 
 

@@ -57,10 +57,14 @@ def unsafe_trust_anybody() -> ssl.SSLContext:
 class Transport:
     """One peer and how to reach it. Safe to use from several threads."""
 
-    def __init__(self, base: str, tls: ssl.SSLContext, *, peer: str, hint: str) -> None:
-        """`peer` is what messages call it (`the broker https://…`), `hint` what helps when it is silent."""
+    def __init__(self, base: str, tls: ssl.SSLContext, *, peer: str, hint: str, root_hint: str) -> None:
+        """`peer` is what messages call it (`the broker https://…`), `hint` what helps when it is silent.
+
+        `root_hint` says how to make its root known when the certificate does not verify.
+        """
         self._peer = peer
         self._hint = hint
+        self._root_hint = root_hint
         self._client = httpx.Client(
             base_url=base,
             verify=tls,
@@ -92,9 +96,7 @@ class Transport:
         arguments: dict[str, Any] = {"headers": headers, "json": json, "data": form, "params": query}
         if auth is not None:
             arguments["auth"] = auth
-        return self._bounded(
-            patience, lambda: self._client.request(method, path, timeout=timeout, **arguments)
-        )
+        return self._bounded(patience, lambda: self._client.request(method, path, timeout=timeout, **arguments))
 
     def close(self) -> None:
         """Close the connections."""
@@ -118,6 +120,6 @@ class Transport:
     def _untrusted(self, error: Exception) -> GovError:
         return Untrusted(
             f"{self._peer} shows a certificate that nobody trusted vouches for",
-            hint="gov login https://BROKER --ca-file FILE",
+            hint=self._root_hint,
             detail=str(error),
         )

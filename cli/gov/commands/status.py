@@ -77,7 +77,7 @@ def run(json: JsonFlag = False) -> None:
 
 def _lines(now: Standing) -> Iterator[tuple[str, str]]:
     who, house = now.whoami, now.status
-    yield "broker", f"{now.broker}, gov {house.version}, up since {times.relative(house.started_at)}"
+    yield "broker", f"{now.broker}, gov {house.version}, up for {times.span(-times.left(house.started_at))}"
     yield "account", f"{who.display} ({described(who)}) by {who.issuer}"
     yield "login", f"the token ends {times.relative(who.expires_at)}"
     for target in house.targets:
@@ -90,6 +90,10 @@ def _lines(now: Standing) -> Iterator[tuple[str, str]]:
         "open",
         f"{len(now.leases)} leases, {len(now.sessions)} sessions, {len(now.requests)} requests pending",
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def _as_json(now: Standing) -> dict[str, object]:
