@@ -99,3 +99,12 @@ def test_a_name_stays_in_its_directory(name: str) -> None:
     """Whatever a context is called, its files are beside the others."""
     assert Path("/base", file_name(name)).parent == Path("/base")
     assert file_name(name) not in ("", ".", "..")
+
+
+def test_the_root_of_a_broker_once_met_is_remembered(tmp_path: Path) -> None:
+    """A login that failed after the handshake need not bring the CA file again."""
+    contexts = Contexts(Places.below(tmp_path))
+    kept = contexts.keep_ca(contexts.for_broker("new.example", {}), "PEM")
+
+    assert contexts.for_broker("new.example", {}) == kept
+    assert contexts.for_broker("new.example", {"GOV_CA_FILE": "x"}).ca_file == "x"
