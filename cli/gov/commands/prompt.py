@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app
+from prompt_toolkit.completion import Completer
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory
@@ -21,6 +22,7 @@ from pygments.lexers.sql import PostgresLexer
 
 from gov.client.config import Places, file_name
 from gov.commands import backslash
+from gov.commands.completing import Sql, names
 from gov.commands.opening import connect
 from gov.commands.refusals import meant
 from gov.commands.running import Columns, Copied, Done, Rows
@@ -51,7 +53,7 @@ class Prompt:
         self._switches = backslash.Switches()
         self._connection: Connection[Any] = connect(grant, "gov connect", self._on_notice)
         self._session: PromptSession[str] = session(
-            history(Places.of().state, context, grant.lease.lease.target))
+            history(Places.of().state, context, grant.lease.lease.target), Sql(names(self._connection)))
 
     def loop(self) -> None:
         """Ask and answer until the end of input."""
@@ -181,8 +183,8 @@ def complete(text: str) -> bool:
     return text.lstrip().startswith("\\") or not split(text)[1]
 
 
-def session(past: FileHistory) -> PromptSession[str]:
-    """A line editor in which Enter sends what is complete and breaks the line otherwise."""
+def session(past: FileHistory, completer: Completer) -> PromptSession[str]:
+    """A line editor in which Enter sends what is complete and breaks the line otherwise; Tab completes."""
     keys = KeyBindings()
     ready = Condition(lambda: complete(get_app().current_buffer.text))
 
@@ -191,7 +193,7 @@ def session(past: FileHistory) -> PromptSession[str]:
         event.current_buffer.validate_and_handle()
 
     return PromptSession(history=past, lexer=PygmentsLexer(PostgresLexer), multiline=True, key_bindings=keys,
-                         enable_history_search=False, mouse_support=False)
+                         completer=completer, complete_while_typing=False)
 
 
 class _Discreet(FileHistory):
