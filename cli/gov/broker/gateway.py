@@ -170,8 +170,9 @@ class Gateway:
         return None
 
     async def _wrapped(self, sock: socket.socket, *, direct: bool) -> Side:
-        _, side = await asyncio.get_running_loop().connect_accepted_socket(
-            Side, sock, ssl=self._tls, ssl_handshake_timeout=STARTUP_WITHIN / 2
+        side = Side()  # not what comes back: uvloop gives its own TLS protocol instead of ours
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: side, sock, ssl=self._tls, ssl_handshake_timeout=STARTUP_WITHIN / 2
         )
         spoken = side.transport.get_extra_info("ssl_object").selected_alpn_protocol()
         if direct and spoken != "postgresql":
