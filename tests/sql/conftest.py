@@ -17,6 +17,7 @@ TABLES = {
     "public.orders": "id customer_id amount status created_at",
     "public.payments": "id customer_id amount",
     "public.products": "id name price",
+    "public.secrets": "a",
     "archive.customers": "id email archived_at",
     "pg_catalog.pg_class": "oid relname relnamespace relkind relowner reltuples",
     "pg_catalog.pg_namespace": "oid nspname nspowner",
@@ -50,9 +51,7 @@ def shop() -> Catalog:
     relations = {}
     for oid, (name, columns) in enumerate(TABLES.items(), start=16_384):
         relation = Relation(*name.split("."))
-        infos = tuple(
-            ColumnInfo(each, "text", number) for number, each in enumerate(columns.split(), start=1)
-        )
+        infos = tuple(ColumnInfo(each, "text", number) for number, each in enumerate(columns.split(), start=1))
         relations[relation] = RelationInfo(relation, oid, RelationKind.TABLE, "shop_owner", infos)
     functions: dict[str, tuple[FunctionInfo, ...]] = defaultdict(tuple)
     for function in [*builtins(), *FUNCTIONS]:

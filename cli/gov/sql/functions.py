@@ -33,6 +33,8 @@ VOUCHED = frozenset({
     # chance
     "random", "random_normal", "setseed", "gen_random_uuid", "uuidv4", "uuidv7", "array_sample",
     "array_shuffle", "bernoulli", "system",
+    # giving locks back: pools do it between clients
+    "pg_advisory_unlock", "pg_advisory_unlock_shared", "pg_advisory_unlock_all",
     # sequences, looked at
     "currval", "lastval",
     # judged by its arguments, see `sql.query`
@@ -77,9 +79,8 @@ EFFECTS: dict[str, tuple[Effect, str]] = {
     **dict.fromkeys(
         ("pg_advisory_lock", "pg_advisory_lock_shared", "pg_advisory_xact_lock",
          "pg_advisory_xact_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared",
-         "pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared", "pg_advisory_unlock",
-         "pg_advisory_unlock_shared", "pg_advisory_unlock_all"),
-        (Effect.LOCK, "takes or gives back an advisory lock"),
+         "pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared"),
+        (Effect.LOCK, "takes an advisory lock"),
     ),
 }  # fmt: skip
 """Built-ins (and dblink) by name: their effect, and why."""

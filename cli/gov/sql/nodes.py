@@ -128,9 +128,8 @@ STATEMENTS: dict[str, tuple[str, tuple[Effect, ...]]] = {
     "DeallocateStmt": ("DEALLOCATE", (E.PREPARE,)),
     "FetchStmt": ("FETCH", (E.CURSOR,)),
     "ListenStmt": ("LISTEN", (E.NOTIFY,)),
-    "LockStmt": ("LOCK TABLE", (E.LOCK,)),
     "NotifyStmt": ("NOTIFY", (E.NOTIFY,)),
-    "UnlistenStmt": ("UNLISTEN", (E.NOTIFY,)),
+    "UnlistenStmt": ("UNLISTEN", (E.SESSION,)),
     "VariableShowStmt": ("SHOW", (E.SESSION,)),
 }
 """Statements without a query: command, effects. Every relation they name is what they act on."""
@@ -141,9 +140,10 @@ CREATED = {
 }  # fmt: skip
 """The field with the name that a statement creates."""
 
+NAMED_ON_RELATION = ("idxname", "trigname", "rulename", "policy_name")
 NAMED = (
-    "idxname", "funcname", "trigname", "rulename", "policy_name", "extname", "defnames", "typeName",
-    "domainname", "opclassname", "opfamilyname", "conversion_name", "dbname", "tablespacename", "subname",
+    *NAMED_ON_RELATION, "funcname", "extname", "defnames", "domainname",
+    "typeName", "opclassname", "opfamilyname", "conversion_name", "dbname", "tablespacename", "subname",
     "pubname", "servername", "fdwname", "collname", "dictname", "cfgname", "schemaname", "plname", "amname",
     "name", "role", "roles", "object", "func", "opername",
 )  # fmt: skip

@@ -50,8 +50,7 @@ def _select(walk: Walk, node: Node, context: Context) -> None:
         walk.push({"SelectStmt": node["larg"]}, branch)
         walk.source(scope, None)  # ORDER BY can mean output columns only
     walk.command = walk.command or "SELECT"
-    if "valuesLists" not in node:
-        walk.add(Effect.READ, context)
+    walk.add(Effect.READ, context)
     if "lockingClause" in node:
         walk.add(Effect.LOCK, context)
     if "intoClause" in node:
@@ -195,12 +194,20 @@ def _insert(walk: Walk, node: Node, context: Context) -> None:
     outside = _with(walk, node, context)
     inside, number = _target(walk, node | {"withClause": None}, outside, Effect.INSERT)
     _write(walk, number, node.get("cols", ()), inside)
-    query = outside._replace(source=False, use=outside.read)
-    walk.push(node.get("selectStmt"), query)
+    _inserted(walk, node.get("selectStmt", {}), outside._replace(source=False, use=outside.read))
     walk.push([column["ResTarget"].get("indirection", []) for column in node.get("cols", ())], inside)
     if conflict := node.get("onConflictClause"):
         _conflict(walk, conflict, number, inside)
     _returning(walk, node, number, inside)
+
+
+def _inserted(walk: Walk, query: Node, context: Context) -> None:
+    """What INSERT puts in: plain VALUES read nothing by themselves."""
+    values = query.get("SelectStmt", {})
+    if values.keys() <= {"valuesLists", "limitOption", "op"}:
+        walk.push(values.get("valuesLists"), context._replace(scope=walk.open_scope(context), certain=True))
+    else:
+        walk.push(query, context)
 
 
 def _conflict(walk: Walk, node: Node, number: int, context: Context) -> None:
@@ -279,8 +286,15 @@ def _call(walk: Walk, node: Node, context: Context) -> None:
 
 
 def _set_config(walk: Walk, args: list[Node], context: Context) -> None:
-    """Drivers and pg_dump open with it: with literals it is a SET."""
+    """Drivers and pg_dump open with it: with literals it is a SET.
+
+    asyncpg sends the value as a parameter, which is told as `$1`: good enough for a setting whose value
+    changes nothing that is judged here, and refused where only some values are let through.
+    """
     name, value = (_literal(arg) for arg in (*args, {}, {})[:2])
+    parameter = args[1].get("ParamRef") if len(args) > 1 else None
+    if parameter and name is not None and name.lower() != "search_path":
+        value = f"${parameter.get('number', 0)}"
     if name is None or value is None:
         walk.doubt("set_config with a name or value that is not a literal")
         return
@@ -290,8 +304,8 @@ def _set_config(walk: Walk, args: list[Node], context: Context) -> None:
 def _literal(node: Node) -> str | None:
     while "TypeCast" in node:
         node = node["TypeCast"]["arg"]
-    sval: str | None = node.get("A_Const", {}).get("sval", {}).get("sval", "")
-    return sval if "sval" in node.get("A_Const", {}) else None
+    constant: dict[str, dict[str, str]] = node.get("A_Const", {})
+    return constant["sval"].get("sval", "") if "sval" in constant else None
 
 
 def _field(walk: Walk, node: Node, context: Context) -> None:

@@ -17,7 +17,6 @@ SIMPLE = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "Mer
 """Statements in which no literal changes what they do."""
 AFTER = "what names mean after the same text has changed search_path or dropped temporary tables"
 OBJECTS = DDL | {Effect.GRANT}
-MADE = {"ViewStmt": "view", "CreateSeqStmt": "sequence", "CompositeTypeStmt": "type"}
 
 
 def resolve(
@@ -163,13 +162,18 @@ def _bare(statement: Statement) -> bool:
 
 
 def _kind(relation: Relation, statement: Statement, world: World) -> str:
+    """What people call it: by the catalog, else by the statement that makes or names it."""
     info = world.catalog.relations.get(relation)
-    if info is None:
-        return MADE.get(statement.kind, "table")
-    return {
-        RelationKind.VIEW: "view",
-        RelationKind.MATERIALIZED_VIEW: "materialized view",
-        RelationKind.FOREIGN_TABLE: "foreign table",
-        RelationKind.SEQUENCE: "sequence",
-        RelationKind.COMPOSITE: "type",
-    }.get(info.kind, "table")
+    if info is not None:
+        return KINDS.get(info.kind, "table")
+    word = statement.command.partition(" ")[2].removesuffix(" AS").lower()
+    return word if word in KINDS.values() else "table"
+
+
+KINDS = {
+    RelationKind.VIEW: "view",
+    RelationKind.MATERIALIZED_VIEW: "materialized view",
+    RelationKind.FOREIGN_TABLE: "foreign table",
+    RelationKind.SEQUENCE: "sequence",
+    RelationKind.COMPOSITE: "type",
+}

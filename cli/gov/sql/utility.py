@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gov.sql.grammar import Node
-from gov.sql.nodes import CREATED, NAMED, ON_RELATION, RELATION_KINDS, STATEMENTS
+from gov.sql.nodes import CREATED, NAMED, NAMED_ON_RELATION, ON_RELATION, RELATION_KINDS, STATEMENTS
 from gov.sql.statement import Reference, Source, Use, Written
 from gov.sql.walk import Context, Method, Walk, parts, setting
 from gov.terms import Effect
@@ -24,11 +24,10 @@ def _listed(kind: str) -> Method:
         if field := CREATED.get(kind):
             walk.name(node[field], Use.KEEP if context.dry else Use.CREATE)
             skipped.append(field)
-        elif not _has_relation(node) and not SILENT.issuperset(effects):
+        elif not SILENT.issuperset(effects):
             _object(walk, command, node)
         inside = _ddl_scope(walk, context)
-        use = Use.KEEP if kind == "LockStmt" else Use.WRITE
-        walk.rest(node, inside._replace(use=use, read=Use.KEEP), without=skipped)
+        walk.rest(node, inside._replace(use=Use.WRITE, read=Use.KEEP), without=skipped)
 
     return method
 
@@ -40,7 +39,7 @@ SILENT = frozenset({
 
 
 def _has_relation(node: Node) -> bool:
-    return isinstance(node.get("relation"), dict) or "relations" in node or "rels" in node
+    return not node.keys().isdisjoint(("relation", "relations", "rels", "table"))
 
 
 def _ddl_scope(walk: Walk, context: Context) -> Context:
@@ -51,8 +50,9 @@ def _ddl_scope(walk: Walk, context: Context) -> Context:
 
 
 def _object(walk: Walk, command: str, node: Node) -> None:
-    kind = command.partition(" ")[2].lower() or "object"
-    for field in NAMED:
+    """What it acts on that is no relation; an index or trigger also where its table is told."""
+    kind = words(node["kind"]) if command == "CREATE" else command.partition(" ")[2].lower() or "object"
+    for field in NAMED_ON_RELATION if _has_relation(node) else NAMED:
         if field in node:
             walk.objects.append(f"{kind} {spelled(node[field])}".strip())
             return
@@ -139,6 +139,16 @@ def _foreign_table(walk: Walk, node: Node, context: Context) -> None:
     walk.add(Effect.NETWORK, context)
     walk.name(node["base"]["relation"], Use.CREATE)
     walk.rest(node["base"], _ddl_scope(walk, context)._replace(use=Use.WRITE), without=("relation",))
+
+
+ACCESS_SHARE = 1
+"""The mode of a lock that every SELECT takes (lockdefs.h); pg_dump takes it ahead."""
+
+
+def _lock(walk: Walk, node: Node, context: Context) -> None:
+    walk.command = walk.command or "LOCK TABLE"
+    walk.add(Effect.READ if node.get("mode") == ACCESS_SHARE else Effect.LOCK, context)
+    walk.rest(node, context._replace(use=Use.KEEP))
 
 
 def _vacuum(walk: Walk, node: Node, context: Context) -> None:
@@ -343,6 +353,7 @@ UTILITIES: dict[str, Method] = {
     "ExecuteStmt": _execute,
     "ExplainStmt": _explain,
     "GrantStmt": _grant,
+    "LockStmt": _lock,
     "PrepareStmt": _prepare,
     "RenameStmt": _rename,
     "SecLabelStmt": _about,
