@@ -78,6 +78,24 @@ class Connections:
         finally:
             self._free.release()
 
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Connection]:
+        """`borrow`, and what PostgreSQL refuses leaves as an error of ours.
+
+        Raises:
+            Unavailable: With the message and SQLSTATE that nobody inside expected.
+        """
+        try:
+            async with self.borrow() as connection:
+                yield connection
+        except psycopg.Error as error:
+            reason = error.diag.message_primary or str(error) or type(error).__name__
+            raise Unavailable(
+                f"target {self._name} refused gov's own work: {reason}",
+                hint=f"gov broker check {self._name}",
+                detail=f"SQLSTATE {error.sqlstate}",
+            ) from error
+
     async def close(self) -> None:
         """Close what is idle."""
         while self._idle:

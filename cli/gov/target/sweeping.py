@@ -1,10 +1,12 @@
-"""Find the roles of ours that nobody answers for any more."""
+"""Find the roles of ours that nobody answers for any more, and end them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from gov.errors import Unavailable
 from gov.lease.names import Marker, decode_marker
+from gov.target import roles
 from gov.target.connection import Connection
 
 MARKED = r"""
@@ -40,6 +42,19 @@ async def profiles(connection: Connection, whose: Whose, *, keep: Collection[str
         for role, marker, has_members in await _marked(connection, whose)
         if marker.kind == "profile" and not has_members and role not in keep
     ]
+
+
+async def end_all(connection: Connection, names: Collection[str]) -> tuple[list[str], dict[str, str]]:
+    """End these roles: those that are gone, and those that are stuck, each with what is in the way."""
+    ended: list[str] = []
+    stuck: dict[str, str] = {}
+    for role in names:
+        try:
+            await roles.end(connection, role)
+            ended.append(role)
+        except Unavailable as error:
+            stuck[role] = error.detail or error.what
+    return ended, stuck
 
 
 async def _marked(connection: Connection, whose: Whose) -> list[tuple[str, Marker, bool]]:

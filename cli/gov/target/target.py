@@ -10,12 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 
-import psycopg
 from psycopg import errors
 
 from gov.errors import GovError, Unavailable
@@ -25,16 +22,15 @@ from gov.lease.secret import derive, verifier
 from gov.policy.decision import Outcome
 from gov.sql.catalog import Catalog
 from gov.sql.facts import Facts
-from gov.target import bootstrap, catalog, check, definitions, describe, ownership, roles, sweeping, views
+from gov.target import bootstrap, check, definitions, describe, ownership, roles, sweeping
 from gov.target.address import Tls, Upstream, parse
 from gov.target.check import Finding
-from gov.target.connection import Connection, Connections
+from gov.target.connection import Connections
 from gov.target.oneshot import LIFETIME, AsOwner, Lent, OneShot, Ticket
 from gov.target.profiles import Builder, Profile
-from gov.terms import Column, LeaseId, Relation, Scope, TargetName
+from gov.target.upkeep import Upkeep
+from gov.terms import LeaseId, Relation, TargetName
 
-IDLE = 300.0
-"""Seconds that a profile nobody asked for is kept in step with the catalog."""
 NEWBORN = 60.0
 """Seconds for which a sweep leaves a new role alone."""
 DESCRIBE_WITHIN = 2.0
@@ -47,15 +43,6 @@ LEASE_SETTINGS = (
 )
 """What every session of a lease starts with: a held statement must not time out, and text must mean what
 was judged. `search_path` is set too, to what analysis takes for the default."""
-
-
-@dataclass(frozen=True)
-class _Built:
-    profile: Profile
-    outcome: Outcome
-    catalog_version: str
-    known: Mapping[Relation, frozenset[str]]
-    """For tables with masks, the columns that policy had seen when it made the outcome."""
 
 
 class Target:
@@ -81,13 +68,7 @@ class Target:
         self._key = broker_key
         self._clock = clock
         self._connections = Connections(name, self.address)
-        self._builder = Builder(self.installation, name)
-        self._catalog: Catalog | None = None
-        self._built: dict[str, _Built] = {}
-        self._asked: dict[str, float] = {}
-        self._building = asyncio.Lock()
-        self._altering: Counter[Relation] = Counter()
-        self._failed: frozenset[Relation] = frozenset()
+        self._upkeep = Upkeep(self._connections, Builder(self.installation, name))
         self._tickets: set[str] = set()
         self._minted: dict[str, float] = {}
 
@@ -99,18 +80,16 @@ class Target:
     @property
     def version(self) -> str:
         """The version of the newest catalog snapshot; empty before the first."""
-        return self._catalog.version if self._catalog else ""
+        return self._upkeep.version
 
     @property
     def closed(self) -> frozenset[Relation]:
         """Relations that nobody may reach now: being altered, or their masked views could not be rebuilt."""
-        return self._failed | frozenset(+self._altering)
+        return self._upkeep.closed
 
     async def open(self) -> None:
         """Get ready to build profiles, and take the first snapshot."""
-        async with self._work() as connection:
-            await self._builder.prepare(connection)
-        await self.refresh()
+        await self._upkeep.open()
 
     async def close(self) -> None:
         """Let go of the connections. Roles are the business of leases and of `sweep`."""
@@ -118,41 +97,16 @@ class Target:
 
     async def ping(self) -> None:
         """Raise `Unreachable` unless the target answers."""
-        async with self._work() as connection:
+        async with self._connections.work() as connection:
             await connection.execute("SELECT 1")
-
-    # the catalog
 
     async def catalog(self) -> Catalog:
         """The newest snapshot; the first call takes it."""
-        return self._catalog or await self.refresh()
+        return await self._upkeep.catalog()
 
     async def refresh(self) -> Catalog:
         """Take a snapshot. Where it differs, the profiles are rebuilt, or what they mask is closed."""
-        async with self._building:
-            return await self._refresh(frozenset())
-
-    async def _refresh(self, affected: frozenset[Relation]) -> Catalog:
-        async with self._work() as connection:
-            path, version = self._connections.default_search_path, self._connections.server_version
-            new = await catalog.load(connection, path, version)
-        old, self._catalog = self._catalog, new
-        if affected or self._failed or (old is not None and old.version != new.version):
-            await self._rebuild(old, new, affected)
-        return new
-
-    async def _rebuild(self, old: Catalog | None, new: Catalog, affected: frozenset[Relation]) -> None:
-        failed: set[Relation] = set()
-        for digest, built in list(self._built.items()):
-            try:
-                self._built[digest] = await self._build(built.outcome, new, built.known)
-            except (GovError, psycopg.Error):
-                masked = {column.relation for column in built.outcome.masks}
-                changed = {name for name in masked if not _same(name, old, new)} | (affected & masked)
-                failed |= changed or masked
-        self._failed = frozenset(failed)
-
-    # profiles
+        return await self._upkeep.refresh()
 
     async def profile(self, outcome: Outcome, *, seen: str | None = None) -> Profile:
         """The profile of `outcome`, built where it is not there.
@@ -166,68 +120,11 @@ class Target:
             Unavailable: A mask would not hold, or a table is locked.
             ConfigError: A mask cannot keep the type of its column.
         """
-        snapshot = await self.catalog()
-        self._asked[outcome.digest] = time.monotonic()
-        if built := self._current(outcome, snapshot, seen):
-            return built.profile
-        async with self._building:
-            snapshot = self._catalog or snapshot
-            if built := self._current(outcome, snapshot, seen):  # while this waited
-                return built.profile
-            before = self._built.get(outcome.digest)
-            known = _columns(outcome, snapshot)
-            if before is not None and seen != snapshot.version:
-                known = dict(before.known)
-            built = await self._build(outcome, snapshot, known)
-            self._built[outcome.digest] = built
-            return built.profile
-
-    def _current(self, outcome: Outcome, snapshot: Catalog, seen: str | None) -> _Built | None:
-        """What was built, unless the catalog has moved on or policy has seen more columns since."""
-        built = self._built.get(outcome.digest)
-        if built is None or built.catalog_version != snapshot.version:
-            return None
-        narrow = seen == snapshot.version and built.known != _columns(outcome, snapshot)
-        return None if narrow else built
-
-    async def _build(
-        self, outcome: Outcome, snapshot: Catalog, known: Mapping[Relation, frozenset[str]]
-    ) -> _Built:
-        closed = frozenset(+self._altering)
-        async with self._work() as connection:
-
-            async def build() -> Profile:
-                return await self._builder.build(connection, outcome, snapshot, closed=closed, known=known)
-
-            profile = await roles.again(build, f"the profile of {outcome.digest} cannot be built")
-        return _Built(profile, outcome, snapshot.version, known)
+        return await self._upkeep.profile(outcome, seen=seen)
 
     async def drop_unused(self, versions_in_use: Collection[str]) -> list[str]:
         """Drop the masked views of versions that no session and no profile uses; the names of the schemas."""
-        async with self._building:
-            self._forget(versions_in_use)
-            keep = {*versions_in_use, *(built.profile.version for built in self._built.values())}
-            async with self._work() as connection:
-                return await views.drop_schemas(connection, keep, owner=self._builder.views_owner)
-
-    def _forget(self, versions_in_use: Collection[str]) -> None:
-        """Outcomes of the past are not rebuilt for ever, nor do they keep a table closed."""
-        current = self._catalog.version if self._catalog else ""
-        for digest, built in list(self._built.items()):
-            idle = time.monotonic() - self._asked.get(digest, 0.0) > IDLE
-            failed = built.catalog_version != current
-            if built.profile.version not in versions_in_use and (idle or failed):
-                del self._built[digest]
-
-    def masked_fields(self, outcome: Outcome) -> frozenset[tuple[int, int]]:
-        """(table OID, attnum) of every column that no RowDescription of such a session may name."""
-        relations = self._catalog.relations if self._catalog else {}
-        return frozenset(
-            (relations[name].oid, column.number)
-            for name in {column.relation for column in outcome.masks} & relations.keys()
-            for column in relations[name].columns
-            if Column(name, column.name) in outcome.masks
-        )
+        return await self._upkeep.drop_unused(versions_in_use)
 
     # the roles of leases
 
@@ -259,24 +156,24 @@ class Target:
             search_path=(await self.catalog()).search_path,
         )
         self._minted[role] = time.monotonic()
-        async with self._work() as connection:
+        async with self._connections.work() as connection:
             try:
                 await roles.create(connection, birth)
             except errors.DuplicateObject:
                 await roles.end(connection, role)
                 await roles.create(connection, birth)
             except errors.UndefinedObject as error:
-                self._built = {key: built for key, built in self._built.items() if built.profile != profile}
+                self._upkeep.forget(profile)
                 raise Unavailable(f"profile {profile.role} is gone", hint="try again") from error
 
     async def move(self, role: str, old: Profile, new: Profile) -> None:
         """Give the role of a lease the rights of `new` instead of those of `old`."""
-        async with self._work() as connection:
+        async with self._connections.work() as connection:
             await roles.move(connection, role, old.role, new.role)
 
     async def intact(self, role: str) -> bool:
         """Whether the settings and memberships of a lease's role are still those that it was made with."""
-        async with self._work() as connection:
+        async with self._connections.work() as connection:
             return await roles.intact(connection, role, LEASE_SETTINGS)
 
     async def revoke(self, role: str) -> None:
@@ -288,32 +185,21 @@ class Target:
         """
         if not names.ephemeral(self.installation, role):
             raise ValueError(f"{role} is no ephemeral role of gov")
-        async with self._work() as connection:
+        async with self._connections.work() as connection:
             await roles.end(connection, role)
         self._tickets.discard(role)
+        self._minted.pop(role, None)
 
     async def sweep(self, live: Collection[str]) -> list[str]:
         """End every role of ours whose lease is not in `live`, one-shots and unused profiles; their names.
 
         What cannot be ended is in `stuck` afterwards.
         """
-        swept: list[str] = []
-        stuck: dict[str, str] = {}
-        async with self._work() as connection:
+        async with self._connections.work() as connection:
             keep = self._tickets | self._newborn()
-            for role in await sweeping.ephemeral(connection, self._marked, live=live, keep=keep):
-                try:
-                    await roles.end(connection, role)
-                    swept.append(role)
-                except Unavailable as error:
-                    stuck[role] = error.detail or error.what
-        self.stuck = stuck
-        async with self._building, self._work() as connection:
-            keep = {built.profile.role for built in self._built.values()}
-            for role in await sweeping.profiles(connection, self._marked, keep=keep):
-                await roles.end(connection, role)
-                swept.append(role)
-        return swept
+            unowned = await sweeping.ephemeral(connection, self._marked, live=live, keep=keep)
+            swept, self.stuck = await sweeping.end_all(connection, unowned)
+        return swept + await self._upkeep.drop_profiles()
 
     def _newborn(self) -> set[str]:
         """Roles so young that whoever counted the live leases may not have known them."""
@@ -330,7 +216,7 @@ class Target:
             case AsOwner(owner):
                 member_of = owner
             case Lent(outcome):
-                member_of = (await self.profile(replace(outcome, scope=Scope.WRITE))).role
+                member_of = (await self._upkeep.raised(outcome)).role
         as_owner = isinstance(purpose, AsOwner)
         password = derive(self._key, role)
         birth = roles.Birth(
@@ -342,7 +228,7 @@ class Target:
             inherits=not as_owner,
         )
         self._tickets.add(role)
-        async with self._work() as connection:
+        async with self._connections.work() as connection:
             oid = await roles.create(connection, birth)
         set_role = member_of if as_owner else None
         return Ticket(role, oid, password, set_role, self.address.upstream(role, password))
@@ -357,14 +243,14 @@ class Target:
         Raises:
             Unavailable: There is none, or more than one, that the broker may act for.
         """
-        async with self._work() as connection:
+        async with self._connections.work() as connection:
             return await ownership.owner_for(connection, facts, await self.catalog())
 
     # what approvals need
 
     async def definitions(self, relations: Iterable[Relation], functions: Iterable[str] = ()) -> str:
         """Digest over what these are now: see `definitions.QUERY`."""
-        async with self._work() as connection:
+        async with self._connections.work() as connection:
             cursor = await connection.execute(definitions.statement(relations, functions).encode())
             row = await cursor.fetchone()
             assert row is not None
@@ -373,7 +259,7 @@ class Target:
     async def describe(self, facts: Facts) -> tuple[tuple[str, str], ...]:
         """(label, text) for approvers: sizes, rows, dependents. Never fails: it says "not known"."""
         try:
-            async with asyncio.timeout(DESCRIBE_WITHIN), self._work() as connection:
+            async with asyncio.timeout(DESCRIBE_WITHIN), self._connections.work() as connection:
                 return await describe.describe(connection, facts)
         except (GovError, TimeoutError):
             return (("objects", "not known"),)
@@ -395,21 +281,7 @@ class Target:
         Raises:
             Unavailable: A view is in use (a transaction reads it); nothing was dropped.
         """
-        async with self._building, self._work() as connection:
-            in_the_way = await views.standing_on(connection, relations, owner=self._builder.views_owner)
-            affected = frozenset(in_the_way.values())
-            self._altering.update(affected)
-            try:
-                await views.drop(connection, in_the_way)
-            except BaseException as error:
-                self._altering.subtract(affected)
-                if isinstance(error, errors.LockNotAvailable):
-                    what = ", ".join(map(str, sorted(affected)))
-                    raise Unavailable(
-                        f"an open transaction reads {what}", hint="try again when it has ended"
-                    ) from error
-                raise
-        return affected
+        return await self._upkeep.before_ddl(relations)
 
     async def after_ddl(self, affected: frozenset[Relation] | None = None) -> str:
         """Take a snapshot and rebuild every profile; the version of the catalog.
@@ -419,12 +291,7 @@ class Target:
         Args:
             affected: What `before_ddl` gave; None: everything that is closed.
         """
-        async with self._building:
-            affected = self.closed if affected is None else affected
-            self._failed |= affected
-            for relation in affected:
-                self._altering[relation] = max(0, self._altering[relation] - 1)
-            return (await self._refresh(affected)).version
+        return await self._upkeep.after_ddl(affected)
 
     # the DBA's side
 
@@ -434,28 +301,5 @@ class Target:
 
     async def check(self) -> tuple[Finding, ...]:
         """What is missing for gov to work here, and what would go around it."""
-        async with self._work() as connection:
+        async with self._connections.work() as connection:
             return await check.findings(connection)
-
-    @asynccontextmanager
-    async def _work(self) -> AsyncIterator[Connection]:
-        """A connection of the broker's; PostgreSQL's own errors leave as ours."""
-        try:
-            async with self._connections.borrow() as connection:
-                yield connection
-        except psycopg.Error as error:
-            reason = error.diag.message_primary or str(error) or type(error).__name__
-            raise Unavailable(
-                f"target {self.name} refused gov's own work: {reason}",
-                hint=f"gov broker check {self.name}",
-                detail=f"SQLSTATE {error.sqlstate}",
-            ) from error
-
-
-def _columns(outcome: Outcome, snapshot: Catalog) -> dict[Relation, frozenset[str]]:
-    masked = {column.relation for column in outcome.masks} & snapshot.relations.keys()
-    return {name: frozenset(column.name for column in snapshot.relations[name].columns) for name in masked}
-
-
-def _same(relation: Relation, old: Catalog | None, new: Catalog) -> bool:
-    return old is not None and old.relations.get(relation) == new.relations.get(relation)
