@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from commands.fake_broker import FakeBroker, Gov, pending
@@ -232,3 +238,33 @@ def test_a_gateway_with_another_certificate_is_not_trusted(
 
     assert ran.status == 7
     assert "certificate" in ran.err
+
+
+def test_an_interrupt_cancels(prod: FakeBroker, tmp_path: Path) -> None:
+    """Ctrl-C ends with 130, stops the statement at the server, and leaves no file."""
+    marker = f"interrupted {tmp_path.name}"
+    words = ["exec", "prod", "-c", f"select '{marker}', pg_sleep(60)", "-o", str(tmp_path / "out.csv")]
+    running = "select count(*) from pg_stat_activity where query like %s and state = 'active'"
+    pattern = (f"select '{marker}%",)
+    with (
+        psycopg.connect(prod.dsn, autocommit=True) as admin,
+        subprocess.Popen([sys.executable, "-c", "from gov.commands import main; main()", *words],
+                         stderr=subprocess.PIPE, text=True) as child,
+    ):
+        until(lambda: admin.execute(running, pattern).fetchone() == (1,))
+
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=20)
+
+        assert (child.returncode, "Traceback" in err) == (130, False)
+        until(lambda: admin.execute(running, pattern).fetchone() == (0,))
+    assert not [entry for entry in tmp_path.iterdir() if "out.csv" in entry.name]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that happens elsewhere."""
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never happened")

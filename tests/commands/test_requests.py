@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
+import pexpect
 import pytest
 
 from commands.fake_broker import FakeBroker, Gov, pending
@@ -125,3 +128,60 @@ def test_explain(gov: Gov, broker: FakeBroker) -> None:
     assert json.loads(gov("explain", "prod", "-c", "x", "--json").out)["verdict"] == "hold"
     assert broker.asked[0] == (
         "/v1/explain", {"target": "prod", "scope": "read", "statement": "drop table orders"})
+
+
+def spawned(*words: str) -> pexpect.spawn[str]:
+    """`gov WORDS` on a terminal."""
+    return pexpect.spawn(sys.executable, ["-c", "from gov.commands import main; main()", *words], timeout=20,
+                         encoding="utf-8", dimensions=(40, 120), env={**os.environ, "NO_COLOR": "1"})
+
+
+@pytest.mark.parametrize(("typed", "state"), [("y", "approved"), ("n", "pending"), ("", "pending")])
+def test_on_a_terminal_it_asks(broker: FakeBroker, typed: str, state: str) -> None:
+    """Only a clear yes lets the statement run."""
+    broker.requests["rq-1"] = pending("rq-1", may_answer=True)
+
+    child = spawned("approve", "rq-1")
+    child.expect("drop table orders")
+    child.expect("let it run.*: ")
+    child.sendline(typed)
+    child.expect("rq-1 approved" if state == "approved" else "it keeps waiting")
+    child.expect(pexpect.EOF)
+    child.wait()
+
+    assert child.exitstatus == 0
+    assert broker.requests["rq-1"].state == state
+
+
+def test_the_inbox_on_a_terminal(broker: FakeBroker) -> None:
+    """A number picks the request; one's own are not offered."""
+    broker.requests["rq-0"] = pending("rq-0", mine=True)
+    broker.requests["rq-1"] = pending("rq-1", may_answer=True)
+    broker.requests["rq-2"] = pending("rq-2", may_answer=True, statement="truncate payments")
+
+    child = spawned("approve")
+    child.expect("1 +rq-1.*2 +rq-2")
+    child.expect("which.*: ")
+    child.sendline("7")
+    child.expect("which.*: ")
+    child.sendline("2")
+    child.expect("let it run.*: ")
+    child.sendline("y")
+    child.expect(pexpect.EOF)
+
+    assert [view.state for view in broker.requests.values()] == ["pending", "pending", "approved"]
+
+
+def test_watching(broker: FakeBroker) -> None:
+    """Each request is a line when it appears, and another when it is answered."""
+    child = spawned("requests", "--watch")
+    broker.requests["rq-1"] = pending("rq-1")
+    child.expect("rq-1 +pending +alice on prod")
+
+    broker.requests["rq-1"] = pending("rq-1", state="denied")
+    child.expect("rq-1 +denied")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.wait()
+
+    assert child.exitstatus == 130

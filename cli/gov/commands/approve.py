@@ -70,7 +70,14 @@ def _chosen(broker: Broker) -> RequestView | None:
     for number, view in enumerate(waiting, 1):
         id, _, who, target, expires, _, statement = requests.row(view)
         typer.echo(f"{number:>3}  {escape(f'{id}  {who} on {target}  {expires}')}  {statement}")
-    return waiting[typer.prompt("which", type=int, default=1) - 1] if waiting else None
+    return waiting[_number(len(waiting)) - 1]
+
+
+def _number(most: int) -> int:
+    """A number from 1 to `most` that somebody types."""
+    while not 1 <= (number := typer.prompt("which", type=int, default=1, err=True)) <= most:
+        typer.echo(f"1 to {most}, please", err=True)
+    return int(number)
 
 
 def _agreed(view: RequestView, max_rows: int | None) -> bool:
