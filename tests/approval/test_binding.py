@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov.approval.binding import bind
@@ -78,6 +78,7 @@ circumstances = st.fixed_dictionaries({
 })
 
 
+@settings(deadline=None)
 @given(one=circumstances, other=circumstances)
 def test_equal_digests_mean_equal_circumstances(one: dict[str, Any], other: dict[str, Any]) -> None:
     """No two different circumstances run together, whatever the texts hold."""

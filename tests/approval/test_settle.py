@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov.approval.request import Answer, Request, RequestState
@@ -213,6 +213,7 @@ deeds = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(deeds=deeds, count=st.integers(1, 3), requester=st.sampled_from([ALICE, AGENT_OF_ALICE, BOB, EVE]))
 def test_no_history_spends_without_the_word_of_enough_others(
     deeds: list[tuple[str, ...]], count: int, requester: Principal

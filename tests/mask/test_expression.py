@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov.errors import ConfigError
@@ -25,6 +25,7 @@ def test_what_is_no_type_never_reaches_sql(type: str) -> None:
         expression("null", "c", type)
 
 
+@settings(deadline=None)
 @given(mask=st.text(max_size=10).filter(lambda word: word not in MASKS))
 def test_an_unknown_mask_is_refused(mask: str) -> None:
     """No word means `leave it clear`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov.errors import ConfigError
@@ -159,6 +159,7 @@ def test_the_digest_is_of_the_content(before: str, after: str) -> None:
     assert load([("p", "# other words\n" + DEMO.replace(" }", "   }"))]).digest == digest
 
 
+@settings(deadline=None)
 @given(text=st.text(alphabet="version: 1acesnm-[]{}&*!|>\"'#,\n\t\0\ufeff\ud800", max_size=80))
 def test_no_text_raises_anything_but_our_own_word(text: str) -> None:
     """Whatever a file holds, it is a policy or a list of complaints."""

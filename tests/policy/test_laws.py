@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov.identity.principal import Kind, Principal
@@ -20,13 +20,16 @@ from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
 from gov.sql.facts import Facts
 from gov.terms import WITHIN, Column, Effect, Relation, Scope
 
+LAW = settings(max_examples=200, deadline=None)
+
 SEVERITY = {Verdict.ALLOW: 0, Verdict.CONFIRM: 1, Verdict.HOLD: 2, Verdict.DENY: 3}
 GROUPS = ("a", "b")
 COLUMNS = ("id", "email", "ssn")
 RELATIONS = tuple(Relation("public", name) for name in ("people", "orders", "part", "seen"))
 DATA = ("pii", "pii.contact", "health")
 
-groups = st.frozensets(st.sampled_from(GROUPS), max_size=2)
+some = st.sampled_from([frozenset({"a"}), frozenset({"b"}), frozenset(GROUPS)])
+groups = some | st.just(frozenset[str]())
 people = st.builds(
     People,
     groups=groups,
@@ -53,7 +56,12 @@ relation_patterns = st.builds(
     RelationPattern, st.sampled_from(["public", "*"]), st.sampled_from(["people", "orders", "*", "p*", "seen"])
 )
 column_patterns = st.builds(ColumnPattern, relation_patterns, st.sampled_from(["email", "ssn", "*"]))
-effects = st.frozensets(st.sampled_from(Effect), max_size=3)
+# Mostly what decides differently from case to case, so that not nearly everything is denied at the first question.
+likely = st.sampled_from([
+    Effect.READ, Effect.READ, Effect.READ, Effect.UPDATE, Effect.DELETE, Effect.INSERT, Effect.COPY_OUT,
+    Effect.CREATE, Effect.DROP, Effect.CALL, Effect.GRANT,
+])  # fmt: skip
+effects = st.frozensets(likely, min_size=1, max_size=2) | st.frozensets(st.sampled_from(Effect), max_size=3)
 
 classifications = st.builds(
     Classification, st.lists(column_patterns, min_size=1, max_size=2).map(tuple), st.sampled_from(DATA)
@@ -61,10 +69,10 @@ classifications = st.builds(
 access_rules = st.builds(
     AccessRule,
     name=st.sampled_from(["r1", "r2", "r3"]),
-    people=people,
+    people=st.builds(People, groups=some) | people,
     targets=st.just(frozenset({"prod"})),
-    environments=st.sampled_from([frozenset[str](), frozenset({"production"}), frozenset({"test"})]),
-    scope=st.sampled_from(Scope),
+    environments=st.just(frozenset[str]()) | st.sampled_from([frozenset({"production"}), frozenset({"test"})]),
+    scope=st.just(Scope.ADMIN) | st.sampled_from(Scope),
     max_ttl=st.sampled_from([60.0, 3600.0]),
     relations=st.lists(relation_patterns, max_size=2).map(tuple),
 )
@@ -76,16 +84,17 @@ mask_rules = st.builds(
     excepted=people,
     write=st.booleans(),
 )
-whens = st.builds(
+simple = st.builds(When, effects=effects)
+whens = simple | st.builds(
     When,
-    effects=effects,
+    effects=st.just(frozenset[Effect]()) | effects,
     relations=st.lists(relation_patterns, max_size=1).map(tuple),
-    columns=st.lists(column_patterns, max_size=1).map(tuple),
-    reads=st.none() | st.sampled_from(DATA),
-    unmasked=st.booleans(),
-    where_missing=st.booleans(),
-    scopes=st.frozensets(st.sampled_from(Scope), max_size=1),
-    people=people,
+    columns=st.just(()) | st.lists(column_patterns, max_size=1).map(tuple),
+    reads=st.none() | st.none() | st.sampled_from(DATA),
+    unmasked=st.sampled_from([False, False, True]),
+    where_missing=st.sampled_from([False, False, True]),
+    scopes=st.just(frozenset[Scope]()) | st.frozensets(st.sampled_from(Scope), max_size=1),
+    people=st.just(People()) | people,
     hours=st.none() | st.sampled_from([(8, 18), (22, 6)]),
     rows_over=st.none() | st.just(100),
 )
@@ -93,16 +102,16 @@ guardrails = st.builds(
     Guardrail,
     name=st.sampled_from(["g1", "g2", "g3"]),
     when=whens,
-    then=st.sampled_from(Verdict),
-    approvers=st.sampled_from([frozenset({"a"}), frozenset({"b"}), frozenset(GROUPS)]),
+    then=st.just(Verdict.HOLD) | st.sampled_from(Verdict),
+    approvers=some,
     count=st.integers(1, 2),
 )
 policies = st.builds(
     Policy,
     classify=st.lists(classifications, max_size=3).map(tuple),
-    access=st.lists(access_rules, max_size=3).map(tuple),
+    access=st.lists(access_rules, min_size=1, max_size=4).map(tuple),
     masking=st.lists(mask_rules, max_size=3).map(tuple),
-    guardrails=st.lists(guardrails, max_size=3).map(tuple),
+    guardrails=st.lists(guardrails, min_size=1, max_size=3).map(tuple),
     vouched_functions=st.frozensets(st.just("public.f"), max_size=1),
 )
 
@@ -116,7 +125,7 @@ CATALOG = Catalog("v", {
     for number, relation in enumerate(RELATIONS)
 })  # fmt: skip
 
-relations = st.frozensets(
+relations = st.frozensets(st.sampled_from(RELATIONS), max_size=1) | st.frozensets(
     st.sampled_from([*RELATIONS, Relation("pg_catalog", "pg_class"), Relation("x", "gone")]), max_size=2
 )
 
@@ -133,9 +142,8 @@ def facts(draw: st.DrawFn) -> Facts:
         writes=writes,
         columns_read=frozenset(Column(each, draw(names)) for each in reads | writes if draw(st.booleans())),
         columns_written=frozenset(Column(each, draw(names)) for each in writes if draw(st.booleans())),
-        settings=draw(st.sampled_from([(), (("work_mem", "1GB"),), (("role", "postgres"),)])),
+        settings=draw(st.sampled_from([(), (), (), (("work_mem", "1GB"),), (("role", "postgres"),)])),
         unbounded=found & draw(effects),
-        unknown=draw(st.sampled_from([(), (), (), ("a DO block",)])),
         missing=frozenset(each for each in reads | writes if each not in CATALOG.relations and draw(st.booleans())),
         calls=draw(st.frozensets(st.sampled_from(["public.f", "DO"]), max_size=2)),
     )
@@ -177,6 +185,7 @@ worlds = st.builds(
 )
 
 
+@LAW
 @given(world=worlds)
 def test_no_decision_without_a_reason(world: World) -> None:
     """Every decision says why; every one that is not allow says what helps."""
@@ -187,6 +196,7 @@ def test_no_decision_without_a_reason(world: World) -> None:
     assert decision.rule is None or decision.rule == decision.rules[0]
 
 
+@LAW
 @given(world=worlds)
 def test_unknown_denies(world: World) -> None:
     """What is not understood never runs, nor is anybody asked about it."""
@@ -197,6 +207,7 @@ def test_unknown_denies(world: World) -> None:
         assert replace(world, facts=blurred).decision().verdict is Verdict.DENY
 
 
+@LAW
 @given(world=worlds, when=whens)
 def test_forbids_win(world: World, when: When) -> None:
     """Adding a deny rule never makes a decision milder, and where it speaks the answer is no."""
@@ -210,6 +221,7 @@ def test_forbids_win(world: World, when: When) -> None:
     assert never.verdict is Verdict.DENY or world.facts.effects == frozenset()
 
 
+@LAW
 @given(world=worlds, data=st.data())
 def test_order_does_not_matter(world: World, data: st.DataObject) -> None:
     """Rules in another order, or in several files, are the same policy."""
@@ -224,6 +236,7 @@ def test_order_does_not_matter(world: World, data: st.DataObject) -> None:
     assert world.under(shuffled).decision().verdict is world.decision().verdict
 
 
+@LAW
 @given(world=worlds, data=st.data())
 def test_removing_a_permission_never_widens(world: World, data: st.DataObject) -> None:
     """Without one access rule, one exception or one vouched function, nothing gets milder and nothing clearer."""
@@ -258,6 +271,7 @@ def _ttl(policy: Policy, world: World) -> float:
     return granted.max_ttl if isinstance(granted, Access) else 0.0
 
 
+@LAW
 @given(world=worlds)
 def test_allow_needs_a_rule_for_everything_touched(world: World) -> None:
     """An allowed statement stays in its scope, in reach, and under an access rule that exists."""
@@ -274,6 +288,7 @@ def test_allow_needs_a_rule_for_everything_touched(world: World) -> None:
     assert decision.rule in {rule.name for rule in world.policy.access}
 
 
+@LAW
 @given(world=worlds, when=whens)
 def test_an_allow_guardrail_overrides_nothing(world: World, when: When) -> None:
     """It is named in the trail; the verdict and what is lent are the same without it."""
@@ -284,6 +299,7 @@ def test_an_allow_guardrail_overrides_nothing(world: World, when: When) -> None:
     assert (after.verdict, after.rule, after.lends) == (before.verdict, before.rule, before.lends)
 
 
+@LAW
 @given(world=worlds)
 def test_a_hold_lends_only_what_may_be_lent(world: World) -> None:
     """Lent effects are the statement's own, beyond the scope, never one of those that are always denied."""
@@ -294,6 +310,7 @@ def test_a_hold_lends_only_what_may_be_lent(world: World) -> None:
     assert decision.verdict is not Verdict.HOLD or decision.approvers
 
 
+@LAW
 @given(world=worlds)
 def test_families_share_their_masks(world: World) -> None:
     """What is masked in a partitioned table is masked in its partitions, and the other way round."""
