@@ -6,22 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
-from broker.rig import Rig, Shop
+from broker.rig import Rig, Shop, governed
+from broker.site import Site
 from gov.demo.cluster import Cluster
-from gov.target import bootstrap
-
-SCHEMA = """
-CREATE TABLE customers(id int PRIMARY KEY, email text);
-CREATE TABLE orders(id int PRIMARY KEY, customer_id int REFERENCES customers, amount numeric);
-INSERT INTO customers VALUES (1, 'canary-jane@example.com');
-INSERT INTO orders VALUES (1, 1, 10);
-"""
+from servers import RunningIssuer, running_issuer
 
 
 @pytest.fixture
@@ -43,16 +34,24 @@ def played() -> Iterator[Callable[[Awaitable[Any]], Any]]:
 
 
 @pytest.fixture
-def shop(cluster: Cluster, fresh_database: Callable[[], str]) -> Iterator[Shop]:
-    """A governed shop; whatever roles a test leaves are gone afterwards."""
-    admin_dsn, unique = fresh_database(), uuid4().hex[:8]
-    database = str(psycopg.conninfo.conninfo_to_dict(admin_dsn)["dbname"])
-    owner, broker = f"owner_{unique}", f"broker_{unique}"
-    dsn = make_conninfo(host=cluster.host, port=cluster.port, user=broker, password="broker", dbname=database)
-    shop = Shop(admin_dsn, dsn, owner)
-    shop.admin(f"CREATE ROLE {owner}; GRANT CREATE ON SCHEMA public TO {owner}")
-    shop.admin(bootstrap.sql(broker, database, [owner], ["public"]))
-    shop.admin(f"ALTER ROLE {broker} PASSWORD 'broker'; SET ROLE {owner}; {SCHEMA}")
-    yield shop
-    for role in [*shop.roles("gov_l_"), *shop.roles("gov_p_"), *shop.roles("gov_v_"), owner, broker]:
-        shop.admin(f'DROP OWNED BY "{role}" CASCADE; DROP ROLE "{role}"')
+def shop(cluster: Cluster) -> Iterator[Shop]:
+    """A governed shop of this test's own; whatever roles it leaves are gone afterwards."""
+    with governed(cluster) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIssuer]:
+    """The demo's identity provider."""
+    with running_issuer(tmp_path_factory.mktemp("issuer")) as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def site(cluster: Cluster, issuer: RunningIssuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A broker that serves a shop, shared by a module's tests: leave it serving."""
+    with governed(cluster) as shop:
+        site = Site(tmp_path_factory.mktemp("site"), shop, issuer.url)
+        site.start()
+        yield site
+        site.end()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from gov.approval.request import Request, RequestState
 from gov.audit.entry import read_leaf
@@ -23,6 +25,7 @@ from gov.broker.reload import policy_of
 from gov.broker.sessions import Sessions
 from gov.broker.trail import Trail
 from gov.control.config import parse
+from gov.demo.cluster import Cluster
 from gov.errors import Unreachable
 from gov.identity.principal import Kind, Principal
 from gov.lease.names import installation
@@ -30,6 +33,7 @@ from gov.store.database import Database
 from gov.store.journal import Journal
 from gov.store.leases import Leases
 from gov.store.requests import Requests
+from gov.target import bootstrap
 from gov.target.target import Target
 from gov.terms import RequestId, Scope, SessionId, StatementDigest, TargetName
 
@@ -123,6 +127,7 @@ class Shop:
     admin_dsn: str
     broker_dsn: str
     owner: str
+    broker: str
 
     def admin(self, sql: str) -> list[tuple[Any, ...]]:
         """Run `sql` as superuser; its rows."""
@@ -131,9 +136,42 @@ class Shop:
             return cursor.fetchall() if cursor.description else []
 
     def roles(self, prefix: str = "gov_l_") -> list[str]:
-        """The roles of leases, by the beginning of their names."""
-        found = self.admin(f"SELECT rolname FROM pg_roles WHERE starts_with(rolname, '{prefix}{INSTALLATION}')")
-        return sorted(name for (name,) in found)
+        """The roles that this shop's broker has made for leases, by the beginning of their names."""
+        found = self.admin(
+            "SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
+            f" WHERE m.member = '{self.broker}'::regrole AND starts_with(r.rolname, '{prefix}')"
+        )
+        return sorted({name for (name,) in found})
+
+
+SCHEMA = """
+CREATE TABLE customers(id int PRIMARY KEY, email text);
+CREATE TABLE orders(id int PRIMARY KEY, customer_id int REFERENCES customers, amount numeric);
+INSERT INTO customers VALUES (1, 'canary-jane@example.com');
+INSERT INTO orders VALUES (1, 1, 10);
+"""
+
+
+@contextmanager
+def governed(cluster: Cluster) -> Iterator[Shop]:
+    """A new shop that a broker may govern. Database and roles are gone afterwards."""
+    unique = uuid4().hex[:8]
+    database, owner, broker = f"shop_{unique}", f"owner_{unique}", f"broker_{unique}"
+    dsn = make_conninfo(host=cluster.host, port=cluster.port, user=broker, password="broker", dbname=database)
+    shop = Shop(cluster.admin_dsn_of(database), dsn, owner, broker)
+    with psycopg.connect(cluster.admin_dsn, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{database}"')
+    try:
+        shop.admin(f"CREATE ROLE {owner}; GRANT CREATE ON SCHEMA public TO {owner}")
+        shop.admin(bootstrap.sql(broker, database, [owner], ["public"]))
+        shop.admin(f"ALTER ROLE {broker} PASSWORD 'broker'; SET ROLE {owner}; {SCHEMA}")
+        yield shop
+    finally:
+        roles = [*shop.roles("gov_"), broker, owner]
+        with psycopg.connect(cluster.admin_dsn, autocommit=True) as admin:
+            admin.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+            for role in roles:
+                admin.execute(f'DROP ROLE IF EXISTS "{role}"')
 
 
 class Rig:
