@@ -7,13 +7,15 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from gov.audit.checkpoint import Checkpoint, sign
 from gov.audit.note import SigningKey
+from gov.audit.tree import Edge
 from gov.broker.authority import own, today
-from gov.client import transport
+from gov.client import checkpoints, transport
 from gov.client.api import Broker
 from gov.client.checkpoints import Witness
 from gov.client.config import Context, Contexts, Places
@@ -153,6 +155,39 @@ def test_replies_are_witnessed(server: Scripted, tmp_path: Path) -> None:
             broker.whoami()
         server.answer = lambda asked: (403, stamp(7), "")
         with pytest.raises(Unverified, match="had 8 entries"):
+            broker.whoami()
+
+
+def test_now_and_then_the_log_must_prove_that_it_goes_on(
+    server: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fork that is longer than the log seen before is found out by its hashes."""
+    leaves = [bytes([number]) * 32 for number in range(9)]
+    edge = Edge()
+    tiles: dict[str, bytes] = {}
+
+    def grown(more: list[bytes]) -> dict[str, str]:
+        tiles.update({tile.path: data for tile, data in edge.append(more).items()})
+        note = sign(Checkpoint("gov.example", edge.size, edge.root()), KEY)
+        return {CHECKPOINT_HEADER: b64encode(note).decode()}
+
+    def saying(headers: dict[str, str]) -> None:
+        server.answer = lambda asked: (
+            (200, {}, tiles[parse_qs(urlsplit(asked.path).query)["path"][0]].decode())
+            if "file" in asked.path
+            else (200, headers, WHOAMI)
+        )
+
+    monkeypatch.setattr(checkpoints, "PROVE_EVERY", 0.0)
+    context, places = Context("b", server.url, audit_key=str(KEY.verifier)), Places.below(tmp_path)
+    with Broker(context, token=lambda: "t", witness=Witness(context, places)) as broker:
+        for more in (leaves[:3], leaves[3:4], leaves[4:8]):
+            saying(grown(more))
+            broker.whoami()
+        assert server.paths().count("/v1/audit/file?path=tile%2F0%2F000.p%2F8") == 1
+        edge = Edge()
+        saying(grown([leaves[8], *leaves[1:9]]))
+        with pytest.raises(Unverified, match="first 8 entries"):
             broker.whoami()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gov.audit.checkpoint import Checkpoint, sign
 from gov.audit.note import SigningKey
-from gov.client.checkpoints import Witness
+from gov.client.checkpoints import PROVE_EVERY, Witness
 from gov.client.config import Context, Places
 from gov.errors import ConfigError, Unverified
 
@@ -119,3 +119,20 @@ def test_without_a_login_the_key_is_pinned_at_first_sight(tmp_path: Path) -> Non
         see(witness, header(4, key=OTHER))
     witness.forget()
     assert not witness.pinned
+
+
+def test_a_proof_is_due_now_and_then_from_what_was_proved_last(witness: Witness) -> None:
+    """The first checkpoint needs none; what was proved by a quicker process is not taken back."""
+    see(witness, header(3))
+    see(witness, header(9))
+    earlier, newest = witness.unproved(PROVE_EVERY), witness.newest()
+    assert earlier is not None
+    assert newest is not None
+    assert earlier.checkpoint.size == 3
+
+    witness.proved(newest, PROVE_EVERY)
+    witness.proved(earlier, PROVE_EVERY)
+    assert witness.unproved(2 * PROVE_EVERY - 1) is None
+    later = witness.unproved(2 * PROVE_EVERY)
+    assert later is not None
+    assert later.checkpoint.size == 9

@@ -7,6 +7,7 @@ client is a witness. A refusal becomes the error that the broker meant, silence 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import TracebackType
@@ -19,6 +20,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from gov.client.access import Access
 from gov.client.checkpoints import Seen, Witness
 from gov.client.config import Context, Contexts, Places
+from gov.client.growth import extends
 from gov.client.transport import TOTAL, Transport, trust
 from gov.control.models import (
     CHECKPOINT_HEADER,
@@ -44,11 +46,12 @@ from gov.control.models import (
     TargetView,
     Whoami,
 )
-from gov.errors import Denied, GovError, NoSuch, NotLoggedIn, Unavailable, error_of
+from gov.errors import Denied, GovError, NoSuch, NotLoggedIn, Unavailable, Unreachable, error_of
 from gov.identity.config import loopback
 
 M = TypeVar("M")
 
+_FILE: Final = "/v1/audit/file"
 _LEASES: Final = TypeAdapter(list[LeaseView])
 _SESSIONS: Final = TypeAdapter(list[SessionView])
 _REQUESTS: Final = TypeAdapter(list[RequestView])
@@ -194,7 +197,7 @@ class Broker:
     def audit_file(self, path: str) -> bytes | None:
         """A file of the log (a tile, a bundle of entries, …); None when there is none."""
         try:
-            return self._send("GET", "/v1/audit/file", query={"path": path}).content
+            return self._send("GET", _FILE, query={"path": path}).content
         except NoSuch:
             return None
 
@@ -235,7 +238,7 @@ class Broker:
         note = reply.headers.get(CHECKPOINT_HEADER)
         # What is not from the broker itself (a proxy's error page) carries no checkpoint.
         if self._witness and login and (reply.is_success or note):
-            self._witness.compare(before, note)
+            self._prove(self._witness, self._witness.compare(before, note), headers)
         if not reply.is_success:
             raise _refusal(reply, self.context)
         return reply
@@ -247,6 +250,28 @@ class Broker:
         if not self._witness.pinned:
             self._witness.pin(self.info().audit_key)
         return self._witness.newest()
+
+    def _prove(self, witness: Witness, now: Seen, headers: Mapping[str, str]) -> None:
+        """Now and then, have it proved that the log goes on from what it was."""
+        moment = time.time()
+        earlier = witness.unproved(moment)
+        # Another process may have proved more while our reply was under way.
+        if earlier is None or earlier.checkpoint.size > now.checkpoint.size:
+            return
+        try:
+            extends(earlier.checkpoint, now.checkpoint, lambda path: self._log_file(path, headers))
+        except (Unreachable, Unavailable):
+            return  # no proof either way: the next call tries again
+        witness.proved(now, moment)
+
+    def _log_file(self, path: str, headers: Mapping[str, str]) -> bytes | None:
+        """A file of the log, without a look at the reply's own checkpoint."""
+        reply = self._transport.send("GET", _FILE, headers=headers, query={"path": path})
+        if reply.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        if not reply.is_success:
+            raise Unavailable("the broker does not show its log", hint="gov status")
+        return reply.content
 
     def _required_token(self) -> str:
         if self._token is None:

@@ -1,15 +1,19 @@
 """Every client is a witness: it keeps the newest checkpoint it saw and refuses a log that goes back.
 
 What is compared is what had been seen *before* the call: another process may see a newer checkpoint
-while our reply is under way. One file for each broker holds the key it signs with and the newest note.
+while our reply is under way. That a longer log goes on from the shorter one takes a few more requests, so
+it is proved now and then (`growth`), from the last checkpoint of which it was proved.
+
+One file for each broker holds the key it signs with, both notes, and when the proof was made.
 """
 
 from __future__ import annotations
 
 import json
 from base64 import b64decode
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from gov.audit.checkpoint import Checkpoint, open_checkpoint
 from gov.audit.note import verifier_key
@@ -19,11 +23,28 @@ from gov.errors import Unverified
 
 
 @dataclass(frozen=True, slots=True)
+class _Memory:
+    """What the file holds."""
+
+    key: str = ""
+    note: str = ""
+    """The newest checkpoint."""
+    proved: str = ""
+    """The last one that the log was proved to go on to; at first the first one seen."""
+    proved_at: float = 0.0
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """A checkpoint whose signature holds, and its signed note."""
 
     note: bytes
     checkpoint: Checkpoint
+
+
+PROVE_EVERY: Final = 600.0
+"""Seconds between two proofs that the log goes on from what it was."""
 
 
 class Witness:
@@ -50,7 +71,7 @@ class Witness:
         verifier_key(key)
         with locked(self._lock):
             if not self.pinned:
-                self._write(key, "")
+                self._write(_Memory(key=key))
 
     def forget(self) -> None:
         """Remember neither key nor checkpoint."""
@@ -62,8 +83,20 @@ class Witness:
         Raises:
             Unverified: what is stored was not signed by the pinned key.
         """
-        note = self._stored.get("note")
-        return self._opened(note.encode()) if note and self.pinned else None
+        return self._known(self._memory.note)
+
+    def unproved(self, now: float) -> Seen | None:
+        """The last checkpoint that the log was proved to go on from, if another proof is due."""
+        memory = self._memory
+        return self._known(memory.proved) if now - memory.proved_at >= PROVE_EVERY else None
+
+    def proved(self, seen: Seen, now: float) -> None:
+        """Remember that the log up to `seen` goes on from what was proved before."""
+        with locked(self._lock):
+            memory = self._memory
+            before = self._known(memory.proved)
+            if before is None or before.checkpoint.size <= seen.checkpoint.size:
+                self._write(replace(memory, proved=seen.note.decode(), proved_at=now))
 
     def compare(self, before: Seen | None, header: str | None) -> Seen:
         """The checkpoint in a reply's header, kept if it is newer; `before` is `newest()` before the call.
@@ -90,25 +123,29 @@ class Witness:
 
     def _keep(self, seen: Seen) -> None:
         with locked(self._lock):
-            stored = self.newest()
+            memory, note = self._memory, seen.note.decode()
+            stored = self._known(memory.note)
             if stored is None or stored.checkpoint.size < seen.checkpoint.size:
-                self._write(self._key, seen.note.decode())
+                self._write(replace(memory, key=self._key, note=note, proved=memory.proved or note))
 
-    def _write(self, key: str, note: str) -> None:
-        write_private(self._path, json.dumps({"key": key, "note": note}) + "\n")
+    def _known(self, note: str) -> Seen | None:
+        return self._opened(note.encode()) if note and self.pinned else None
+
+    def _write(self, memory: _Memory) -> None:
+        write_private(self._path, json.dumps(asdict(memory)) + "\n")
 
     @property
     def _key(self) -> str:
-        return self._context.audit_key or self._stored.get("key", "")
+        return self._context.audit_key or self._memory.key
 
     @property
-    def _stored(self) -> dict[str, str]:
+    def _memory(self) -> _Memory:
         text = read_private(self._path)
         if text is None:
-            return {}
+            return _Memory()
         try:
-            stored = json.loads(text)
-            return {"key": str(stored["key"]), "note": str(stored["note"])}
+            raw = json.loads(text)
+            return _Memory(str(raw["key"]), str(raw["note"]), str(raw["proved"]), float(raw["proved_at"]))
         except (ValueError, KeyError, TypeError) as error:
             raise self._broken(f"{self._path} cannot be read") from error
 
