@@ -43,10 +43,15 @@ def fifteen() -> Iterator[Server]:
     data = str(home / "data")
     settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
     try:
-        run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
+        (home / "password").write_text("postgres")
+        (home / "password").chmod(0o644)
+        run(
+            "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--no-sync",
+            f"--pwfile={home / 'password'}",
+        )  # fmt: skip
         run("pg_ctl", "start", "-w", "-D", data, "-o", settings, "-l", str(home / "log"))
         try:
-            yield Server("127.0.0.1", port, f"host=127.0.0.1 port={port} user=postgres dbname=postgres")
+            yield Server("127.0.0.1", port, f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres")
         finally:
             run("pg_ctl", "stop", "-D", data, "-m", "immediate")
     finally:

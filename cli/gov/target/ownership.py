@@ -13,7 +13,7 @@ OWNERS = r"""
 SELECT DISTINCT o.rolname
   FROM pg_auth_members m JOIN pg_roles o ON o.oid = m.roleid
  WHERE m.member = (SELECT oid FROM pg_roles WHERE rolname = current_user)
-   AND m.admin_option AND o.rolname NOT LIKE 'gov\_%%' AND NOT o.rolsuper
+   AND m.admin_option AND o.rolname !~ '^gov_[lopv]_' AND NOT o.rolsuper
    AND (%(schema)s::text IS NULL
         OR EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = %(schema)s
                       AND has_schema_privilege(o.oid, n.oid, 'CREATE')))

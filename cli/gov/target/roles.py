@@ -31,7 +31,7 @@ PAD = 60.0
 """Seconds that VALID UNTIL lies behind the end of a lease: the broker ends leases, this catches the rest."""
 KILL_WITHIN = 10.0
 """Seconds in which the sessions of a role must be gone."""
-KILL_AGAIN = 0.05
+KILL_AGAIN = 0.025
 """Seconds between two looks. A backend that has just logged in shows up a moment later, so none must be
 seen in two looks."""
 TRIES = 5

@@ -1,0 +1,108 @@
+"""The snapshot says what PostgreSQL's catalogs say."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gov.sql.catalog import Catalog, RelationKind
+from gov.target.catalog import build
+from gov.terms import Relation
+from target.world import CUSTOMERS, Shop
+
+OBJECTS = """
+CREATE VIEW seen AS SELECT id FROM orders;
+CREATE MATERIALIZED VIEW kept AS SELECT id FROM orders;
+CREATE TABLE split(id int, at date) PARTITION BY RANGE (at);
+CREATE TABLE split_one PARTITION OF split DEFAULT;
+CREATE TYPE pair AS (one int, two text);
+CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2';
+CREATE FUNCTION twice(text) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT $1 || $1';
+CREATE PROCEDURE act() LANGUAGE sql AS 'SELECT 1';
+"""
+
+
+def snapshot(shop: Shop) -> Catalog:
+    """What a broker that has just started sees."""
+
+    async def run() -> Catalog:
+        target = shop.target()
+        await target.open()
+        found = await target.catalog()
+        await target.close()
+        return found
+
+    return asyncio.run(run())
+
+
+def test_relations_have_kind_columns_owner_and_parent(shop: Shop) -> None:
+    """One of each kind."""
+    shop.as_owner(OBJECTS)
+    relations = snapshot(shop).relations
+    kinds = {name.name: info.kind for name, info in relations.items() if name.schema == "public"}
+
+    assert kinds == {
+        "customers": RelationKind.TABLE,
+        "customers_id_seq": RelationKind.SEQUENCE,
+        "orders": RelationKind.TABLE,
+        "seen": RelationKind.VIEW,
+        "kept": RelationKind.MATERIALIZED_VIEW,
+        "split": RelationKind.PARTITIONED,
+        "split_one": RelationKind.TABLE,
+        "pair": RelationKind.COMPOSITE,
+    }
+    customers = relations[CUSTOMERS]
+    assert customers.owner == shop.owner
+    assert [(column.name, column.type, column.number) for column in customers.columns[:2]] == [
+        ("id", "integer", 1),
+        ("email", "text", 2),
+    ]
+    assert relations[Relation("public", "split_one")].parent == Relation("public", "split")
+
+
+def test_system_catalogs_are_in_it(shop: Shop) -> None:
+    """Every client asks them."""
+    relations = snapshot(shop).relations
+
+    assert Relation("pg_catalog", "pg_class") in relations
+    assert Relation("information_schema", "columns") in relations
+
+
+def test_functions_have_every_overload(shop: Shop) -> None:
+    """Volatility, SECURITY DEFINER and kind of each; those of extensions say of which."""
+    shop.as_owner(OBJECTS)
+    catalog = snapshot(shop)
+    twice = {(each.volatility, each.security_definer, each.kind) for each in catalog.functions["twice"]}
+
+    assert twice == {("i", False, "f"), ("v", True, "f")}
+    assert catalog.functions["act"][0].kind == "p"
+    assert catalog.functions["plpgsql_call_handler"][0].extension == "plpgsql"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE orders ADD note text",
+        "ALTER TABLE orders RENAME amount TO total",
+        "CREATE TABLE fresh()",
+        "CREATE FUNCTION fresh() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE TABLE moving(); ALTER TABLE moving RENAME TO moved",
+    ],
+)
+def test_the_version_changes_with_any_of_it(shop: Shop, change: str) -> None:
+    """And stays as it is while nothing does."""
+    before = snapshot(shop).version
+    assert snapshot(shop).version == before
+
+    shop.as_owner(change)
+
+    assert snapshot(shop).version != before
+
+
+def test_an_empty_catalog_is_one() -> None:
+    """Nothing, in nothing, is still a value with a version."""
+    empty = build([], [], [], (), 180000)
+
+    assert (empty.relations, empty.functions, empty.search_path) == ({}, {}, ())
+    assert empty.version
