@@ -129,6 +129,11 @@ class Gateway:
                 side.write(frames.error(error, severity="FATAL"))
         except (EOFError, OSError, TimeoutError):
             pass
+        except Exception as error:  # a bug of ours: the client hears of it, and nobody else notices
+            log.exception("a connection from %s failed", peer)
+            if side is not None:
+                broken = Unavailable(f"the gateway failed: {type(error).__name__}", hint="please report it")
+                side.write(frames.error(broken, severity="FATAL"))
         finally:
             if admitting:
                 self._starting -= 1

@@ -106,7 +106,9 @@ async def _open_tls(address: Upstream, context: ssl.SSLContext) -> Side:
         await loop.sock_sendall(sock, (8).to_bytes(4, "big") + startup.SSL_REQUEST.to_bytes(4, "big"))
         if await loop.sock_recv(sock, 1) != b"S":
             raise Unreachable("the target does not speak TLS", hint="set `tls` of the target, or turn TLS on there")
-        return (await loop.create_connection(Side, sock=sock, ssl=context, server_hostname=address.host))[1]
+        side = Side()  # uvloop hands back its own TLS protocol, not the one that the factory made
+        await loop.create_connection(lambda: side, sock=sock, ssl=context, server_hostname=address.host)
+        return side
     except BaseException:
         sock.close()
         raise
