@@ -147,7 +147,10 @@ class Witness:
             raw = json.loads(text)
             return _Memory(str(raw["key"]), str(raw["note"]), str(raw["proved"]), float(raw["proved_at"]))
         except (ValueError, KeyError, TypeError) as error:
-            raise self._broken(f"{self._path} cannot be read") from error
+            raise Unverified(
+                f"{self._path} cannot be read, so nothing is known of the audit log before",
+                hint=f"gov login {self._context.broker} --new-log, to begin anew",
+            ) from error
 
     @property
     def _lock(self) -> Path:
