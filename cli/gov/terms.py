@@ -64,7 +64,7 @@ _READ = frozenset({
     Effect.READ, Effect.COPY_OUT, Effect.SESSION, Effect.TRANSACTION,
     Effect.EXPLAIN, Effect.CURSOR, Effect.PREPARE,
 })
-_WRITE = _READ | {Effect.INSERT, Effect.UPDATE, Effect.DELETE, Effect.MERGE, Effect.COPY_IN}
+_WRITE = _READ | {Effect.INSERT, Effect.UPDATE, Effect.DELETE, Effect.MERGE, Effect.COPY_IN, Effect.LOCK}
 DDL = frozenset({Effect.CREATE, Effect.ALTER, Effect.DROP, Effect.TRUNCATE, Effect.MAINTENANCE})
 """Effects that only an owner can have: they always run one-shot, as the durable owner."""
 
@@ -73,7 +73,7 @@ DML = frozenset({Effect.INSERT, Effect.UPDATE, Effect.DELETE, Effect.MERGE, Effe
 WITHIN: dict[Scope, frozenset[Effect]] = {
     Scope.READ: _READ,
     Scope.WRITE: _WRITE,
-    Scope.ADMIN: _WRITE | DDL | {Effect.LOCK},
+    Scope.ADMIN: _WRITE | DDL,
 }
 """What each scope includes. Outside it a statement is denied unless a hold rule lends it the effect."""
 

@@ -166,9 +166,9 @@ def turn(statement: Statement) -> Turn:
         ApprovalDenied, NotApproved: It was held, and nobody said yes.
         Unavailable: It could not be recorded.
     """
-    judged = yield from ask(Judge(statement.text))
-    request: Request | None = None
+    judged: Judged | None = None
     try:
+        judged = yield from ask(Judge(statement.text))
         permit, request = yield from _permitted(statement, judged)
     except GovError as error:
         yield from ask(_said_no(statement, judged, error))
@@ -208,10 +208,11 @@ def _entry(statement: Statement, judged: Judged, request: Request | None) -> Rec
     return Record("statement", fields, payload, durable=request is not None or judged.route is not Route.SESSION)
 
 
-def _said_no(statement: Statement, judged: Judged, error: GovError) -> Record:
-    """The entry of a statement that does not run."""
-    fields = {**judged.fields, "n": statement.number, "protocol": statement.protocol, "verdict": "refused"}
-    if judged.decision.verdict is Verdict.DENY:
+def _said_no(statement: Statement, judged: Judged | None, error: GovError) -> Record:
+    """The entry of a statement that does not run; without a judgment when it could not even be judged."""
+    fields: dict[str, object] = {"reasons": [error.what]} if judged is None else dict(judged.fields)
+    fields |= {"n": statement.number, "protocol": statement.protocol, "verdict": "refused"}
+    if judged is not None and judged.decision.verdict is Verdict.DENY:
         fields["verdict"] = judged.decision.verdict.value
     payload = {"text": statement.text, "error": error.what, "parameters": statement.parameters}
     return Record("statement", fields, payload)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gov.broker.house import House
-from gov.errors import Unavailable
+from gov.errors import StatementFailed, Unavailable
 from gov.identity.principal import Principal
 from gov.policy.decide import decide
 from gov.policy.decision import MaskSpec, Outcome, Verdict
@@ -48,10 +48,13 @@ async def judge_text(
     """The judgment of `text`, `rows` being the planner's estimate where somebody asked it.
 
     Raises:
+        StatementFailed: PostgreSQL's grammar refuses it.
         NotUnderstood, TooComplex: It cannot be judged.
         Unavailable: A table it touches is closed while its views are rebuilt, or a worker does not answer.
     """
     outline = await house.analysts.outline(text)
+    if outline.syntax_error is not None:
+        raise StatementFailed(outline.syntax_error, hint="", state="42601", position=outline.position)
     catalog = await subject.target.catalog()
     facts = resolve(outline, catalog, search_path)
     _open(subject.target, facts)
