@@ -58,6 +58,12 @@ def test_only_ephemeral_roles_of_this_installation_count() -> None:
     assert not names.ephemeral("abcdef", "postgres")
 
 
+def test_each_target_has_an_owner_of_views() -> None:
+    """Two targets may be on one cluster under different roles of the broker."""
+    assert names.views_role("abcdef", "prod") != names.views_role("abcdef", "crm")
+    assert len(names.views_role("abcdef", "x" * 200)) <= names.LONGEST
+
+
 def test_a_marker_survives_its_comment() -> None:
     """What is written to a role's comment is read back the same."""
     marker = names.Marker("abcdef", "prod", "lease", "ls-0123456789ab")

@@ -312,6 +312,21 @@ def test_a_sweep_spares_the_living_and_strangers(shop: Shop) -> None:
     asyncio.run(run())
 
 
+def test_a_sweep_leaves_other_targets_alone(shop: Shop) -> None:
+    """One broker, two targets on one cluster: each sweeps its own."""
+
+    async def run() -> None:
+        prod, crm = shop.target(), shop.target("crm")
+        await prod.open()
+        role, _ = await mint(prod, await prod.profile(outcome(await prod.catalog())))
+        assert role not in await crm.sweep([])
+        assert role in shop.roles("gov_l_")
+        await prod.revoke(role)
+        await asyncio.gather(prod.close(), crm.close())
+
+    asyncio.run(run())
+
+
 def test_what_cannot_end_is_said(shop: Shop) -> None:
     """A role that owns something in a database out of reach is stuck, and the words say where."""
 

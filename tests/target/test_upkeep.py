@@ -154,6 +154,10 @@ def test_a_column_that_policy_has_not_seen_stays_closed(shop: Shop) -> None:
             await target.profile(outcome(catalog))
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 session.execute("SELECT passport FROM customers")
+            ticket = await target.one_shot(Lent(outcome(catalog)))
+            with login(ticket.upstream) as lent, pytest.raises(psycopg.errors.InsufficientPrivilege):
+                lent.execute("UPDATE customers SET country = passport")
+            await target.drop_one_shot(ticket)
             await target.profile(outcome(catalog), seen=catalog.version)
             assert session.execute("SELECT passport FROM customers").fetchall() == [("raw",), ("raw",)]
         await target.close()

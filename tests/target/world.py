@@ -60,9 +60,9 @@ class Shop:
             user=self.broker, password="broker",
         )  # fmt: skip
 
-    def target(self) -> Target:
+    def target(self, name: str = "prod") -> Target:
         """A target as a broker that has just started makes it."""
-        return Target(TargetName("prod"), self.broker_dsn, "production", self.key, tls="off")
+        return Target(TargetName(name), self.broker_dsn, "production", self.key, tls="off")
 
     def admin(self) -> psycopg.Connection[tuple[object, ...]]:
         """A superuser's connection to the database."""

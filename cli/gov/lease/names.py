@@ -6,7 +6,7 @@ characters that follow from the broker's key: two brokers on one cluster never t
     gov_l_<installation>_<lease>       LOGIN, one per lease
     gov_o_<installation>_<random>      LOGIN, one per one-shot statement
     gov_p_<installation>_<digest>      NOLOGIN, one per outcome of policy: holds the grants
-    gov_v_<installation>               NOLOGIN, owns the masked views
+    gov_v_<installation>_<target>      NOLOGIN, owns the masked views of one target
     gov_m_<profile>_<version>_<schema> the schema of the masked views of one source schema
 
 Ephemeral roles carry a **marker** as their comment, so that a janitor knows whose they are, and that
@@ -79,9 +79,9 @@ def profile_role(installed: str, digest: str) -> str:
     return f"gov_p_{installed}_{digest}"
 
 
-def views_role(installed: str) -> str:
-    """The role that owns all masked views."""
-    return f"gov_v_{installed}"
+def views_role(installed: str, target: str) -> str:
+    """The role that owns all masked views of a target; its name holds a hash, as targets' names are free."""
+    return f"gov_v_{installed}_{sha256(target.encode()).hexdigest()[:8]}"
 
 
 def ephemeral(installed: str, role: str) -> bool:

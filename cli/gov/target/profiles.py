@@ -59,10 +59,10 @@ class Builder:
     @property
     def views_owner(self) -> str:
         """The role that owns the masked views."""
-        return views_role(self.installation)
+        return views_role(self.installation, self.target)
 
     async def prepare(self, connection: Connection) -> None:
-        """Make the owner of the views, where it is missing. It is shared by the databases of a cluster."""
+        """Make the owner of the views, where it is missing."""
         marker = Marker(self.installation, self.target, "views", "")
         with suppress(errors.DuplicateObject, errors.UniqueViolation):
             async with connection.transaction():
