@@ -58,6 +58,7 @@ def sign_in(
     """
     attempt = Attempt.new()
     with _Listener() as listener:
+        listener.start()  # before the browser: one in the terminal returns only when it is left
         redirect = f"http://127.0.0.1:{listener.server_port}/callback"
         query = {
             "response_type": "code",
@@ -101,10 +102,13 @@ class _Listener(HTTPServer):
         self.query: dict[str, str] | None = None
         self.answered = threading.Event()
 
+    def start(self) -> None:
+        """Answer from now on."""
+        serve = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        serve.start()
+
     def answer(self, patience: float) -> dict[str, str] | None:
         """The parameters of the redirect, None when none came in `patience` seconds."""
-        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-        thread.start()
         self.answered.wait(patience)
         self.shutdown()
         return self.query

@@ -16,7 +16,7 @@ from gov.client.api import Broker
 from gov.client.config import Places, file_name
 from gov.client.files import read_private, write_private
 from gov.control.models import LeaseAsk, LeaseGrant
-from gov.errors import LeaseEnded, Unreachable
+from gov.errors import LeaseEnded, Unreachable, UsageError
 from gov.terms import Scope
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def connect(
 
     Raises:
         NotLoggedIn, Denied: no lease.
+        UsageError: there is no such scope.
         Unreachable: the broker or its gateway does not answer.
     """
     return _open(_lease(_ask(target, scope, ttl, reason, purpose)), options)
@@ -82,7 +83,9 @@ class _Leases:
 
 
 def _ask(target: str, scope: str | Scope, ttl: int | None, reason: str, purpose: str) -> LeaseAsk:
-    return LeaseAsk(target=target, scope=Scope(scope).value, ttl=ttl, reason=reason, purpose=purpose)
+    if scope not in set(Scope):
+        raise UsageError(f"no scope is called {scope!r}", hint=f"one of: {', '.join(Scope)}")
+    return LeaseAsk(target=target, scope=str(scope), ttl=ttl, reason=reason, purpose=purpose)
 
 
 def _lease(ask: LeaseAsk) -> LeaseGrant:
