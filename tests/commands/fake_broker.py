@@ -29,6 +29,8 @@ from gov.broker.authority import Authority, own
 from gov.control.models import (
     CHECKPOINT_HEADER,
     AnswerView,
+    Entries,
+    EntryView,
     Explained,
     Info,
     LeaseGrant,
@@ -40,6 +42,7 @@ from gov.control.models import (
     SessionView,
     Submitted,
     TargetView,
+    Whoami,
 )
 from gov.errors import AlreadySettled, Denied, GovError, NoSuch
 
@@ -87,6 +90,7 @@ class FakeBroker:
     requests: dict[str, RequestView] = field(default_factory=dict)
     leases: list[LeaseView] = field(default_factory=list)
     sessions: list[SessionView] = field(default_factory=list)
+    entries: list[EntryView] = field(default_factory=list)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """(path, body) of everything that was posted."""
     submitted: Submitted = field(default_factory=lambda: Submitted(verdict="allow", reasons=["in scope"]))
@@ -159,11 +163,17 @@ class FakeBroker:
                 return self.answer(id, True, body)
             case "POST", "requests", id, "deny":
                 return self.answer(id, False, body)
+            case "GET", "whoami":
+                return ALICE
+            case "GET", "audit", "entries":
+                return Entries(entries=self.entries, size=len(self.entries))
             case "POST", "explain":
                 return EXPLAINED
         raise NoSuch(path, hint="")
 
 
+ALICE = Whoami(name="alice", subject="u-alice", issuer="http://127.0.0.1:1", groups=["engineering"],
+               kind="user", display="alice", expires_at="2030-01-01T00:00:00Z")
 KEY = SigningKey("fake", bytes(32))
 INFO = Info(version="0", issuer="http://127.0.0.1:1", client_id="gov-cli", audience="gov",
             gateway_host="127.0.0.1", gateway_port=1, ca="", audit_key=str(KEY.verifier))

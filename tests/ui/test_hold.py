@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,10 +15,11 @@ from gov.ui.hold import Hold
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 
 
-def test_all_that_the_gateway_said() -> None:
-    """Rule, approvers, reasons, the command that answers, and until when."""
+@pytest.mark.parametrize("expires", ["2026-01-31T12:14:00Z", NOW.timestamp() + 840])
+def test_all_that_the_gateway_said(expires: str | float) -> None:
+    """Rule, approvers, reasons, the command that answers, and until when (as a time or epoch seconds)."""
     detail = {"request": "rq-1", "rule": "r", "approvers": ["dba", "lead"], "reasons": ["a drop"],
-              "expires_at": "2026-01-31T12:14:00Z"}
+              "expires_at": expires}
 
     assert Hold.of("held", json.dumps(detail)).lines(NOW) == [
         "held by rule r; waiting for dba or lead; Ctrl-C withdraws", "because a drop",

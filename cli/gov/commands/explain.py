@@ -37,10 +37,11 @@ def run(
     if json:
         print_json(explained)
     else:
-        _show(explained)
+        show(explained)
 
 
-def _show(explained: Explained) -> None:
+def show(explained: Explained) -> None:
+    """Print the decision: the verdict, then why, who and what."""
     verdict = explained.verdict
     colour = _COLOURS.get(verdict) if coloured(sys.stdout) else None
     said = f"{verdict} by rule {escape(explained.rule)}" if explained.rule else verdict
@@ -57,7 +58,7 @@ def _facts(explained: Explained) -> Iterator[tuple[str, str]]:
     """(label, text) lines in the order that answers: why, who, what."""
     said: tuple[tuple[str, list[str]], ...] = (
         ("because", explained.reasons),
-        ("message", [explained.message]),
+        ("message", [explained.message] if explained.message not in explained.reasons else []),
         ("unknown", explained.unknown),
         ("approvers", [", ".join(explained.approvers)]),
         ("next", [explained.hint]),

@@ -33,7 +33,7 @@ from gov.errors import GovError
 from gov.ui import hold, results, times
 from gov.ui.escape import escape
 from gov.ui.results import Format, Row, writer
-from gov.ui.terminal import say
+from gov.ui.terminal import say, unechoed
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -112,7 +112,8 @@ class Prompt:
         began = monotonic()
         self._turn = Turn(self._connection, statement, parameters)
         try:
-            self._show(self._turn, columns_only=statement == backslash.COLUMNS)
+            with unechoed():
+                self._show(self._turn, columns_only=statement == backslash.COLUMNS)
         except psycopg.Error as error:
             raise meant(error, statement) from error
         finally:

@@ -15,7 +15,6 @@ import psycopg
 
 from gov.commands.running import Piece, run
 from gov.ui.hold import Hold, Waiting
-from gov.ui.terminal import say
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -63,7 +62,6 @@ class Turn:
         """Ask the server to stop; the answer comes as an error."""
         if not self._cancelled.is_set():
             self._cancelled.set()
-            say("")  # the terminal has just shown ^C
             with suppress(psycopg.Error):
                 self._connection.cancel_safe(timeout=5.0)
 

@@ -9,12 +9,12 @@ from gov.ui.escape import escape, json_safe
 
 
 def render(error: GovError) -> str:
-    """`gov: error: …`, a `gov: detail: …` for each line of detail, `gov: hint: …`.
+    """`gov: error: …`, a `gov: detail: …` for each line that says more, `gov: hint: …`.
 
     Everything is escaped: an error can quote a statement, a reason or a server.
     """
-    said = [("error", error.what), *(("detail", line) for line in error.detail.splitlines()),
-            ("hint", error.hint)]
+    details = [line for line in error.detail.splitlines() if line not in error.what]
+    said = [("error", error.what), *(("detail", line) for line in details), ("hint", error.hint)]
     return "\n".join(f"gov: {word}: {escape(text)}" for word, text in said if text)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gov.ui import times
@@ -42,7 +42,7 @@ class Hold:
             said = {}
         said = said if isinstance(said, dict) else {}
         return cls(message, _word(said, "request"), _word(said, "rule"), _words(said, "approvers"),
-                   _words(said, "reasons"), _word(said, "expires_at"))
+                   _words(said, "reasons"), _moment(said.get("expires_at")))
 
     def lines(self, now: datetime | None = None) -> list[str]:
         """What to show, escaped: the rule, who may answer, until when, how to withdraw."""
@@ -58,6 +58,16 @@ class Hold:
 
 def _word(said: dict[str, object], key: str) -> str:
     value = said.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _moment(value: object) -> str:
+    """RFC 3339 of a string that says so already, or of seconds since the epoch."""
+    if isinstance(value, int | float):
+        try:
+            return datetime.fromtimestamp(value, UTC).isoformat()
+        except (OverflowError, ValueError, OSError):
+            return ""
     return value if isinstance(value, str) else ""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import IO, TYPE_CHECKING
 
@@ -24,6 +26,25 @@ def interactive() -> bool:
 def say(line: str) -> None:
     """One line on standard error, at once. `line` must be escaped already."""
     print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def unechoed() -> Iterator[None]:
+    """While it lasts, what is typed does not show; it waits for whoever reads next. Ctrl-C works as ever."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    import termios
+
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    silent = [*before]
+    silent[3] &= ~(termios.ECHO | termios.ECHONL)
+    termios.tcsetattr(terminal, termios.TCSANOW, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 @cache
