@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from gov.client.provider import Provider
@@ -110,8 +110,11 @@ class _Listener(HTTPServer):
     def answer(self, patience: float) -> dict[str, str] | None:
         """The parameters of the redirect, None when none came in `patience` seconds."""
         self.answered.wait(patience)
-        self.shutdown()
         return self.query
+
+    def __exit__(self, *reason: Any) -> None:
+        self.shutdown()
+        super().__exit__(*reason)
 
 
 class _Callback(BaseHTTPRequestHandler):
