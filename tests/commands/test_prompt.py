@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from commands.fake_broker import FakeBroker, Gov
+from commands.terminal import Terminal, terminal
 from gov.commands.backslash import COLUMNS, TABLES, Ask, Leave, Say, Switches, command
 from gov.commands.prompt import complete
 
@@ -25,83 +24,78 @@ create function held(seconds float) returns int language plpgsql as $f$ begin
 
 
 @pytest.fixture
-def prompt(prod: FakeBroker, gov: Gov) -> Iterator[pexpect.spawn[str]]:
+def prompt(prod: FakeBroker, gov: Gov) -> Iterator[Terminal]:
     """A prompt that has greeted."""
     gov("exec", "prod", "-c", HELD)
     gov("exec", "prod", "-c", "create table people (id int not null, email text)")
-    child: pexpect.spawn[str] = pexpect.spawn(
-        sys.executable, ["-c", "from gov.commands import main; main()", "connect", "prod"], timeout=20,
-        encoding="utf-8", dimensions=(40, 100),
-        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1"})
-    child.expect("for help")
-    child.expect("=>")
-    yield child
-    child.close(force=True)
+    with terminal("connect", "prod") as opened:
+        opened.sees("for help")
+        opened.sees("=>")
+        yield opened
 
 
-def test_lines_until_a_semicolon(prompt: pexpect.spawn[str]) -> None:
+def test_lines_until_a_semicolon(prompt: Terminal) -> None:
     """Enter breaks the line while a statement or a quote is open; then the rows come."""
-    prompt.send("select 'a;\r")
-    prompt.expect("->")
-    prompt.send("b' as s, 40 + 2 as n;\r")
+    prompt.types("select 'a;\r")
+    prompt.sees("->")
+    prompt.types("b' as s, 40 + 2 as n;\r")
 
-    prompt.expect("a;.nb +\\|? *42")
-    prompt.expect("1 row")
+    prompt.sees("a;.nb +\\|? *42")
+    prompt.sees("1 row")
 
 
-def test_a_hold_is_shown_and_goes_on(prompt: pexpect.spawn[str]) -> None:
+def test_a_hold_is_shown_and_goes_on(prompt: Terminal) -> None:
     """The panel says who may answer; after the answer the rows come."""
-    prompt.send("select held(1);\r")
+    prompt.types("select held(1);\r")
 
-    prompt.expect("waiting rq-1")
-    prompt.expect("held by rule r; waiting for dba; Ctrl-C withdraws")
-    prompt.expect("gov approve rq-1")
-    prompt.expect("approved by bob")
-    prompt.expect("1 row")
+    prompt.sees("waiting rq-1")
+    prompt.sees("held by rule r; waiting for dba; Ctrl-C withdraws")
+    prompt.sees("gov approve rq-1")
+    prompt.sees("approved by bob")
+    prompt.sees("1 row")
 
 
-def test_an_interrupt_withdraws_and_the_prompt_lives(prompt: pexpect.spawn[str]) -> None:
+def test_an_interrupt_withdraws_and_the_prompt_lives(prompt: Terminal) -> None:
     """Ctrl-C while held cancels; the next statement runs on the same connection."""
-    prompt.send("create temporary table mine (a int); select held(60);\r")
-    prompt.expect("waiting rq-1")
-    prompt.send("\x03")
-    prompt.expect("canceling statement")
-    prompt.send("select count(*) + 42 as n from mine;\r")
+    prompt.types("create temporary table mine (a int); select held(60);\r")
+    prompt.sees("waiting rq-1")
+    prompt.types("\x03")
+    prompt.sees("canceling statement")
+    prompt.types("select count(*) + 42 as n from mine;\r")
 
-    prompt.expect("42")
+    prompt.sees("42")
 
 
-def test_the_transaction_shows(prompt: pexpect.spawn[str]) -> None:
+def test_the_transaction_shows(prompt: Terminal) -> None:
     """`*` inside a transaction, `!` when it has failed."""
-    prompt.send("begin;\r")
-    prompt.expect("\\*.*=>")
-    prompt.send("selec;\r")
-    prompt.expect("syntax error")
-    prompt.expect("LINE 1: selec")
+    prompt.types("begin;\r")
+    prompt.sees("\\*.*=>")
+    prompt.types("selec;\r")
+    prompt.sees("syntax error")
+    prompt.sees("LINE 1: selec")
 
-    prompt.expect("!.*=>")
+    prompt.sees("!.*=>")
 
 
-def test_columns_say_what_is_masked(prompt: pexpect.spawn[str]) -> None:
+def test_columns_say_what_is_masked(prompt: Terminal) -> None:
     """`\\d` knows this lease's masks."""
-    prompt.send("\\d people\r")
+    prompt.types("\\d people\r")
 
-    prompt.expect("email +\\| text +\\| +\\| masked")
+    prompt.sees("email +\\| text +\\| +\\| masked")
 
 
-def test_the_end_of_input_leaves(prompt: pexpect.spawn[str]) -> None:
+def test_the_end_of_input_leaves(prompt: Terminal) -> None:
     """Ctrl-D ends with status 0, and the history is private and without passwords."""
-    prompt.send("select 1;\r")
-    prompt.expect("1 row")
-    prompt.send("alter role x password 'hunter2';\r")
-    prompt.expect("ERROR")
-    prompt.expect("=>")
-    prompt.send("\x04")
-    prompt.expect(pexpect.EOF)
-    prompt.wait()
+    prompt.types("select 1;\r")
+    prompt.sees("1 row")
+    prompt.types("alter role x password 'hunter2';\r")
+    prompt.sees("ERROR")
+    prompt.sees("=>")
+    prompt.types("\x04")
+    status = prompt.ends()
 
     (past,) = (Path(os.environ["GOV_CONFIG_DIR"]) / "state" / "history").rglob("prod")
-    assert prompt.exitstatus == 0
+    assert status == 0
     assert stat.S_IMODE(past.stat().st_mode) == 0o600
     assert "select 1" in past.read_text()
     assert "hunter2" not in past.read_text()

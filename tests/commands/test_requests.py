@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 
-import pexpect
 import pytest
 
 from commands.fake_broker import FakeBroker, Gov, moment, pending
+from commands.terminal import terminal
 from gov.control.models import EntryView
 
 
@@ -151,27 +149,19 @@ def test_why_without_a_refusal(gov: Gov, broker: FakeBroker) -> None:
     assert "gov explain" in ran.err
 
 
-def spawned(*words: str) -> pexpect.spawn[str]:
-    """`gov WORDS` on a terminal."""
-    return pexpect.spawn(sys.executable, ["-c", "from gov.commands import main; main()", *words], timeout=20,
-                         encoding="utf-8", dimensions=(40, 120), env={**os.environ, "NO_COLOR": "1"})
-
-
 @pytest.mark.parametrize(("typed", "state"), [("y", "approved"), ("n", "pending"), ("", "pending")])
 def test_on_a_terminal_it_asks(broker: FakeBroker, typed: str, state: str) -> None:
     """Only a clear yes lets the statement run."""
     broker.requests["rq-1"] = pending("rq-1", may_answer=True)
 
-    child = spawned("approve", "rq-1")
-    child.expect("drop table orders")
-    child.expect("let it run.*: ")
-    child.sendline(typed)
-    child.expect("rq-1 approved" if state == "approved" else "it keeps waiting")
-    child.expect(pexpect.EOF)
-    child.wait()
+    with terminal("approve", "rq-1") as bob:
+        bob.sees("drop table orders")
+        bob.sees("let it run.*: ")
+        bob.types(f"{typed}\r")
+        bob.sees("rq-1 approved" if state == "approved" else "it keeps waiting")
+        status = bob.ends()
 
-    assert child.exitstatus == 0
-    assert broker.requests["rq-1"].state == state
+    assert (status, broker.requests["rq-1"].state) == (0, state)
 
 
 def test_the_inbox_on_a_terminal(broker: FakeBroker) -> None:
@@ -180,29 +170,29 @@ def test_the_inbox_on_a_terminal(broker: FakeBroker) -> None:
     broker.requests["rq-1"] = pending("rq-1", may_answer=True)
     broker.requests["rq-2"] = pending("rq-2", may_answer=True, statement="truncate payments")
 
-    child = spawned("approve")
-    child.expect("1 +rq-1.*2 +rq-2")
-    child.expect("which.*: ")
-    child.sendline("7")
-    child.expect("which.*: ")
-    child.sendline("2")
-    child.expect("let it run.*: ")
-    child.sendline("y")
-    child.expect(pexpect.EOF)
+    with terminal("approve") as bob:
+        bob.sees("1 +rq-1")
+        bob.sees("2 +rq-2")
+        bob.sees("which.*: ")
+        bob.types("7\r")
+        bob.sees("1 to 2, please")
+        bob.sees("which.*: ")
+        bob.types("2\r")
+        bob.sees("let it run.*: ")
+        bob.types("y\r")
+        bob.ends()
 
     assert [view.state for view in broker.requests.values()] == ["pending", "pending", "approved"]
 
 
 def test_watching(broker: FakeBroker) -> None:
     """Each request is a line when it appears, and another when it is answered."""
-    child = spawned("requests", "--watch")
-    broker.requests["rq-1"] = pending("rq-1")
-    child.expect("rq-1 +pending +alice on prod")
+    with terminal("requests", "--watch") as bob:
+        broker.requests["rq-1"] = pending("rq-1")
+        bob.sees("rq-1 +pending +alice on prod")
+        broker.requests["rq-1"] = pending("rq-1", state="denied")
+        bob.sees("rq-1 +denied")
+        bob.types("\x03")
+        status = bob.ends()
 
-    broker.requests["rq-1"] = pending("rq-1", state="denied")
-    child.expect("rq-1 +denied")
-    child.sendintr()
-    child.expect(pexpect.EOF)
-    child.wait()
-
-    assert child.exitstatus == 130
+    assert status == 130
