@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gov.broker.session import Session
 
 HELD = "01G01"
-"""SQLSTATE of the notice that a statement is held; its DETAIL is JSON."""
+"""SQLSTATE of the notice that a statement is held; its context field (which psql does not show) is JSON."""
 STILL_HELD = "01G02"
 """SQLSTATE of the notices that keep the connection alive meanwhile."""
 ANSWERED = "01G03"
@@ -205,12 +205,13 @@ def _brought(session: Session, statement: Statement) -> Request | None:
 
 def _held_notice(request: Request) -> bytes:
     who = " or ".join(sorted(request.approvers))
-    detail: Mapping[str, object] = {
+    facts: Mapping[str, object] = {
         "request": request.id, "rule": request.rule, "approvers": sorted(request.approvers),
         "reasons": request.reasons, "expires_at": request.expires_at,
     }
     return frames.notice(
-        HELD, f"held by rule {request.rule}: waiting for {who} (request {request.id})", detail=json.dumps(detail),
+        HELD, f"held by rule {request.rule}: waiting for {who} (request {request.id})",
+        detail="\n".join(request.reasons), context=json.dumps(facts),
         hint=f"they answer with: gov approve {request.id}; cancel the statement (Ctrl-C) to withdraw",
     )
 

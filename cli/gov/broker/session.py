@@ -17,6 +17,7 @@ from typing import Any
 from gov.broker import apart, upstream
 from gov.broker.house import House
 from gov.broker.judge import Subject, judge_text, masked_fields
+from gov.broker.plans import Plans
 from gov.broker.playing import Playing, entry
 from gov.broker.prepared import Names, Prepared
 from gov.broker.views import rfc3339
@@ -46,8 +47,6 @@ log = logging.getLogger(__name__)
 
 INBOX = 1 << 20
 """Bytes that a client may send ahead while its statement is awaited: 1 MiB; then we stop reading."""
-PLANS = 512
-"""Judgments kept for one session."""
 _header = struct.Struct("!BI")
 _COPY_DATA = ord("d")
 _NOWHERE = frames.build_bind(b"", b"gov: refused", bytes(6))
@@ -90,7 +89,7 @@ class Session:
         self._apart: apart.Apart | None = None
         self._names = Names()
         self._portals: dict[bytes, Playing] = {}
-        self._plans: dict[tuple[str, tuple[str, ...]], Judged] = {}
+        self._plans = Plans()
         self._plans_for: tuple[object, ...] = ()
         self._stale = False
         self._reported_path = link.parameters.get("search_path")
@@ -550,7 +549,7 @@ class Session:
             return None
         if self._plans_for != self._versions():
             return None
-        return self._plans.get((text, self.search_path))
+        return self._plans.get(text, self.search_path)
 
     async def judged(self, text: str) -> Judged:
         """The judgment of a text. Raises like `judge_text`."""
@@ -561,9 +560,7 @@ class Session:
         if self._plans_for != self._versions():
             await self._renew()
         judged = await judge_text(self.house, self.subject, text, self.search_path)
-        if len(self._plans) >= PLANS:
-            self._plans.clear()
-        self._plans[text, self.search_path] = judged
+        self._plans.put(text, self.search_path, judged)
         return judged
 
     def _versions(self) -> tuple[object, ...]:

@@ -98,7 +98,7 @@ class _Counting:
 
 def on_notice(notice: Diagnostic) -> None:
     """Show a NOTICE on standard error; a hold with all that it says."""
-    message, detail = notice.message_primary or "", notice.message_detail or ""
+    message, detail = notice.message_primary or "", notice.context or ""
     if notice.sqlstate == hold.HELD:
         for line in hold.Hold.of(message, detail).lines():
             say(f"gov: {line}")

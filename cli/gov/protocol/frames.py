@@ -218,10 +218,11 @@ def error(trouble: GovError, *, severity: str = "ERROR") -> bytes:
     ]))
 
 
-def notice(code: str, text: str, *, detail: str = "", hint: str = "") -> bytes:
+def notice(code: str, text: str, *, detail: str = "", hint: str = "", context: str = "") -> bytes:
     """A NoticeResponse of severity NOTICE."""
     return message(b"N", _fields([
-        ("S", "NOTICE"), ("V", "NOTICE"), ("C", code), ("M", text), ("D", detail), ("H", hint), ("R", ROUTINE),
+        ("S", "NOTICE"), ("V", "NOTICE"), ("C", code), ("M", text), ("D", detail), ("H", hint),
+        ("W", context), ("R", ROUTINE),
     ]))
 
 

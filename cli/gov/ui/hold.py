@@ -1,6 +1,6 @@
 """A held statement as whoever waits sees it, from the NOTICEs of the gateway.
 
-`01G01` says that the statement is held and carries a JSON object as its detail, `01G02` keeps the
+`01G01` says that the statement is held and carries a JSON object as its context field, `01G02` keeps the
 connection awake, `01G03` says that somebody answered.
 """
 
