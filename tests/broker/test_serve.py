@@ -200,7 +200,7 @@ def test_kill_9_with_a_session_a_hold_and_an_approval_open(site: Site) -> None:
     verified(site)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.004, 0.01, 0.02, 0.04])
+@pytest.mark.parametrize("delay", [0.0, 0.01, 0.03])
 def test_kill_9_while_leases_are_made(site: Site, delay: float) -> None:
     """Whenever the broker dies, the next start leaves no role that nobody owns."""
     site.start()

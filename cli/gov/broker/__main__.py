@@ -25,7 +25,8 @@ def main() -> int:
     parser.add_argument("--ready-file", type=Path, help="written, as JSON, once it serves")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("httpx", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         config = load(given.config)
         with asyncio.Runner(loop_factory=new_event_loop) as runner:

@@ -75,12 +75,10 @@ def _base(info: ValidationInfo) -> Path:
 
 
 def _state(url: str, info: ValidationInfo) -> str:
-    """A database URL; the path of SQLite's is resolved (three slashes relative, four absolute)."""
+    """A SQLite URL, its path resolved: three slashes relative, four absolute."""
     if url.startswith("sqlite:///"):
         return f"sqlite:///{_base(info) / url.removeprefix('sqlite:///')}"
-    if url.startswith(("postgresql://", "postgresql+psycopg://")):
-        return url
-    raise ValueError("write sqlite:///FILE or postgresql://…")
+    raise ValueError("write sqlite:///FILE")
 
 
 def _web(url: str) -> str:
@@ -177,12 +175,6 @@ class Analysis(Section):
 class Limits(Section):
     """What a client may use up."""
 
-    sessions: Annotated[int, Field(ge=1)] = 1000
-    """Client connections in all."""
-    half_open: Annotated[int, Field(ge=1)] = 100
-    """Connections that have not authenticated yet."""
-    startup_seconds: Annotated[float, Field(gt=0)] = 15.0
-    """For TLS, SCRAM and the upstream's answer together."""
     leases_per_principal: Annotated[int, Field(ge=1)] = 50
     body_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024 * 1024
     """The largest body that the API reads."""
@@ -324,8 +316,6 @@ def _sections() -> tuple[type[Section], ...]:
 
 def _contradictions(document: yaml.Node, config: Config) -> Iterator[Complaint]:
     """What each key may say, but not together."""
-    if config.keys is None and not config.state.startswith("sqlite:"):
-        yield _mark(document, ("state",)), "keys: name a directory when the state is not a SQLite file"
     if urlsplit(config.public.api).scheme == "http" and not config.listen.api.loopback:
         # Tokens would cross the network in the clear.
         yield (

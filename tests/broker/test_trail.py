@@ -1,0 +1,161 @@
+"""Entries are on disk when somebody says so, many at once, and a bad disk refuses rather than hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gov.audit.entry import Entry
+from gov.audit.note import SigningKey
+from gov.audit.verify import verify
+from gov.broker.trail import Trail
+from gov.errors import Unavailable
+from gov.store.disk import Disk, Files
+from gov.store.journal import Journal
+
+KEY = SigningKey("test/gov", bytes(32))
+ENTRY = Entry("broker.stopped", 0.0, {"because": "a test"})
+Played = Callable[[Awaitable[Any]], Any]
+
+
+class Faulty(Disk):
+    """A disk that fails or hangs when told to, and counts its syncs."""
+
+    def __init__(self) -> None:
+        self.full = self.sick = False
+        self.free = threading.Event()
+        self.free.set()
+        self.syncs = 0
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """Refuse when full."""
+        if self.full:
+            raise OSError(28, "No space left on device")
+        return super().write(fd, data)
+
+    def sync(self, fd: int) -> None:
+        """Wait while hanging, fail while sick."""
+        self.syncs += 1
+        self.free.wait(30)
+        if self.sick:
+            raise OSError(5, "Input/output error")
+        super().sync(fd)
+
+
+def trail_of(directory: Path, disk: Disk, patience: float = 5.0) -> Trail:
+    """A trail in a directory, on that disk."""
+    return Trail(Journal(directory, KEY, KEY.name, disk=disk), patience=patience)
+
+
+def test_one_sync_serves_all_who_wait(tmp_path: Path, played: Played) -> None:
+    """Group commit: two hundred who wait at once need a handful of syncs."""
+
+    async def story() -> int:
+        disk = Faulty()
+        trail = trail_of(tmp_path, disk)
+        before = disk.syncs
+        await asyncio.gather(*(trail.durable(trail.record(ENTRY)) for _ in range(200)))
+        syncs = disk.syncs - before
+        await trail.close()
+        return syncs
+
+    assert played(story()) <= 3
+
+
+def test_what_was_recorded_is_proven_after_closing(tmp_path: Path, played: Played) -> None:
+    """The last checkpoint covers the last entry."""
+
+    async def story() -> None:
+        trail = trail_of(tmp_path, Disk())
+        for _ in range(300):
+            trail.record(ENTRY)
+        await trail.close()
+
+    played(story())
+    assert verify(Files(tmp_path), KEY.verifier).size == 300
+
+
+def test_the_tree_follows_by_itself(tmp_path: Path, played: Played) -> None:
+    """Within about a second the checkpoint has what was recorded."""
+
+    async def story() -> None:
+        trail = trail_of(tmp_path, Disk())
+        trail.start()
+        before = trail.checkpoint
+        trail.record(ENTRY)
+        while trail.checkpoint == before:  # noqa: ASYNC110 - it comes from another task
+            await asyncio.sleep(0.05)
+        await trail.close()
+
+    played(story())
+
+
+def test_a_full_disk_refuses_and_recovers(tmp_path: Path, played: Played) -> None:
+    """While there is no room nothing is recorded, so nothing may happen; room again, and it goes on."""
+
+    async def story() -> None:
+        disk = Faulty()
+        trail = trail_of(tmp_path, disk)
+        disk.full = True
+        with pytest.raises(Unavailable):
+            trail.record(ENTRY)
+        assert "No space" in trail.failing
+        disk.full = False
+        await trail.durable(trail.record(ENTRY))
+        assert not trail.failing
+        await trail.close()
+
+    played(story())
+    assert verify(Files(tmp_path), KEY.verifier).size == 1
+
+
+def test_a_disk_that_hangs_is_not_waited_for(tmp_path: Path, played: Played) -> None:
+    """Whoever waits is told in time, nobody else begins to, and all is well when it comes back."""
+
+    async def story() -> None:
+        disk = Faulty()
+        trail = trail_of(tmp_path, disk, patience=0.1)
+        disk.free.clear()
+        index = trail.record(ENTRY)
+        for outcome in await asyncio.gather(*(trail.durable(index) for _ in range(3)), return_exceptions=True):
+            assert isinstance(outcome, Unavailable)
+        with pytest.raises(Unavailable):
+            trail.record(ENTRY)
+        assert trail.failing
+        disk.free.set()
+        await trail.integrate()
+        assert not trail.failing
+        await trail.durable(trail.record(ENTRY))
+        await trail.close()
+
+    played(story())
+    assert verify(Files(tmp_path), KEY.verifier).size == 2
+
+
+def test_after_a_failed_sync_nothing_is_taken_for_written(tmp_path: Path, played: Played) -> None:
+    """The kernel may have dropped the pages: a second sync that succeeds proves nothing, the tree does."""
+
+    async def story() -> None:
+        disk = Faulty()
+        trail = trail_of(tmp_path, disk)
+        index = trail.record(ENTRY)
+        disk.sick = True
+        with pytest.raises(Unavailable):
+            await trail.durable(index)
+        disk.sick = False
+        with pytest.raises(Unavailable):
+            await trail.durable(index)
+        with pytest.raises(Unavailable):
+            trail.record(ENTRY)
+        await trail.integrate()
+        await trail.durable(index)
+        assert not trail.failing
+        await trail.close()
+
+    played(story())
+    assert verify(Files(tmp_path), KEY.verifier).size == 1
