@@ -61,6 +61,8 @@ class Judged:
     route: Route
     fields: Mapping[str, object] = field(default_factory=dict)
     """The part of the audit entry that does not change from run to run."""
+    prepares: tuple[tuple[str, object], ...] = ()
+    """(name, what it stands for) of each PREPARE in the text, for whoever follows EXECUTE by name."""
 
     @property
     def changes(self) -> bool:
@@ -258,7 +260,7 @@ def unapproved(request: Request) -> GovError:
         case RequestState.WITHDRAWN:
             return NotApproved(f"{request.id} was withdrawn", hint="run it again to ask again")
         case RequestState.PENDING:
-            return NotApproved(f"{request.id} is pending", hint=f"gov exec TARGET --request {request.id}, once answered")
+            return NotApproved(f"{request.id} is pending", hint=f"gov exec TARGET --request {request.id}")
         case RequestState.SPENT:
             return NotApproved(f"{request.id} was spent before", hint="run it again to ask again")
         case RequestState.APPROVED:

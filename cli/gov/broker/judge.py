@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gov.broker.house import House
-from gov.errors import StatementFailed, Unavailable
+from gov.errors import NotUnderstood, StatementFailed, Unavailable
 from gov.identity.principal import Principal
 from gov.policy.decide import decide
 from gov.policy.decision import MaskSpec, Outcome, Verdict
 from gov.policy.outcome import outcome as outcome_of
 from gov.policy.situation import Situation
+from gov.sql.bind import prepared
 from gov.sql.catalog import Catalog
 from gov.sql.facts import Facts
 from gov.sql.outline import Outline
@@ -42,19 +43,30 @@ class Subject:
     purpose: str = ""
 
 
-async def judge_text(
-    house: House, subject: Subject, text: str, search_path: tuple[str, ...], *, rows: int | None = None
-) -> Judged:
-    """The judgment of `text`, `rows` being the planner's estimate where somebody asked it.
+async def outlined(house: House, text: str) -> Outline:
+    """What a text says by itself.
 
     Raises:
         StatementFailed: PostgreSQL's grammar refuses it.
-        NotUnderstood, TooComplex: It cannot be judged.
-        Unavailable: A table it touches is closed while its views are rebuilt, or a worker does not answer.
+        NotUnderstood, TooComplex: It is beyond the bounds of analysis.
+        Unavailable: No worker answers.
     """
     outline = await house.analysts.outline(text)
     if outline.syntax_error is not None:
         raise StatementFailed(outline.syntax_error, hint="", state="42601", position=outline.position)
+    return outline
+
+
+async def judge_outline(
+    house: House, subject: Subject, text: str, outline: Outline, search_path: tuple[str, ...], *,
+    rows: int | None = None,
+) -> Judged:
+    """The judgment of `text`, `rows` being the planner's estimate where somebody asked it.
+
+    Raises:
+        NotUnderstood: It cannot run as it was sent.
+        Unavailable: A table it touches is closed while its views are rebuilt, or a worker does not answer.
+    """
     catalog = await subject.target.catalog()
     facts = resolve(outline, catalog, search_path)
     _open(subject.target, facts)
@@ -64,10 +76,15 @@ async def judge_text(
     )
     decision = decide(house.policy, subject.who, situation, facts, subject.outcome)
     way = route(facts, decision, subject.scope)
+    if way is not Route.SESSION and facts.command in ("PREPARE", "EXECUTE"):
+        raise NotUnderstood(
+            f"{facts.command} of a statement that runs on a connection of its own", hint="send the statement itself"
+        )
     sent = text
     if decision.verdict is not Verdict.DENY and way is not Route.OWNER and subject.views:
         sent = await _rewritten(house, subject, text, outline, facts, catalog, search_path)
-    judged = Judged(facts, decision, hashlib.sha256(text.encode()).hexdigest(), sent, way)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    judged = Judged(facts, decision, digest, sent, way, prepares=tuple(prepared(outline)))
     return _with_fields(house, subject, judged, text, catalog)
 
 
@@ -108,7 +125,7 @@ def _with_fields(house: House, subject: Subject, judged: Judged, text: str, cata
         fields["unknown"] = facts.unknown
     if judged.route is not Route.SESSION:
         fields["one_shot"] = judged.route.value
-    return Judged(facts, decision, judged.digest, judged.sent, judged.route, fields)
+    return replace(judged, fields=fields)
 
 
 def masked_and_clear(
@@ -155,13 +172,13 @@ async def judge(
 ) -> Opinion:
     """What would happen to `text` if `who` sent it in a new lease of that scope.
 
-    Raises like `judge_text`, and Unreachable when the target's catalog cannot be read.
+    Raises like `outlined` and `judge_outline`, and Unreachable when the target's catalog cannot be read.
     """
     environment = house.environment(target.name)
     catalog = await target.catalog()
     content = outcome_of(house.policy, who, target.name, environment, scope, catalog)
     views = (await target.profile(content)).views if content.masks else {}
     subject = Subject(who, target, environment, scope, content, views, client, purpose)
-    judged = await judge_text(house, subject, text, catalog.search_path)
+    judged = await judge_outline(house, subject, text, await outlined(house, text), catalog.search_path)
     masks, _ = masked_and_clear(judged.facts.columns_read, content)
     return Opinion(judged, content, masks, judged.sent if judged.sent != text else None)

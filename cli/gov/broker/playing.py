@@ -50,6 +50,8 @@ class Playing:
     started: float = 0.0
     rows: int = 0
     octets: int = 0
+    prepared: int = 0
+    """How many of the text's PREPAREs have succeeded."""
     over: bool = False
 
     def __post_init__(self) -> None:

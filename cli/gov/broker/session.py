@@ -12,11 +12,11 @@ import logging
 import struct
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from gov.broker import apart, upstream
 from gov.broker.house import House
-from gov.broker.judge import Subject, judge_text, masked_fields
+from gov.broker.judge import Subject, judge_outline, masked_fields, outlined
 from gov.broker.plans import Plans
 from gov.broker.playing import Playing, entry
 from gov.broker.prepared import Names, Prepared
@@ -39,6 +39,8 @@ from gov.protocol import frames
 from gov.protocol.conversation import Phase, hear
 from gov.protocol.replies import FAILED, IDLE, Awaits, Expected, Replies
 from gov.session.path import read_path
+from gov.sql.bind import follow
+from gov.sql.statement import Outline
 from gov.target.target import Target
 from gov.terms import Effect, LeaseId, RequestId, SessionId
 from gov.turn import Judged, Record, Route, Statement
@@ -88,6 +90,8 @@ class Session:
         self._answer_sync = False
         self._apart: apart.Apart | None = None
         self._names = Names()
+        self._prepared: dict[str, Outline] = {}
+        """What SQL's PREPARE gave names; never forgotten, since a name that is gone fails at the database."""
         self._portals: dict[bytes, Playing] = {}
         self._plans = Plans()
         self._plans_for: tuple[object, ...] = ()
@@ -333,6 +337,8 @@ class Session:
             # The database will say that the name is in use, and go on using the old text.
             self._group.append((frames.build_parse(parse.name, parse.text, parse.types), Expected(Awaits.PARSE)))
             return
+        # PREPARE and Parse share their names: neither may be judged by what the other has replaced.
+        self._prepared.pop(parse.name.decode(errors="replace"), None)
         fresh = Prepared(parse.name, text, judged.sent, parse.types, self._groups)
         self._group.append((
             frames.build_parse(parse.name, judged.sent.encode(), parse.types),
@@ -552,15 +558,22 @@ class Session:
         return self._plans.get(text, self.search_path)
 
     async def judged(self, text: str) -> Judged:
-        """The judgment of a text. Raises like `judge_text`."""
+        """The judgment of a text. Raises like `outlined` and `judge_outline`."""
         if self._stale and self.replies.status != FAILED:
             await self.drained()
             if self.replies.status != FAILED:
                 await self._learn()
         if self._plans_for != self._versions():
             await self._renew()
-        judged = await judge_text(self.house, self.subject, text, self.search_path)
-        self._plans.put(text, self.search_path, judged)
+        outline = await outlined(self.house, text)
+        follows = any(statement.runs is not None for statement in outline.statements)
+        if follows:
+            # What a name stands for is certain only when no PREPARE is on its way.
+            await self.drained()
+            outline = follow(outline, self._prepared)
+        judged = await judge_outline(self.house, self.subject, text, outline, self.search_path)
+        if not follows:
+            self._plans.put(text, self.search_path, judged)
         return judged
 
     def _versions(self) -> tuple[object, ...]:
@@ -584,6 +597,8 @@ class Session:
         run = playing.run
         assert run is not None
         facts = run.judged.facts
+        for name, _ in run.judged.prepares:
+            self._names.drop(name.encode())
         if run.judged.changes:
             self._syncing = asyncio.get_running_loop().create_task(self.house.trail.durable(playing.index))
             self._syncing.add_done_callback(_heard)
@@ -717,11 +732,21 @@ class Session:
                 return False
             self._syncing = None
         if turn is not None:
+            if tag == "PREPARE":
+                self._remember_prepared(turn)
             turn.rows += max(rows, frames.tag_rows(tag))
             turn.octets += octets
             if last:
                 self._settle(turn.done, "")
         return True
+
+    def _remember_prepared(self, turn: Playing) -> None:
+        """A PREPARE has succeeded: the next of those in its text."""
+        assert turn.run is not None
+        if turn.prepared < len(turn.run.judged.prepares):
+            name, outline = turn.run.judged.prepares[turn.prepared]
+            turn.prepared += 1
+            self._prepared[name] = cast(Outline, outline)
 
     def suspended(self, turn: Playing | None, rows: int, octets: int) -> None:
         """A portal stopped at its row limit; its statement goes on with the next Execute."""
