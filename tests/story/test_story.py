@@ -63,25 +63,30 @@ def turns(text: str) -> list[Turn]:
 
 def pattern(expected: list[str], words: dict[str, str]) -> str:
     """The regular expression that `expected` stands for; words known by now stand for themselves."""
-    lines = []
+    new: set[str] = set()
     while expected and not expected[-1]:
         expected = expected[:-1]
-    for line in expected:
-        if line == "...":
-            lines.append(r"(?:.*\n)*?")
-            continue
-        parts = re.split(r"(…|\{\w+\})", line)
-        lines.append("".join(_piece(part, words) for part in parts) + "\n")
-    return "".join(lines)
+    return "".join(_line(line, words, new) for line in expected)
 
 
-def _piece(part: str, words: dict[str, str]) -> str:
+def _line(line: str, words: dict[str, str], new: set[str]) -> str:
+    if line == "...":
+        return r"(?:.*\n)*?"
+    return "".join(_piece(part, words, new) for part in re.split(r"(…|\{\w+\})", line)) + "\n"
+
+
+def _piece(part: str, words: dict[str, str], new: set[str]) -> str:
     if part == "…":
         return ".*"
-    if part[:1] == "{" and part[-1:] == "}" and part[1:-1].isidentifier():
-        name = part[1:-1]
-        return re.escape(words[name]) if name in words else rf"(?P<{name}>[\w-]+)"
-    return re.escape(part)
+    if not re.fullmatch(r"\{[a-z]+\}", part):
+        return re.escape(part)
+    name = part[1:-1]
+    if name in words:
+        return re.escape(words[name])
+    if name in new:
+        return f"(?P={name})"
+    new.add(name)
+    return rf"(?P<{name}>[\w-]+)"
 
 
 class Session:
