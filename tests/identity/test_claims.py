@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov.errors import NotLoggedIn
@@ -79,6 +79,7 @@ def test_the_groups_claim_is_the_configured_one() -> None:
     assert principal({**ALICE, "groups": ["x"]}, config).groups == frozenset()
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_claims_of_any_shape_give_a_principal_or_a_refusal(claims: dict[str, Any]) -> None:
     """Whatever a signed token holds, nothing but NotLoggedIn is raised, and no name is unprintable."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov.errors import NotLoggedIn
@@ -46,6 +46,7 @@ def test_a_token_is_read_as_it_was_written() -> None:
     assert said.claims == GOOD
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=200) | st.from_regex(r"[A-Za-z0-9_-]{0,40}(\.[A-Za-z0-9_=-]{0,40}){0,4}", fullmatch=True)
 )
@@ -76,6 +77,7 @@ def test_json_must_be_one_object_without_tricks(claims: str) -> None:
         parse(compact("{}", claims))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["alg", "typ", "kid", "jku", "crit"]), JSON))
 def test_a_header_of_any_shape_names_a_key_or_is_refused(header: dict[str, Any]) -> None:
     """A key id comes only from a header with the pinned algorithm, an access token's type and no extras."""
@@ -89,6 +91,7 @@ def test_a_header_of_any_shape_names_a_key_or_is_refused(header: dict[str, Any])
     assert not {"jku", "crit"} & header.keys()
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*GOOD, "nbf", "typ"]), JSON))
 def test_claims_of_any_shape_are_in_order_or_refused(changes: dict[str, Any]) -> None:
     """What is accepted has our issuer and audience, a subject, and an end ahead of us within a day."""
