@@ -60,6 +60,11 @@ class Analysts:
             await self.close()
             raise
 
+    @property
+    def pids(self) -> frozenset[int]:
+        """The processes that work now."""
+        return frozenset(analyst.pid for analyst in self._all)
+
     async def outline(self, text: str) -> Outline:
         """The outline of `text`.
 
@@ -180,8 +185,12 @@ class _Analyst:
         return cls(process)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
-        return self._process.returncode is None
+        return self._process.returncode is None and not self._from.at_eof()
 
     async def ask(self, kind: int, body: bytes) -> tuple[int, bytes]:
         self._to.write(frame(kind, body))
@@ -190,7 +199,7 @@ class _Analyst:
         return status, await self._from.readexactly(length)
 
     def kill(self) -> None:
-        if self.alive:
+        if self._process.returncode is None:
             self._process.kill()
 
     async def end(self) -> None:

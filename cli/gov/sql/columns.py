@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gov.errors import TooComplex
 from gov.sql.catalog import Catalog
-from gov.sql.statement import Reference, Source, Statement
+from gov.sql.statement import HIDING, Reference, Source, Statement
 from gov.terms import Column, Relation
 
 HINT = "split the statement, or qualify its columns"
@@ -59,10 +59,12 @@ class _Level:
         self.by_alias: dict[str, list[Table]] = defaultdict(list)
         self.by_column: dict[str, list[tuple[Table, str]]] = defaultdict(list)
         self.others: dict[str, list[Source]] = defaultdict(list)
+        self.hides = False
 
     def add(self, source: Source, table: Table | None) -> None:
         if table is None:
             self.others[source.alias].append(source)
+            self.hides = self.hides or source.name == HIDING
             return
         self.tables.append(table)
         self.by_alias[table.alias].append(table)
@@ -146,7 +148,8 @@ class Columns:
         scope, certain = reference.scope, reference.certain
         while scope >= 0:
             self._spend(1)
-            yield self._levels[scope], certain
+            level = self._levels[scope]
+            yield level, certain and not level.hides
             scope, certain = self._scopes[scope]
 
     def _spend(self, steps: int) -> None:

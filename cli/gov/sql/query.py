@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from gov.sql.bound import bounded
 from gov.sql.grammar import Node
-from gov.sql.statement import Reference, Source, Use, Written
+from gov.sql.statement import HIDING, Reference, Source, Use, Written
 from gov.sql.walk import Context, Method, Queries, Walk, parts, setting
 from gov.terms import Effect
 
@@ -126,7 +126,7 @@ def _join(walk: Walk, node: Node, context: Context) -> None:
 
 def _hide(walk: Walk, alias: Node, context: Context) -> None:
     """A join with a name of its own: what it can mean is everything in this FROM."""
-    walk.source(context.scope, alias)
+    walk.source(context.scope, alias, name=HIDING)
     walk.references.append(Reference(context.scope, ("*",), -1))
 
 

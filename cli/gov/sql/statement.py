@@ -37,6 +37,10 @@ class Name(NamedTuple):
     """Whether rows of it are written, rather than its definition changed."""
 
 
+HIDING = -2
+"""The name of a join that has a name itself: what it joins may be called differently, or not at all."""
+
+
 class Source(NamedTuple):
     """Something in FROM, or a DML target, that columns can come from."""
 
@@ -44,7 +48,7 @@ class Source(NamedTuple):
     alias: str
     """The name by which columns are qualified; empty for none."""
     name: int = -1
-    """Which of the statement's names it is; -1 for a WITH query, subquery, function or join."""
+    """Which of the statement's names it is; -1 for a WITH query, subquery or function, or `HIDING`."""
     columns: tuple[str, ...] = ()
     """Of a relation: other names that an alias gives its first columns. Else: columns it is known to have."""
 

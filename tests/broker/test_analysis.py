@@ -1,0 +1,276 @@
+"""Analysts: real child processes, given what hurts them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gov.broker import analyst
+from gov.broker.analysis import Analysts, Settings
+from gov.errors import GovError, NotUnderstood, TooComplex, Unavailable
+from gov.sql.outline import outline
+from gov.terms import Relation
+
+QUICK = Settings(seconds=20)
+HEAVY = "select " + "1+" * 90_000 + "1"
+"""About a second of work."""
+
+
+@asynccontextmanager
+async def analysts(count: int = 1, settings: Settings = QUICK) -> AsyncIterator[Analysts]:
+    """Some analysts at work."""
+    found = Analysts()
+    await found.start(count, settings)
+    try:
+        yield found
+    finally:
+        await found.close()
+
+
+def play(story: Callable[[Analysts], Awaitable[None]], count: int = 1, settings: Settings = QUICK) -> None:
+    """Run a story with analysts of its own."""
+
+    async def run() -> None:
+        async with analysts(count, settings) as found:
+            await story(found)
+
+    asyncio.run(run())
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, or is a zombie that nobody waits for."""
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
+
+
+def test_an_outline_is_the_same_through_a_process() -> None:
+    """What an analyst answers is what the function says, again from the cache too."""
+    text = "with x as (delete from t returning *) select é.a, f(1) from x as é, public.u order by 1"
+
+    async def story(found: Analysts) -> None:
+        assert await found.outline(text) == outline(text)
+        assert await found.outline(text) is await found.outline(text)
+        assert (await found.outline("selec 1")).syntax_error == 'syntax error at or near "selec"'
+
+    play(story)
+
+
+def test_a_rewrite_is_proven_in_a_process() -> None:
+    """`same` answers for both outcomes."""
+    renames = {Relation("m", "t"): Relation("public", "t")}
+
+    async def story(found: Analysts) -> None:
+        assert await found.same("select * from t", 'select * from "m"."t"', renames)
+        assert not await found.same("select * from t", 'select a from "m"."t"', renames)
+        assert not await found.same("select * from t", "selec", renames)
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("bomb", "error"),
+    [
+        ("select " + "1+" * 100_001 + "1", TooComplex),
+        ("select " + "(" * 90_000 + "1" + ")" * 90_000, TooComplex),
+        ("select " + "not " * 100_000 + "true", TooComplex),
+        ("select '" + "x" * (1 << 20) + "'", TooComplex),
+        ("select " + ",".join(f"a{number}" for number in range(25_000)), TooComplex),
+        ("select 1\0", NotUnderstood),
+        ("select '\ud800'", NotUnderstood),
+    ],
+    ids=["operators", "parentheses", "not", "bytes", "names", "nul", "surrogate"],
+)
+def test_a_bomb_is_refused_and_the_next_statement_works(bomb: str, error: type[GovError]) -> None:
+    """Depth, length and rubbish get an error of ours, and nobody else notices."""
+
+    async def story(found: Analysts) -> None:
+        before = found.pids
+        with pytest.raises(error) as refused:
+            await found.outline(bomb)
+
+        assert refused.value.hint
+        assert (await found.outline("select 1")).statements[0].kind == "SelectStmt"
+        assert found.pids == before
+
+    play(story)
+
+
+def test_depth_that_can_be_judged_is_judged() -> None:
+    """Generated SQL nests deeper than any person would."""
+
+    async def story(found: Analysts) -> None:
+        for text in (HEAVY, "select " + "(" * 3_000 + "1" + ")" * 3_000):
+            assert (await found.outline(text)).statements[0].effects == ("read",)
+
+    play(story)
+
+
+def test_a_crash_costs_one_statement_and_one_process() -> None:
+    """Who was with the dead analyst is told that it cannot be judged; everybody else is served."""
+
+    async def story(found: Analysts) -> None:
+        (pid,) = found.pids
+        doomed = asyncio.create_task(found.outline(HEAVY))
+        await asyncio.sleep(0.1)
+        waiting = [asyncio.create_task(found.outline(f"select {number}")) for number in range(5)]
+        os.kill(pid, signal.SIGSEGV)
+
+        with pytest.raises(TooComplex, match="beyond the bounds of analysis"):
+            await doomed
+        assert all(each.statements for each in await asyncio.gather(*waiting))
+        assert pid not in found.pids
+        assert len(found.pids) == 1
+
+    play(story)
+
+
+def test_an_analyst_that_died_idle_is_not_asked() -> None:
+    """Nobody's statement is refused because of somebody else's."""
+
+    async def story(found: Analysts) -> None:
+        (pid,) = found.pids
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(0.3)
+
+        assert (await found.outline("select 1")).statements
+
+    play(story)
+
+
+def test_a_statement_has_its_time() -> None:
+    """An analyst that stalls is replaced when the time is up."""
+
+    async def story(found: Analysts) -> None:
+        (pid,) = found.pids
+        os.kill(pid, signal.SIGSTOP)
+
+        with pytest.raises(TooComplex):
+            await found.outline("select 1")
+        assert (await found.outline("select 2")).statements
+        assert gone(pid)
+
+    play(story, settings=Settings(seconds=1))
+
+
+def test_a_client_that_gives_up_leaves_no_answer_for_the_next() -> None:
+    """Answers never change places."""
+
+    async def story(found: Analysts) -> None:
+        task = asyncio.create_task(found.outline(HEAVY))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+        assert await found.outline("drop table t") == outline("drop table t")
+
+    play(story)
+
+
+def test_many_share_few() -> None:
+    """Each gets its own answer."""
+
+    async def story(found: Analysts) -> None:
+        texts = [f"select {number} from t{number}" for number in range(200)]
+        answers = await asyncio.gather(*map(found.outline, texts))
+
+        assert [answer.statements[0].names[0].name for answer in answers] == [f"t{n}" for n in range(200)]
+
+    play(story, count=2)
+
+
+def test_closed_is_closed() -> None:
+    """After `close` there are no processes and no answers."""
+
+    async def story() -> None:
+        async with analysts(2) as found:
+            pids = found.pids
+        with pytest.raises(Unavailable):
+            await found.outline("select 1")
+        assert all(map(gone, pids))
+
+    asyncio.run(story())
+
+
+def test_children_do_not_outlive_their_parent() -> None:
+    """However the broker dies, its analysts die with it, even while they work."""
+    program = (
+        "import asyncio\n"
+        "from gov.broker.analysis import Analysts\n"
+        "async def main():\n"
+        "    found = Analysts()\n"
+        "    await found.start(2)\n"
+        "    print(*found.pids, flush=True)\n"
+        "    await found.outline('select ' + '1+' * 90000 + '1')\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        parent.kill()
+    until = time.monotonic() + 20
+    while not all(map(gone, pids)) and time.monotonic() < until:
+        time.sleep(0.02)
+
+    assert len(pids) == 2
+    assert all(map(gone, pids))
+
+
+def test_an_analyst_does_not_hear_ctrl_c() -> None:
+    """Ctrl-C in a terminal goes to the whole process group; the analyst ends when its input does."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "gov.broker.analyst"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+
+        def ask() -> int:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            child.stdin.write(analyst.frame(analyst.OUTLINE, b"select 1"))
+            child.stdin.flush()
+            length, status = analyst.HEADER.unpack(child.stdout.read(analyst.HEADER.size))
+            child.stdout.read(length)
+            return int(status)
+
+        assert ask() == analyst.DONE
+        child.send_signal(signal.SIGINT)
+        assert ask() == analyst.DONE
+        child.stdin.close()
+        assert child.wait(20) == 0
+
+
+def test_an_unexpected_frame_ends_the_analyst() -> None:
+    """Nothing is guessed: a process that is not spoken to properly is gone."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "gov.broker.analyst"],
+        input=analyst.frame(ord("?"), b"rubbish"), capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert answer.returncode != 0
+    assert answer.stdout == b""
+
+
+def test_the_cache_forgets_what_was_not_used() -> None:
+    """It is bounded by bytes, and one text cannot fill it."""
+
+    async def story(found: Analysts) -> None:
+        first = await found.outline("select 1")
+        for number in range(100):
+            await found.outline(f"select {number} as filler")
+
+        assert await found.outline("select 1") is not first
+        assert await found.outline("select 99 as filler") is await found.outline("select 99 as filler")
+
+    play(story, settings=Settings(seconds=20, cache_bytes=8_000))
