@@ -22,7 +22,7 @@ from gov.protocol.replies import IDLE
 from gov.sql.catalog import RelationKind
 from gov.target.definitions import statement as definitions_query
 from gov.target.oneshot import AsOwner, Lent, Ticket
-from gov.terms import Relation
+from gov.terms import Effect, Relation
 from gov.turn import Route, Tally
 
 if TYPE_CHECKING:
@@ -169,7 +169,9 @@ async def _one_shot(session: Session, playing: Playing, query: bytes) -> list[Me
     target, facts = session.target, run.judged.facts
     if run.judged.route is Route.LENT:
         return await _as_one_shot(session, playing, query, await target.one_shot(Lent(session.subject.outcome)))
-    async with target.altering(facts.writes):
+    # Only what changes or drops a table has our views in its way; the catalog is read anew for all.
+    in_the_way = facts.writes if facts.effects & {Effect.ALTER, Effect.DROP} else frozenset[Relation]()
+    async with target.altering(in_the_way):
         ticket = await target.one_shot(AsOwner(await target.owner_for(facts)))
         return await _as_one_shot(session, playing, query, ticket)
 
