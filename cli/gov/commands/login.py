@@ -18,6 +18,9 @@ from gov.ui import times
 from gov.ui.escape import escape
 from gov.ui.terminal import interactive, say
 
+_FITS = 200
+"""Characters whose QR code fits a terminal of ordinary size."""
+
 
 def run(
     broker: Annotated[
@@ -31,9 +34,7 @@ def run(
         Path | None,
         typer.Option("--ca-file", metavar="FILE", help="The root that signs the broker's certificate."),
     ] = None,
-    store: Annotated[
-        str, typer.Option("--store", metavar="keyring|file", help="Where tokens are kept.")
-    ] = "",
+    store: Annotated[str, typer.Option("--store", metavar="keyring|file", help="Where tokens are kept.")] = "",
     new_log: Annotated[
         bool, typer.Option("--new-log", help="Accept that the broker was set up anew, with a new audit log.")
     ] = False,
@@ -42,6 +43,7 @@ def run(
     """Sign in. By default you get a code to confirm on any device that has a browser."""
     if browser and client_credentials:
         raise UsageError("a person or a service, not both", hint="gov login --browser")
+    kept = _store(store)
     places = Places.of()
     context = meet(
         broker or Contexts(places).current().broker,
@@ -52,7 +54,7 @@ def run(
     )
     say(f"signing in to the broker {escape(context.broker)} at the issuer {escape(context.issuer)}")
     way = _way(browser, client_credentials, qr=not no_qr and sys.stderr.isatty())
-    login = log_in(context, places, way, store=_store(store) or context.store)
+    login = log_in(context, places, way, store=kept or context.store)
     print(_welcome(login))
     if os.environ.get("GOV_TOKEN"):
         say("GOV_TOKEN is set and goes before this login; unset it to use the login")
@@ -77,7 +79,7 @@ def _store(word: str) -> StoreKind | None:
 def _show(challenge: Challenge, *, qr: bool) -> None:
     """The code, the page, and on a terminal the page as a QR code. The code is always there to compare."""
     complete = challenge.verification_uri_complete
-    if qr and complete:
+    if qr and complete and len(complete) <= _FITS:
         import segno
 
         segno.make(complete, micro=False).terminal(out=sys.stderr, compact=True)
@@ -97,7 +99,7 @@ def _trust(broker: str, fingerprint: str) -> bool:
     """Ask the person whether the root with that fingerprint is the broker's."""
     say(f"{escape(broker)} has a certificate by an authority of its own, which this machine does not know")
     say(f"SHA-256 of its root: {fingerprint}")
-    say("compare it with the one that `gov broker status` prints on the broker's machine")
+    say("compare it on the broker's machine: openssl x509 -noout -fingerprint -sha256 -in keys/ca.pem")
     return typer.confirm("is it the same, and shall it be trusted from now on?", err=True)
 
 
