@@ -117,7 +117,7 @@ def test_not_logged_in(gov: Gov, broker: FakeBroker, monkeypatch: pytest.MonkeyP
 
 def test_a_bug_is_one_line(gov: Gov, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback for something unforeseen, unless GOV_DEBUG asks for it."""
-    monkeypatch.setattr("gov.commands.targets.Broker.current", lambda: 1 / 0)
+    monkeypatch.setattr("gov.commands.targets.broker", lambda: 1 / 0)
 
     ran = gov("targets")
 
@@ -131,7 +131,7 @@ def test_an_interrupt_is_130(gov: Gov, broker: FakeBroker, monkeypatch: pytest.M
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gov.commands.targets.Broker.current", interrupted)
+    monkeypatch.setattr("gov.commands.targets.broker", interrupted)
 
     ran = gov("targets")
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gov.client.api import Broker
 from gov.commands import requests
-from gov.control.models import ApproveAsk, RequestView
+from gov.commands.asking import broker
 from gov.errors import AlreadySettled, Denied, UsageError
 from gov.ui.escape import escape
 from gov.ui.request import card
 from gov.ui.terminal import coloured, interactive
+
+if TYPE_CHECKING:
+    from gov.client.api import Broker
+    from gov.control.models import RequestView
 
 RequestId = Annotated[str, typer.Argument(metavar="ID", help="The request, as `gov requests` shows it.",
                                           show_default=False)]
@@ -31,10 +34,12 @@ def run(
 
     Without an id, list what waits for your answer and choose.
     """
+    from gov.control.models import ApproveAsk
+
     if not id and yes:
         raise UsageError("--yes needs an id", hint="gov requests shows them")
-    with Broker.current() as broker:
-        view = broker.request(id) if id else _chosen(broker)
+    with broker() as asked:
+        view = asked.request(id) if id else _chosen(asked)
         if view is None:
             return
         typer.echo(card(view, colour=coloured(sys.stdout)))
@@ -42,7 +47,7 @@ def run(
         if not yes and not _agreed(view, max_rows):
             typer.echo("not answered; it keeps waiting")
             return
-        answered = broker.approve(view.id, ApproveAsk(max_rows=max_rows, reason=reason))
+        answered = asked.approve(view.id, ApproveAsk(max_rows=max_rows, reason=reason))
     typer.echo(_outcome(answered))
 
 

@@ -1,17 +1,24 @@
-"""The words shared by every command that needs a lease, and the request they make together."""
+"""The words shared by every command that needs a lease, the request they make together, and whom it goes to.
+
+What is needed only when a command runs is imported then, here and in the commands themselves: help and
+completion answer without the libraries of HTTP and of the database.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gov.commands.completion import targets
-from gov.control.models import LeaseAsk
 from gov.errors import UsageError
 from gov.terms import Scope
 from gov.ui import times
+
+if TYPE_CHECKING:
+    from gov.client.api import Broker
+    from gov.control.models import LeaseAsk
 
 TargetName = Annotated[str, typer.Argument(
     metavar="TARGET", help="The database, by the name `gov targets` shows.", autocompletion=targets)]
@@ -22,6 +29,17 @@ ReasonFlag = Annotated[str, typer.Option(
     "--reason", metavar="TEXT", help="Why; approvers and the trail see it.")]
 PurposeFlag = Annotated[str, typer.Option("--purpose", metavar="TEXT", help="What for, in policy's words.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def broker() -> Broker:
+    """The broker that is meant, as whoever is logged in.
+
+    Raises:
+        NotLoggedIn: Nobody is.
+    """
+    from gov.client.api import Broker
+
+    return Broker.current()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +68,7 @@ class Asking:
 
     def ask(self, request: str | None = None) -> LeaseAsk:
         """The request to the broker; `request` names an approved statement that the lease shall run."""
+        from gov.control.models import LeaseAsk
+
         return LeaseAsk(target=self.target, scope=self.scope.value, ttl=self.ttl, reason=self.reason,
                         purpose=self.purpose, request=request)

@@ -98,9 +98,9 @@ class _Counting:
 
 def on_notice(notice: Diagnostic) -> None:
     """Show a NOTICE on standard error; a hold with all that it says."""
-    message, detail = notice.message_primary or "", notice.context or ""
+    message = notice.message_primary or ""
     if notice.sqlstate == hold.HELD:
-        for line in hold.Hold.of(message, detail).lines():
+        for line in hold.Hold.of(message, notice.context, notice.message_detail).lines():
             say(f"gov: {line}")
     elif notice.sqlstate == hold.ANSWERED:
         say(f"gov: {escape(message)}")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gov.client.api import Broker
 from gov.commands import asking as words
-from gov.commands.asking import Asking
-from gov.commands.wallet import Grant, Wallet
+from gov.commands.asking import Asking, broker
 from gov.errors import UsageError
 from gov.terms import Scope
+
+if TYPE_CHECKING:
+    from gov.commands.wallet import Grant
 
 
 class Client(StrEnum):
@@ -43,14 +44,16 @@ def run(
     if not words_to_run and not sys.stdin.isatty():
         raise UsageError("standard input is no terminal",
                          hint=f"gov exec {target} -f -, or gov connect {target} -- CMD")
+    from gov.commands.wallet import Wallet
+
     asking = Asking.of(target, scope, ttl, reason, purpose)
-    with Broker.current() as broker:
-        wallet = Wallet.of(broker)
-        grant = wallet.lease(broker, asking)
+    with broker() as asked:
+        wallet = Wallet.of(asked)
+        grant = wallet.lease(asked, asking)
         if not words_to_run:
             from gov.commands.prompt import Prompt
 
-            Prompt(grant, lambda: wallet.lease(broker, asking), broker.context.name).loop()
+            Prompt(grant, lambda: wallet.lease(asked, asking), asked.context.name).loop()
             return
     become(words_to_run, grant)
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from shlex import quote as shell
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote, urlencode
 
 import typer
 
-from gov.client.api import Broker
 from gov.commands import asking as words
-from gov.commands.asking import Asking
-from gov.commands.wallet import Grant, Wallet
+from gov.commands.asking import Asking, broker
 from gov.terms import Scope
 from gov.ui import times
 from gov.ui.escape import escape
 from gov.ui.output import print_json
 from gov.ui.terminal import say
+
+if TYPE_CHECKING:
+    from gov.commands.wallet import Grant
 
 
 class Form(StrEnum):
@@ -45,9 +46,11 @@ def run(
 
     A live lease of the same scope is used again. The secret opens the gateway only, and ends with the lease.
     """
+    from gov.commands.wallet import Wallet
+
     asking = Asking.of(target, scope, ttl, reason, purpose)
-    with Broker.current() as broker:
-        grant = Wallet.of(broker).lease(broker, asking)
+    with broker() as asked:
+        grant = Wallet.of(asked).lease(asked, asking)
     lease = grant.lease.lease
     say(f"gov: lease {escape(lease.id)}, {escape(lease.scope)} on {escape(lease.target)},"
         f" ends {times.relative(lease.expires_at)}")

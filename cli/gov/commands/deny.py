@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gov.client.api import Broker
-from gov.control.models import DenyAsk
+from gov.commands.asking import broker
 
 
 def run(
@@ -16,6 +15,8 @@ def run(
         "--reason", metavar="TEXT", help="Why; it appears on the requester's screen.")],
 ) -> None:
     """Refuse a held statement. The requester sees your reason at once."""
-    with Broker.current() as broker:
-        view = broker.deny(id, DenyAsk(reason=reason))
+    from gov.control.models import DenyAsk
+
+    with broker() as asked:
+        view = asked.deny(id, DenyAsk(reason=reason))
     typer.echo(f"{view.id} {view.state}")

@@ -8,14 +8,10 @@ from typing import IO, Annotated
 
 import typer
 
-from gov.client.api import Broker
 from gov.commands import asking as words
-from gov.commands import deferred
-from gov.commands.asking import Asking
-from gov.commands.batch import Batch
+from gov.commands.asking import Asking, broker
 from gov.commands.sink import format_of
 from gov.commands.statements import statements
-from gov.commands.wallet import Wallet
 from gov.errors import NotApproved, UsageError
 from gov.terms import Scope
 from gov.ui.results import Format
@@ -49,21 +45,25 @@ def run(
     Without -c and -f they are read from standard input. Each statement is sent alone; the first error
     ends the run. A statement that needs approval waits for it, and Ctrl-C withdraws the request.
     """
+    from gov.commands import deferred
+    from gov.commands.batch import Batch
+    from gov.commands.wallet import Wallet
+
     asking = Asking.of(target, scope, ttl, reason, purpose)
     values = _values(parameter or [])
     kind = format_of(format, output)
     if request:
         _refuse_sql(command, file, values)
-        with Broker.current() as broker:
-            deferred.spend(broker, asking, request, Batch(kind, output, run_id))
+        with broker() as asked:
+            deferred.spend(asked, asking, request, Batch(kind, output, run_id))
         return
     texts, source = _texts(command or [], file)
     batch = Batch(kind, output, run_id, values, source)
     batch.check(texts)
-    with Broker.current() as broker:
-        if no_wait and not deferred.submit(broker, asking, texts, values):
+    with broker() as asked:
+        if no_wait and not deferred.submit(asked, asking, texts, values):
             raise typer.Exit(NotApproved.exit_status)
-        batch.run(Wallet.of(broker).lease(broker, asking), texts)
+        batch.run(Wallet.of(asked).lease(asked, asking), texts)
 
 
 def _values(pairs: list[str]) -> dict[str, str]:

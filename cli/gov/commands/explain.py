@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gov.client.api import Broker
-from gov.commands.asking import JsonFlag, ScopeFlag, TargetName
-from gov.control.models import ExplainAsk, Explained
+from gov.commands.asking import JsonFlag, ScopeFlag, TargetName, broker
 from gov.errors import UsageError
 from gov.terms import Scope
 from gov.ui.escape import escape
 from gov.ui.output import print_json
 from gov.ui.sql import highlight
 from gov.ui.terminal import coloured
+
+if TYPE_CHECKING:
+    from gov.control.models import Explained
 
 _COLOURS = {"allow": "green", "hold": "yellow", "confirm": "yellow", "deny": "red"}
 
@@ -29,11 +30,13 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Show the decision about a statement, and why. It is not run."""
+    from gov.control.models import ExplainAsk
+
     if not command and sys.stdin.isatty():
         raise UsageError("no statement given", hint="gov explain TARGET -c 'select 1'")
     statement = command or sys.stdin.read()
-    with Broker.current() as broker:
-        explained = broker.explain(ExplainAsk(target=target, scope=scope.value, statement=statement))
+    with broker() as asked:
+        explained = asked.explain(ExplainAsk(target=target, scope=scope.value, statement=statement))
     if json:
         print_json(explained)
     else:

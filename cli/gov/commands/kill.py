@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gov.client.api import Broker
-from gov.commands.asking import JsonFlag
-from gov.control.models import Kill
+from gov.commands.asking import JsonFlag, broker
 from gov.errors import UsageError
 from gov.ui.escape import escape
 from gov.ui.output import print_json
@@ -22,8 +20,10 @@ def run(
     """End a session or a lease at once, or with --user all of somebody's."""
     if bool(id) == bool(user):
         raise UsageError("name either an id or a user", hint="gov kill ID, or gov kill --user NAME")
-    with Broker.current() as broker:
-        killed = broker.kill(Kill(id=id or None, user=user or None))
+    from gov.control.models import Kill
+
+    with broker() as asked:
+        killed = asked.kill(Kill(id=id or None, user=user or None))
     if json:
         print_json(killed)
         return

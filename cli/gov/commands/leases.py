@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gov.client.api import Broker
-from gov.commands.asking import JsonFlag
-from gov.control.models import LeaseView
+from gov.commands.asking import JsonFlag, broker
 from gov.ui import tables, times
 from gov.ui.output import print_json
 from gov.ui.tables import Heading
+
+if TYPE_CHECKING:
+    from gov.control.models import LeaseView
 
 HEADINGS = (Heading("LEASE", "bold"), Heading("WHO"), Heading("TARGET"), Heading("SCOPE"), Heading("STATE"),
             Heading("ENDS"), Heading("SESSIONS", right=True), Heading("REASON", gives=True))
@@ -23,8 +24,8 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """List leases: yours that are open, or all."""
-    with Broker.current() as broker:
-        leases = broker.leases(all=all or stuck)
+    with broker() as asked:
+        leases = asked.leases(all=all or stuck)
     if stuck:
         leases = [lease for lease in leases if lease.state == "stuck"]
     if json:

@@ -161,7 +161,7 @@ class Prompt:
         """Called from the thread that runs a statement."""
         message = notice.message_primary or ""
         if notice.sqlstate == hold.HELD and self._turn:
-            self._turn.held(hold.Hold.of(message, notice.context or ""))
+            self._turn.held(hold.Hold.of(message, notice.context, notice.message_detail))
         elif notice.sqlstate == hold.ANSWERED:
             if self._turn:
                 self._turn.answered()

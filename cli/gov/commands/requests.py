@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json as encoding
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gov.client.api import Broker
-from gov.commands.asking import JsonFlag
-from gov.control.models import RequestView
+from gov.commands.asking import JsonFlag, broker
 from gov.errors import Unreachable
 from gov.ui import tables, times
 from gov.ui.escape import json_safe
@@ -18,6 +16,10 @@ from gov.ui.output import print_json
 from gov.ui.sql import one_line
 from gov.ui.tables import Heading
 from gov.ui.terminal import say
+
+if TYPE_CHECKING:
+    from gov.client.api import Broker
+    from gov.control.models import RequestView
 
 HEADINGS = (Heading("REQUEST", "bold"), Heading("STATE"), Heading("WHO"), Heading("TARGET"),
             Heading("EXPIRES"), Heading("RULE"), Heading("STATEMENT", gives=True))
@@ -31,10 +33,10 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """List approval requests: your own and those you may answer."""
-    with Broker.current() as broker:
+    with broker() as asked:
         if watch:
-            _watch(broker, json)
-        requests = broker.requests(all=all)
+            _watch(asked, json)
+        requests = asked.requests(all=all)
     if json:
         print_json(requests)
     else:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gov.client.api import Broker
-from gov.commands.asking import JsonFlag
-from gov.control.models import SessionView
+from gov.commands.asking import JsonFlag, broker
 from gov.ui import tables, times
 from gov.ui.output import print_json
 from gov.ui.tables import Heading
+
+if TYPE_CHECKING:
+    from gov.control.models import SessionView
 
 HEADINGS = (Heading("SESSION", "bold"), Heading("WHO"), Heading("TARGET"), Heading("SCOPE"), Heading("STATE"),
             Heading("STARTED"), Heading("STATEMENTS", right=True), Heading("CLIENT", gives=True))
@@ -22,8 +23,8 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """List open sessions, and which of them are held."""
-    with Broker.current() as broker:
-        sessions = broker.sessions(all=all)
+    with broker() as asked:
+        sessions = asked.sessions(all=all)
     if json:
         print_json(sessions)
     else:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from gov.client.api import Broker
-from gov.commands.asking import JsonFlag
-from gov.control.models import ScopeOffer, TargetView
+from typing import TYPE_CHECKING
+
+from gov.commands.asking import JsonFlag, broker
 from gov.ui import tables, times
 from gov.ui.output import print_json
 from gov.ui.tables import Heading
+
+if TYPE_CHECKING:
+    from gov.control.models import ScopeOffer, TargetView
 
 HEADINGS = (Heading("TARGET", "bold"), Heading("ENVIRONMENT"), Heading("DATABASE"), Heading("STATUS"),
             Heading("SCOPES", gives=True))
@@ -15,8 +18,8 @@ HEADINGS = (Heading("TARGET", "bold"), Heading("ENVIRONMENT"), Heading("DATABASE
 
 def run(json: JsonFlag = False) -> None:
     """List the databases you may ask for, and what each scope wants from you."""
-    with Broker.current() as broker:
-        targets = broker.targets()
+    with broker() as asked:
+        targets = asked.targets()
     if json:
         print_json(targets)
     else:

@@ -11,16 +11,17 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from gov.client.api import Broker
 from gov.client.config import Contexts, Places, file_name
 from gov.client.files import read_private, write_private
 from gov.commands.asking import Asking
-from gov.control.models import LeaseGrant, LeaseView
 from gov.errors import GovError
 from gov.ui import times
+
+if TYPE_CHECKING:
+    from gov.client.api import Broker
+    from gov.control.models import LeaseGrant, LeaseView
 
 MARGIN = 60.0
 """Seconds of life below which a kept lease is left alone."""
@@ -89,6 +90,10 @@ class Wallet:
         return sorted({path.name.rsplit(".", 2)[0] for path in self.directory.glob("*.*.json")})
 
     def _fitting(self, asking: Asking) -> LeaseGrant | None:
+        from pydantic import ValidationError
+
+        from gov.control.models import LeaseGrant
+
         if asking.ttl is not None:  # how long was asked for: what is left of another does not answer that
             return None
         with suppress(ValidationError):

@@ -6,13 +6,12 @@ The trail says what was refused then; what policy makes of the same statement no
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
-from gov.client.api import Broker
 from gov.commands import explain
-from gov.commands.asking import JsonFlag
-from gov.control.models import EntryView, ExplainAsk
+from gov.commands.asking import JsonFlag, broker
 from gov.errors import NoSuch
 from gov.ui import times
 from gov.ui.escape import escape
@@ -20,11 +19,17 @@ from gov.ui.output import print_json
 from gov.ui.sql import highlight
 from gov.ui.terminal import coloured
 
+if TYPE_CHECKING:
+    from gov.client.api import Broker
+    from gov.control.models import EntryView
+
 
 def run(json: JsonFlag = False) -> None:
     """Show your last refused statement, why it was refused, and what policy makes of it now."""
-    with Broker.current() as broker:
-        entry = _last(broker)
+    from gov.control.models import ExplainAsk
+
+    with broker() as asked:
+        entry = _last(asked)
         if json:
             print_json(entry)
             return
@@ -32,7 +37,7 @@ def run(json: JsonFlag = False) -> None:
         statement = (entry.payload or {}).get("text")
         if isinstance(statement, str):
             ask = ExplainAsk(target=_said(entry, "target"), scope=_said(entry, "scope"), statement=statement)
-            now = broker.explain(ask)
+            now = asked.explain(ask)
             typer.echo("now")
             explain.show(now if now.hint != "gov why" else now.model_copy(update={"hint": "gov targets"}))
 

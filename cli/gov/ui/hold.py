@@ -1,7 +1,7 @@
 """A held statement as whoever waits sees it, from the NOTICEs of the gateway.
 
-`01G01` says that the statement is held and carries a JSON object as its context field, `01G02` keeps the
-connection awake, `01G03` says that somebody answered.
+`01G01` says that the statement is held and carries a JSON object in its context field (or its detail),
+`01G02` keeps the connection awake, `01G03` says that somebody answered.
 """
 
 from __future__ import annotations
@@ -34,13 +34,12 @@ class Hold:
     """RFC 3339, or empty."""
 
     @classmethod
-    def of(cls, message: str, detail: str) -> Hold:
-        """The hold that a notice announces; what is missing or of another form is left empty."""
-        try:
-            said = json.loads(detail, strict=False)
-        except ValueError:
-            said = {}
-        said = said if isinstance(said, dict) else {}
+    def of(cls, message: str, *texts: str | None) -> Hold:
+        """The hold that a notice announces, from the first of `texts` that is a JSON object.
+
+        What is missing or of another form is left empty.
+        """
+        said = next(filter(None, map(_object, texts)), {})
         return cls(message, _word(said, "request"), _word(said, "rule"), _words(said, "approvers"),
                    _words(said, "reasons"), _moment(said.get("expires_at")))
 
@@ -54,6 +53,14 @@ class Hold:
             until = f"; expires {times.relative(self.expires_at, now)}" if self.expires_at else ""
             said.append(f"they answer with: gov approve {self.request}{until}")
         return [escape(line) for line in said]
+
+
+def _object(text: str | None) -> dict[str, object]:
+    try:
+        said = json.loads(text or "", strict=False)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _word(said: dict[str, object], key: str) -> str:

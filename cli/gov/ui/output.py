@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, TypeAlias
 
 from gov.ui.escape import json_safe
 
-Printable = BaseModel | Sequence[BaseModel] | dict[str, object]
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Printable: TypeAlias = "BaseModel | Sequence[BaseModel] | dict[str, object]"
 
 
 def print_json(value: Printable) -> None:
@@ -18,8 +20,8 @@ def print_json(value: Printable) -> None:
 
 
 def _plain(value: Printable) -> object:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
     if isinstance(value, dict):
         return value
-    return [item.model_dump(mode="json") for item in value]
+    if isinstance(value, Sequence):
+        return [item.model_dump(mode="json") for item in value]
+    return value.model_dump(mode="json")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from gov.control.models import AnswerView, RequestView
 from gov.ui import times
 from gov.ui.escape import escape
 from gov.ui.sql import highlight
+
+if TYPE_CHECKING:
+    from gov.control.models import AnswerView, RequestView
 
 _LABEL = 13
 
