@@ -280,7 +280,8 @@ def test_a_target_that_is_down(rig: Rig, shop: Shop, played: Played) -> None:
         async with rig.house(shop) as house:
             grant = await house.leases.issue(ALICE, READ)
             target = house.targets[TargetName("prod")]
-            revoke, tries = target.revoke, []
+            revoke = target.revoke
+            tries: list[str] = []
 
             async def down(role: str) -> None:
                 tries.append(role)
@@ -289,13 +290,14 @@ def test_a_target_that_is_down(rig: Rig, shop: Shop, played: Played) -> None:
                 await revoke(role)
 
             target.revoke = down
-            leases_pause, leases._pause = leases._pause, lambda attempt: 0.01
-            try:
-                await house.leases.end(LeaseId(grant.lease.id), "ended by bob")
-                await until(lambda: state_of(house, grant) is LeaseState.ENDED)
-            finally:
-                leases._pause = leases_pause
-            assert len(tries) == leases.TRIES + 1
+            house.down[TargetName("prod")] = "it does not answer"
+            await house.leases.end(LeaseId(grant.lease.id), "ended by bob")
+            assert state_of(house, grant) is not LeaseState.ENDED
+            for count in range(1, leases.TRIES + 1):
+                await until(lambda: len(tries) >= count)  # noqa: B023
+                await asyncio.sleep(0.02)
+                house.leases.retry(TargetName("prod"))
+            await until(lambda: state_of(house, grant) is LeaseState.ENDED)
 
     played(story())
     assert shop.roles() == []

@@ -14,7 +14,7 @@ import logging
 import random
 import secrets
 from collections.abc import Collection, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import psycopg
@@ -90,6 +90,7 @@ class LeaseDesk:
         self._held: dict[LeaseId, _Held] = {}
         self._roles: dict[str, LeaseId] = {}
         self._owned: set[LeaseId] = set()
+        self._back: dict[TargetName, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # Asking
@@ -379,8 +380,9 @@ class LeaseDesk:
     async def _end(self, lease: Lease, because: str) -> list[SessionId]:
         sessions = await self._house.sessions.end_lease(lease.id, because)
         task = self._spawn(self._finish(lease, because))
-        # A healthy target needs milliseconds: whoever says `gov kill` then knows that the role is gone.
-        await asyncio.wait([task], timeout=REACH)
+        if lease.target not in self._house.down:
+            # A healthy target needs milliseconds: whoever says `gov kill` then knows that the role is gone.
+            await asyncio.wait([task], timeout=REACH)
         return sessions
 
     async def _finish(self, lease: Lease, because: str) -> None:
@@ -400,7 +402,7 @@ class LeaseDesk:
             if attempt == TRIES:
                 log.error("%s: the role %s on %s cannot be dropped", lease.id, lease.role, lease.target)
                 await self._insisted(replace(ending, state=LeaseState.STUCK))
-            await asyncio.sleep(_pause(attempt))
+            await self._pause(lease.target, attempt)
 
     async def _dropped(self, lease: Lease) -> bool:
         target = self._house.targets.get(lease.target)
@@ -413,6 +415,19 @@ class LeaseDesk:
             log.warning("%s: %s is not dropped yet: %s", lease.id, lease.role, error)
             return False
         return True
+
+    async def _pause(self, name: TargetName, attempt: int) -> None:
+        """Doubling, with jitter so that many leases do not knock at once; cut short by `retry`."""
+        seconds = min(0.25 * 2**attempt, RETRY_AT_MOST) * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._back.setdefault(name, asyncio.Event()).wait()
+
+    def retry(self, name: TargetName) -> None:
+        """A target is back: do not wait any longer with what failed there."""
+        waited = self._back.pop(name, None)
+        if waited is not None:
+            waited.set()
 
     # Start, reload, stop
 
@@ -512,8 +527,3 @@ def _ttl(granted: Access, asked: int | None) -> float:
     if asked is not None and asked <= 0:
         raise UsageError(f"a lease of {asked} seconds is none", hint="--ttl 1h")
     return min(HOUR if asked is None else float(asked), granted.max_ttl)
-
-
-def _pause(attempt: int) -> float:
-    """Seconds before the next attempt: doubling, with jitter so that many leases do not knock at once."""
-    return float(min(0.25 * 2**attempt, RETRY_AT_MOST)) * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret

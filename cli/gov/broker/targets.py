@@ -81,6 +81,7 @@ class TargetWatch:
             return
         if self._house.down.pop(name, None) is not None:
             log.info("the target %s is up", name)
+            self._house.leases.retry(name)
             await self._swept(name, target)
 
     async def _keep(self, name: TargetName, target: Target) -> None:
