@@ -31,7 +31,7 @@ _COPIES_ROWS = frozenset({Effect.CREATE, Effect.ALTER})
 
 _SPOKEN = {
     Effect.ROLE: "roles belong to the broker: each lease has one of its own",
-    Effect.NOTIFY: "notifications reach sessions that are not yours, outside the trail",
+    Effect.NOTIFY: "notifications pass between sessions, outside the trail",
     Effect.UNKNOWN: "the statement does something that could not be told",
 }
 

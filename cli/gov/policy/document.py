@@ -17,8 +17,8 @@ from gov.policy.nodes import Section, Source
 from gov.policy.rules import FRESH_WITHIN, People, Policy, Roles
 
 VERSION = "1"
-_KEYS = ("version", "classify", "access", "masking", "guardrails", "roles", "vouch", "approvals")
-_LATER = ("rows", "budget", "datasets", "notify", "break_glass")
+KEYS = ("version", "classify", "access", "masking", "guardrails", "roles", "vouch", "approvals")
+LATER = ("rows", "budget", "datasets", "notify", "break_glass")
 
 
 def load(files: Sequence[tuple[str, str]]) -> Policy:
@@ -48,7 +48,7 @@ def read(files: Sequence[tuple[str, str]]) -> tuple[Policy, list[Complaint]]:
         source = Source(name, complaints)
         root = source.compose(text)
         if root is not None:
-            parts.append(_part(Section(source, root, _KEYS, _LATER)))
+            parts.append(_part(Section(source, root, KEYS, LATER)))
         elif not any(complaint.at.file == name for complaint in complaints):
             source.nothing()
     policy = _merge(parts)

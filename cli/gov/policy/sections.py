@@ -31,13 +31,13 @@ ACCESS = (
     "max_ttl", "max_statement", "reason", "purpose",
 )
 MASKING = ("name", "data", "with", "except", "write")
-_WHEN = (
+WHEN = (
     "effects", "relations", "columns", "reads", "unmasked", "where", "environment", "targets", "scope",
     *_PEOPLE, "client", "purpose", "hours", "rows_over",
 )
 GUARDRAIL = ("name", "when", "then", "approvers", "count", "expires", "message")
 ROLES = ("auditor", "operator", "policy_admin")
-_LATER_MASKS = ("hash", "pseudonym", "year", "month", "round", "range", "json")
+LATER_MASKS = ("hash", "pseudonym", "year", "month", "round", "range", "json")
 
 
 def classification(section: Section) -> Classification:
@@ -75,7 +75,7 @@ def mask_rule(section: Section) -> MaskRule:
     return MaskRule(
         name=_name(section),
         data=_data(section, "data"),
-        mask=section.word("with", MASKS, _LATER_MASKS),
+        mask=section.word("with", MASKS, LATER_MASKS),
         excepted=people(excepted) if excepted else People(),
         write=section.word("write", ("allow", "deny")) == "allow",
         marks=section.marks(),
@@ -86,7 +86,7 @@ def guardrail(section: Section) -> Guardrail:
     """`{ name: …, when: { effects: [drop] }, then: hold, approvers: [dba] }`."""
     section.require("name", "when", "then")
     then = section.word("then", [verdict.value for verdict in Verdict])
-    conditions = section.section("when", _WHEN)
+    conditions = section.section("when", WHEN)
     if then == Verdict.HOLD:
         section.require("approvers")
     elif then:
