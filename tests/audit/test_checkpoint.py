@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gov.audit import note
 from gov.audit.checkpoint import Checkpoint, open_checkpoint, parse, sign
 from gov.audit.note import SigningKey
 from gov.errors import Unverified
-from hypothesis import given
-from hypothesis import strategies as st
 
 KEY = SigningKey("gov.example.com/audit", bytes(32))
 

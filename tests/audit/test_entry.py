@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gov.audit.entry import FIRST, Entry, digest, read_leaf, read_payload, record
 from gov.audit.tree import ENTRY_LIMIT, leaf_hash
 from gov.errors import TooComplex, Unverified
 from gov.terms import Column, Effect, Relation
-from hypothesis import given
-from hypothesis import strategies as st
 
 SALT = b"0123456789abcdef"
 AT = 1769860800.25
@@ -145,7 +146,10 @@ def test_an_entry_is_read_as_it_was_written(at: float, index: int, text: str, sa
 
 @pytest.mark.parametrize(
     "leaf",
-    [b"", b"{}", b"[]", b"null", b"\xff", b'{"v":2}', b'{"at":"x","fields":{},"index":0,"kind":"login","previous":"","v":1}'],
+    [
+        b"", b"{}", b"[]", b"null", b"\xff", b'{"v":2}',
+        b'{"at":"x","fields":{},"index":0,"kind":"login","previous":"","v":1}',
+    ],
 )
 def test_what_is_no_entry(leaf: bytes) -> None:
     """Garbage raises our error and no other."""

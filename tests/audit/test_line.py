@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from gov.audit.entry import FIRST, Entry, Record, record
 from gov.audit.line import read_lines, write_line
 from gov.errors import Unverified

@@ -5,10 +5,11 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 
 import pytest
-from gov.audit.note import SigningKey, VerifierKey, open_note, sign, signing_key, valid_name, verifier_key
-from gov.errors import ConfigError, Unverified
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gov.audit.note import SigningKey, VerifierKey, open_note, sign, signing_key, valid_name, verifier_key
+from gov.errors import ConfigError, Unverified
 
 # The key and note of the package documentation of golang.org/x/mod/sumdb/note.
 GO_SIGNER = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
@@ -109,7 +110,9 @@ def test_what_is_no_signing_key(text: str) -> None:
         signing_key(text)
 
 
-@pytest.mark.parametrize("note", [b"", b"\n", b"text\n", b"text\n\n", b"\xff\n\n\xe2\x80\x94 a AAAAAAAA\n", b"a\tb\n\n"])
+@pytest.mark.parametrize(
+    "note", [b"", b"\n", b"text\n", b"text\n\n", b"\xff\n\n\xe2\x80\x94 a AAAAAAAA\n", b"a\tb\n\n"]
+)
 def test_what_is_no_note(note: bytes) -> None:
     """Garbage raises our error and no other."""
     with pytest.raises(Unverified):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from gov.audit.redact import redact
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gov.audit.redact import redact
 
 SECRET = "hunter2"
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
 from audit import reference
 from gov.audit import tree
 from gov.audit.tree import EMPTY, Edge, Tile, leaf_hash
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 # The test vectors of Certificate Transparency's reference implementation (merkletree tests).
 CT_LEAVES = [
@@ -122,7 +123,7 @@ def test_paths(tile: Tile, path: str) -> None:
     [
         "tile/0/0", "tile/0/0000", "tile/00/000", "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/01",
         "tile/0/x000/000", "tile/0/001/000", "tile/0/x1/000", "tile/100/000", "tile/0/000.new", "tile/e/000",
-        "tile/0/000\n", "tile/0/٠٠٠", "/tile/0/000", "tile/0/000.p/256", "tile/entries/000.p",
+        "tile/0/000\n", "tile/0/٠٠٠", "/tile/0/000", "tile/entries/000.p",
     ],
 )
 def test_other_spellings_are_no_paths(path: str) -> None:

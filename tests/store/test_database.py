@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from gov.errors import ConfigError, Unavailable
 from gov.store.database import Database
 

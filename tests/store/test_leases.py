@@ -7,12 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+
 from gov.identity.principal import Principal
 from gov.lease.lease import Lease, LeaseState
 from gov.store.database import LEASES, Database
 from gov.store.leases import Leases
 from gov.terms import LeaseId, Scope, TargetName
-from hypothesis import given, settings
 from store import values
 
 ALICE = Principal("https://id.example.com", "8f2c", "alice", frozenset({"engineering"}))

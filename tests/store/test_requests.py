@@ -9,13 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+
 from gov.approval.request import Answer, Request, RequestState
 from gov.errors import Unavailable
 from gov.identity.principal import Principal
 from gov.store.database import REQUESTS, Database
 from gov.store.requests import Requests
 from gov.terms import RequestId, Scope, StatementDigest, TargetName
-from hypothesis import given, settings
 from store import values
 
 ALICE = Principal("https://id.example.com", "8f2c", "alice", frozenset({"engineering"}))

@@ -188,7 +188,7 @@ class _Verification:
         except ValueError as why:
             raise _broken(path, str(why)) from None
         if self._names is not None:
-            self._check_ahead(path, data[end:], tile.number * WIDTH + tile.width)
+            self._check_ahead(path, data[end:], tile.number, tile.width)
         return items
 
     def _leaf(self, place: str, data: bytes) -> Leaf:
@@ -302,10 +302,10 @@ class _Verification:
 
     # what is too much
 
-    def _check_ahead(self, path: str, extra: bytes, first: int) -> None:
+    def _check_ahead(self, path: str, extra: bytes, number: int, width: int = 0) -> None:
         """Payloads beyond the checkpoint: of pending entries, as far as an interrupted write came."""
-        end = (first + WIDTH - 1) // WIDTH * WIDTH
-        pending = self._pending[first - self._size : end - self._size] if first >= self._size else []
+        first, end = number * WIDTH + width, (number + 1) * WIDTH
+        pending = self._pending[first - self._size : end - self._size] if first < end else []
         if not payload.pack(record.sealed for record in pending).startswith(extra):
             raise _broken(path, "it has more than the payloads of its entries")
 
@@ -328,7 +328,7 @@ class _Verification:
             if self._need(name) != f"{self._key}\n".encode():
                 raise _broken(name, "it is not the key that the log is verified with")
         elif (number := self._ahead.get(name)) is not None:
-            self._check_ahead(name, self._need(name), number * WIDTH)
+            self._check_ahead(name, self._need(name), number)
         elif not name.startswith(STAGING) and not _SEGMENT.fullmatch(name):
             raise _broken(name, "the file does not belong to the log")
 

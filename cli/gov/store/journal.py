@@ -72,15 +72,15 @@ class Journal:
         """In the journal and not in the tree."""
         self._spent: list[Path] = []
         """Segments that are not written any more, and not removed yet."""
+        self._segment: _Segment
+        self._durable: int
         try:
             self._lock = self._acquire()
-            self._tiles = Tiles(directory, key, self._disk)
-            self._read_segments()
-            self._size = self._tiles.size + len(self._pending)
-            self._last = self._pending[-1].hash if self._pending else self._tiles.last
-            self._durable = self._tiles.size
-            self._segment = self._begin(int(self._spent[-1].name) + 1 if self._spent else 1)
-            self._absorb(len(self._pending))
+            try:
+                self._open(key)
+            except BaseException:
+                self._disk.close(self._lock)
+                raise
         except OSError as why:
             raise _unavailable("the audit log cannot be opened", why) from why
 
@@ -283,6 +283,15 @@ class Journal:
             raise Unavailable(
                 f"another process writes the audit log in {self._directory}", hint="gov broker status"
             ) from None
+
+    def _open(self, key: SigningKey) -> None:
+        self._tiles = Tiles(self._directory, key, self._disk)
+        self._read_segments()
+        self._size = self._tiles.size + len(self._pending)
+        self._last = self._pending[-1].hash if self._pending else self._tiles.last
+        self._durable = self._tiles.size
+        self._segment = self._begin(int(self._spent[-1].name) + 1 if self._spent else 1)
+        self._absorb(len(self._pending))
 
     def _read_segments(self) -> None:
         journal = self._directory / JOURNAL
