@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from gov.demo.process import ENDINGS
 from gov.demo.stage import Stage, default_directory
 from gov.errors import GovError
 from gov.ui.errors import as_json, render
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--as", dest="name", default="")
     parser.add_argument("--svg", type=Path)
     given = parser.parse_args(arguments)
-    for each in (signal.SIGTERM, signal.SIGHUP):
+    for each in ENDINGS:
         signal.signal(each, _end)
     try:
         VERBS[given.verb](given)
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    """SIGTERM and SIGHUP end us as Ctrl-C does, so that what was started is ended too."""
+    """SIGTERM and SIGHUP end us as Ctrl-C does: what was started is ended too."""
     raise KeyboardInterrupt
 
 

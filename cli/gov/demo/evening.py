@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 
 from gov.client.device import Challenge
 from gov.demo.actor import GOV
@@ -18,10 +19,10 @@ CARD = """\
 
   You are alice, of engineering, in front of the production database of a shop.
 
-    select * from customers limit 3;          her columns, others' secrets hidden
-    select row_to_json(c) from customers c limit 1;          by any spelling
-    copy customers to '/tmp/x';               denied, with the reason
-    drop table orders;                        held until somebody else says yes
+    select * from customers limit 3;                   what is sensitive is masked
+    select row_to_json(c) from customers c limit 1;    by any spelling
+    copy customers to '/tmp/x';                        denied, with the reason
+    drop table orders;                                 held until somebody else says yes
 
   Who says yes is bob. In a second terminal:
 
@@ -47,7 +48,8 @@ def spend(stage: Stage, say: Callable[[str], None]) -> int:
         return _prompt(environment)
     finally:
         if not here_before:
-            say("taking the demo down")
+            with suppress(OSError):  # the terminal may be gone
+                say("taking the demo down")
             stage.down()
 
 

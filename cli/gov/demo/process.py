@@ -11,13 +11,16 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import current_thread, main_thread
 
 import psutil
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals by which people and terminals end a program."""
 POLL = 0.02
 """Seconds between two looks."""
 
@@ -86,6 +89,20 @@ def load(file: Path) -> Process | None:
     except (FileNotFoundError, ValueError):
         return None
     return Process(int(pid), tuple(json.loads(command)))
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no impatient second Ctrl-C cut a clean-up short."""
+    if current_thread() is not main_thread():  # only there can signals be set
+        yield
+        return
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in ENDINGS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def clean_environment() -> dict[str, str]:

@@ -22,7 +22,7 @@ from gov.client.files import locked, write_private
 from gov.demo import shop
 from gov.demo.accounts import AUDIENCE, PEOPLE, PUBLIC_CLIENT, SERVICES
 from gov.demo.cluster import HOST, Cluster
-from gov.demo.process import Process, load
+from gov.demo.process import Process, load, undisturbed
 from gov.demo.ready import SERVICE, target_status
 from gov.demo.service import PATIENCE, Plan, Service, answers, free_port
 from gov.errors import NoSuch, Unavailable, UsageError
@@ -111,7 +111,8 @@ class Stage:
             with locked(self.directory / ".lock"):
                 self._raise(say)
         except BaseException:
-            self.down() if fresh else self._end(keep=running)
+            with undisturbed():
+                self.down() if fresh else self._end(keep=running)
             raise
 
     def down(self) -> None:
@@ -124,9 +125,10 @@ class Stage:
             return
         if not self.exists and self._strange:
             raise UsageError(f"{self.directory} holds no demo", hint="gov demo down --dir DIR")
-        self._end(keep=set())
-        self.cluster.remove()
-        shutil.rmtree(self.directory)
+        with undisturbed():
+            self._end(keep=set())
+            self.cluster.remove()
+            shutil.rmtree(self.directory)
 
     def describe(self) -> dict[str, Any]:
         """What `gov demo up --json` prints.
@@ -187,9 +189,7 @@ class Stage:
             if target_status(self.broker_url, self.ca_file, self.issuer_url, secret, TARGET) in ("up", ""):
                 return
             time.sleep(0.3)
-        raise Unavailable(
-            "the broker does not reach the database", hint=f"see {self.directory}/log/broker.log"
-        )
+        raise Unavailable("the broker does not reach the database", hint=f"see {self.directory}/log/broker.log")
 
     def _service(self, name: str, plan: Callable[[bool], Plan]) -> Service:
         return Service(name, self.directory / f"{name}.pid", self.directory / "log" / f"{name}.log", plan)
@@ -227,9 +227,7 @@ class Stage:
             "dsn": self.cluster.dsn(shop.BROKER, settings.broker_password, shop.DATABASE),
         }
         if not file.exists() or not all(fact in file.read_text() for fact in facts.values()):
-            write_private(
-                file, _BROKER.format(**facts, client=PUBLIC_CLIENT, audience=AUDIENCE, target=TARGET)
-            )
+            write_private(file, _BROKER.format(**facts, client=PUBLIC_CLIENT, audience=AUDIENCE, target=TARGET))
 
     def _end(self, *, keep: set[str]) -> None:
         """End the broker first: it has to fence and drop its roles while the database still runs."""
