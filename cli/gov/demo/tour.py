@@ -68,9 +68,7 @@ def play(file: IO[str], say: Callable[[str], None], *, picture: Path | None = No
     """
     transcript = Transcript(file)
     with _stage(say) as stage:
-        scene = Scene(
-            stage, transcript, *(_actor(stage, transcript, each) for each in ("alice", "bob", "carol"))
-        )
+        scene = Scene(stage, transcript, *(_actor(stage, transcript, each) for each in ("alice", "bob", "carol")))
         for chapter in CHAPTERS:
             transcript.chapter((chapter.__doc__ or "").splitlines()[0].rstrip("."))
             chapter(scene)
@@ -108,22 +106,18 @@ def log_in(scene: Scene) -> None:
 
 def read_masked(scene: Scene) -> None:
     """What she may not see never leaves the database."""
-    rows = scene.alice.does(
-        f"gov exec {TARGET} -c 'select id, full_name, email, ssn, phone from customers limit 3'"
-    )
-    scene.prove(
-        "names are clear, addresses and numbers are not", not scene.leaks(rows) and "@e***.com" in rows.output
-    )
+    rows = scene.alice.does(f"gov exec {TARGET} -c 'select id, full_name, email, ssn, phone from customers limit 3'")
+    scene.prove("names are clear, addresses and numbers are not", not scene.leaks(rows) and "@e***.com" in rows.output)
 
 
 def spell_otherwise(scene: Scene) -> None:
     """However she spells it."""
-    say_so = {
-        "a whole row": "select row_to_json(c) from public.customers c order by id limit 1",
-        "a copy": "copy (select * from customers order by id limit 2) to stdout",
-        "a cast in a sort": "select email::varchar as e from customers order by id limit 2",
+    spellings = {
+        "a whole row": "select row_to_json(c)->>'email' as email from public.customers c limit 2",
+        "a copy": "copy (select id, email, ssn, credit_card from customers limit 2) to stdout",
+        "an aggregate": "select max(email), max(ssn) from customers where id < 100",
     }
-    for what, statement in say_so.items():
+    for what, statement in spellings.items():
         answer = scene.alice.does(f'gov exec {TARGET} -c "{statement}"')
         scene.prove(f"{what} shows nothing more", not scene.leaks(answer))
     xml = "select query_to_xml('select * from customers limit 3', true, false, '')"
@@ -162,9 +156,7 @@ def deny_by_person(scene: Scene) -> None:
 def ask_the_trail(scene: Scene) -> None:
     """Who read it, masked or clear, and who approved what: one command."""
     scene.carol.does("gov audit search --column public.customers.email --limit 4", shows=["alice", "email"])
-    scene.carol.does(
-        "gov audit search --table public.orders --limit 3", shows=["(?i)drop table orders", "bob"]
-    )
+    scene.carol.does("gov audit search --table public.orders --limit 3", shows=["(?i)drop table orders", "bob"])
     scene.carol.does("gov audit verify")
 
 
@@ -188,9 +180,7 @@ def _resumed(scene: Scene, running: Running) -> Running:
 
 def _flip_a_byte(directory: Path) -> None:
     """Change a letter in the middle of the largest file: the record of what was done."""
-    file = max(
-        (each for each in directory.rglob("*") if each.is_file()), key=lambda each: each.stat().st_size
-    )
+    file = max((each for each in directory.rglob("*") if each.is_file()), key=lambda each: each.stat().st_size)
     with file.open("r+b") as opened:
         middle = file.stat().st_size // 2
         opened.seek(middle)
