@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -14,8 +15,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from commands.fake_broker import Gov
+from gov.audit.checkpoint import Checkpoint, sign
 from gov.audit.note import SigningKey
-from gov.control.models import Info, Model, Status, TargetStatus
+from gov.control.models import CHECKPOINT_HEADER, Info, Model, Status, TargetStatus
 from gov.demo.cluster import Cluster
 from servers import scripted
 
@@ -28,9 +30,10 @@ audit: {{ directory: audit }}
 policy: [policy.yaml]
 targets: {{ prod: {{ dsn: "{dsn}", tls: off }} }}
 """
+KEY = SigningKey("test/gov", bytes(32))
 INFO = Info(
     version="0.1.0", issuer="http://127.0.0.1:9", client_id="gov-cli", audience="gov", gateway_host="127.0.0.1",
-    gateway_port=1, ca="", audit_key=str(SigningKey("test/gov", bytes(32)).verifier),
+    gateway_port=1, ca="", audit_key=str(KEY.verifier),
 )  # fmt: skip
 
 
@@ -122,7 +125,9 @@ def test_status_says_what_is_wrong(gov: Gov, tmp_path: Path, monkeypatch: pytest
     with scripted() as server:
         monkeypatch.setenv("GOV_BROKER", server.url)
         answers: dict[str, Model] = {"/v1/info": INFO, "/v1/status": status}
-        server.answer = lambda asked: (200, {}, answers[asked.path].model_dump(mode="json"))
+        note = b64encode(sign(Checkpoint(KEY.name, 0), KEY)).decode()
+        header = {CHECKPOINT_HEADER: note}
+        server.answer = lambda asked: (200, header, answers[asked.path].model_dump(mode="json"))
         shown, data = gov("broker", "status"), gov("broker", "status", "--json")
 
     for words in (

@@ -14,7 +14,7 @@ from gov.commands.completing import Sql, quoted
     ("SEL", ["SELECT"]), ("", []), ("select ", []), ("wei", []), ('"Wei', []), ("xyz", [])])
 def test_the_word_before_the_cursor(text: str, expected: list[str]) -> None:
     """Names and keywords that begin like it; keywords in the case of the hand that types."""
-    found = Sql({"customers", "Weird Name"}).get_completions(Document(text), CompleteEvent())
+    found = Sql(lambda: ["customers", "Weird Name"]).get_completions(Document(text), CompleteEvent())
 
     assert [completion.text for completion in found] == expected
 

@@ -110,7 +110,7 @@ def test_when_enter_sends(text: str, expected: bool) -> None:
 
 @pytest.mark.parametrize(("line", "expected"), [
     ("\\q", Leave()), ("\\dt", Ask(TABLES)), ("\\d", Ask(TABLES)),
-    ("\\d public.people;", Ask(COLUMNS, ("public.people",))), ("\\x", Say("expanded display is on")),
+    ("\\d public.people;", Ask(COLUMNS, ("public.people",), masks=True)), ("\\x", Say("expanded display is on")),
     ("\\timing", Say("timing is on")), ("\\nope", Say("no such command: \\nope; \\? lists them")),
 ])
 def test_backslash_commands(line: str, expected: object) -> None:

@@ -9,7 +9,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov.ui.results import MEASURED, Format, Table, expanded, writer
+from gov.ui.results import MEASURED, Expanded, Format, Table, writer
 from gov.ui.values import as_json
 
 ROWS = st.lists(st.tuples(st.none() | st.text(), st.none() | st.text()), max_size=5)
@@ -94,7 +94,18 @@ def test_csv_on_a_terminal_is_escaped() -> None:
 
 def test_expanded() -> None:
     """A line for each column, numbered records."""
-    assert expanded(("id", "name"), [("1", None)]) == "-[ RECORD 1 ]\nid   | 1\nname | NULL\n"
+    out = io.StringIO()
+    shown = Expanded(out)
+
+    shown.columns(("id", "name"), (23, 25))
+    shown.rows([("1", None)])
+    shown.rows([("2", "\x1b")])
+    shown.done("SELECT 2")
+    shown.done("BEGIN")
+
+    assert out.getvalue().splitlines() == [
+        "-[ RECORD 1 ]", "id   | 1", "name | NULL", "-[ RECORD 2 ]", "id   | 2", "name | \\x1b", "(2 rows)", "",
+        "BEGIN"]
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(),

@@ -47,6 +47,8 @@ class Ask:
 
     sql: str
     parameters: tuple[str, ...] = ()
+    masks: bool = False
+    """Whether each row ends with a column's path, to be shown as `masked` or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def command(line: str, switches: Switches) -> Outcome:
         case "\\dt":
             return Ask(TABLES)
         case "\\d":
-            return Ask(COLUMNS, (rest,)) if rest else Ask(TABLES)
+            return Ask(COLUMNS, (rest,), masks=True) if rest else Ask(TABLES)
         case "\\x":
             switches.expanded = not switches.expanded
             return Say(f"expanded display is {_state(switches.expanded)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -50,16 +50,18 @@ def quoted(name: str) -> str:
 
 
 class Sql(Completer):
-    """Completes the word before the cursor."""
+    """Completes the word before the cursor. The names are asked for at the first Tab, and kept."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = sorted(map(quoted, names))
+    def __init__(self, ask: Callable[[], Iterable[str]]) -> None:
+        self._ask = ask
+        self._names: list[str] = []
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         """Names first, then keywords in the case of what has been typed."""
         word = document.get_word_before_cursor().lower()
         if not word:
             return
+        self._names = self._names or sorted(map(quoted, self._ask()))
         keywords = [key.upper() for key in KEYWORDS] if document.char_before_cursor.isupper() else [*KEYWORDS]
         for offered in (*self._names, *keywords):
             if offered.lower().startswith(word):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -30,9 +30,9 @@ from gov.commands.statements import split, statements
 from gov.commands.turning import Turn
 from gov.commands.wallet import Grant
 from gov.errors import GovError
-from gov.ui import hold, results, times
+from gov.ui import hold, times
 from gov.ui.escape import escape
-from gov.ui.results import Format, Row, writer
+from gov.ui.results import Expanded, Table, Writer
 from gov.ui.terminal import say, unechoed
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Prompt:
         self._switches = backslash.Switches()
         self._connection: Connection[Any] = connect(grant, "gov connect", self._on_notice)
         self._session: PromptSession[str] = session(
-            history(Places.of().state, context, grant.lease.lease.target), Sql(names(self._connection)))
+            history(Places.of().state, context, grant.lease.lease.target), Sql(lambda: names(self._connection)))
 
     def loop(self) -> None:
         """Ask and answer until the end of input."""
@@ -94,58 +94,49 @@ class Prompt:
         try:
             if not text.lstrip().startswith("\\"):
                 for statement in statements(text):
-                    self._run(statement, ())
+                    self._run(backslash.Ask(statement))
                 return True
             match backslash.command(text, self._switches):
                 case backslash.Leave():
                     return False
                 case backslash.Say(said):
                     print(said)
-                case backslash.Ask(sql, parameters):
-                    self._run(sql, parameters)
+                case backslash.Ask() as ask:
+                    self._run(ask)
         except GovError as error:
             show_error(error)
         return True
 
-    def _run(self, statement: str, parameters: tuple[str, ...]) -> None:
+    def _run(self, ask: backslash.Ask) -> None:
         self._keep_connected()
         began = monotonic()
-        self._turn = Turn(self._connection, statement, parameters)
+        self._turn = Turn(self._connection, ask.sql, ask.parameters)
         try:
             with unechoed():
-                self._show(self._turn, columns_only=statement == backslash.COLUMNS)
+                self._show(self._turn, self._grant.lease.masked if ask.masks else None)
         except psycopg.Error as error:
-            raise meant(error, statement) from error
+            raise meant(error, ask.sql) from error
         finally:
             self._turn = None
         if self._switches.timing:
             print(f"time: {1000 * (monotonic() - began):.1f} ms")
 
-    def _show(self, turn: Turn, *, columns_only: bool) -> None:
-        shown = writer(Format.TABLE, sys.stdout, terminal=True)
-        names: tuple[str, ...] = ()
-        count = 0
+    def _show(self, turn: Turn, masked: Collection[str] | None) -> None:
+        shown: Writer = Expanded(sys.stdout) if self._switches.expanded else Table(sys.stdout)
         for piece in turn.pieces():
             try:
                 match piece:
                     case Columns(names, types):
-                        if not self._switches.expanded:
-                            shown.columns(names, types)
-                    case Rows(rows) if self._switches.expanded:
-                        sys.stdout.write(results.expanded(names, rows, count + 1))
+                        shown.columns(names, types)
                     case Rows(rows):
-                        shown.rows(self._marked(rows) if columns_only else rows)
+                        shown.rows(rows if masked is None else backslash.with_masks(rows, masked))
                     case Copied(data):
                         sys.stdout.write(escape(data.decode(errors="replace"), lines=True))
                     case Done(tag, _):
                         shown.done(tag)
-                count += len(piece.rows) if isinstance(piece, Rows) else 0
                 sys.stdout.flush()
             except KeyboardInterrupt:
                 turn.cancel()
-
-    def _marked(self, rows: list[tuple[str | None, ...]]) -> list[Row]:
-        return [*backslash.with_masks(rows, self._grant.lease.masked)]
 
     def _keep_connected(self) -> None:
         """A lost connection or a lease that has run out is replaced, when no transaction is open."""

@@ -191,13 +191,33 @@ class Json:
         return "{" + json_safe(", ".join(pairs)) + "}"
 
 
-def expanded(names: Sequence[str], rows: Sequence[Row], first: int = 1) -> str:
-    """Rows as psql's `\\x` shows them: a line for each column."""
-    shown = [escape(name) for name in names]
-    width = max(map(cell_width, shown), default=0)
-    blocks = []
-    for number, row in enumerate(rows, first):
-        lines = [f"{name}{' ' * (width - cell_width(name))} | {'NULL' if value is None else escape(value)}"
-                 for name, value in zip(shown, row, strict=True)]
-        blocks.append("\n".join([f"-[ RECORD {number} ]".ljust(width + 2, "-"), *lines]))
-    return "\n".join(blocks) + ("\n" if blocks else "")
+class Expanded:
+    """A line for each column, numbered records: psql's `\\x`."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+        self._names: list[str] | None = None
+        self._count = 0
+
+    def columns(self, names: Sequence[str], types: Sequence[int]) -> None:
+        """Begin a result."""
+        shown = [escape(name) for name in names]
+        width = max(map(cell_width, shown), default=0)
+        self._names = [f"{name}{' ' * (width - cell_width(name))}" for name in shown]
+        self._count = 0
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Write some rows."""
+        for row in rows:
+            self._count += 1
+            self._out.write(f"-[ RECORD {self._count} ]\n")
+            for name, value in zip(self._names or (), row, strict=True):
+                self._out.write(f"{name} | {'NULL' if value is None else escape(value)}\n")
+
+    def done(self, tag: str) -> None:
+        """End the result with its count, or show the tag of a statement without rows."""
+        if self._names is None:
+            self._out.write(f"{tag}\n")
+        else:
+            self._out.write(f"({self._count} row{'' if self._count == 1 else 's'})\n\n")
+        self._names = None
