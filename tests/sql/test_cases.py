@@ -90,7 +90,7 @@ def shown(facts: Facts, shop: Catalog) -> dict[str, str]:
     return {key: value for key, value in spelled.items() if value}
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.place)
+@pytest.mark.parametrize("case", list(cases()), ids=lambda case: case.place)
 def test_a_statement_has_exactly_its_facts(case: Case, shop: Catalog) -> None:
     """The facts of a case are what it says, no more and no less; and so is what is sent."""
     outlined = outline(case.text)

@@ -74,7 +74,7 @@ def parse(text: str) -> list[Node]:
     data = encode(text)
     if len(data) > MAX_TOKENS and len(tokens(text)) > MAX_TOKENS:
         raise TooComplex(f"the statement has more than the {MAX_TOKENS} tokens that can be judged", hint=HINT_SHORTER)
-    result = lib.pg_query_parse(data)
+    result = lib.pg_query_parse(_without_comments(data, text))
     try:
         if result.error:
             raise _refused(data, result.error.contents)
@@ -96,15 +96,32 @@ def tokens(text: str) -> list[Token]:
     Raises:
         Refused: The text does not end where it should: an open quote or comment.
     """
-    data = encode(text)
+    return [Token(token.start, token.end) for token in _scanned(text) if token.token not in COMMENTS]
+
+
+def _scanned(text: str) -> Any:
     try:
-        found = scan(text).tokens
+        return scan(text).tokens
     except PgQueryError as why:
-        raise Refused(why.message, _characters(data, why.cursorpos)) from None
-    return [Token(token.start, token.end) for token in found if token.token not in _COMMENTS]
+        raise Refused(why.message, _characters(text.encode(), why.cursorpos)) from None
 
 
-_COMMENTS = frozenset({275, 276})
+def _without_comments(data: bytes, text: str) -> bytes:
+    """`data` with blanks where comments were, so that every other byte stays in its place.
+
+    libpg_query keeps comments as tokens, and its parser then refuses `NOT /* x */ IN`, `NULLS -- x FIRST`
+    and `'a' -- x` continued on the next line, which PostgreSQL takes.
+    """
+    if b"--" not in data and b"/*" not in data:
+        return data
+    blanked = bytearray(data)
+    for token in _scanned(text):
+        if token.token in COMMENTS:
+            blanked[token.start : token.end] = b" " * (token.end - token.start)
+    return bytes(blanked)
+
+
+COMMENTS = frozenset({275, 276})
 """SQL_COMMENT and C_COMMENT in libpg_query's list of tokens; a test holds them to that."""
 
 

@@ -36,11 +36,11 @@ class World:
         return next(found, self.created("", name))
 
     def created(self, schema: str, name: str, *, temporary: bool = False) -> Relation:
-        """What CREATE makes with that name."""
+        """What CREATE makes with that name; in no schema when the path has none."""
         if temporary:
             return Relation(TEMPORARY, name)
         first = (each for each in self.path if each not in (TEMPORARY, "pg_catalog"))
-        return Relation(schema or next(first, "public"), name)
+        return Relation(schema or next(first, ""), name)
 
     def exists(self, relation: Relation) -> bool:
         """Whether the catalog or the session has it."""

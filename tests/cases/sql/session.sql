@@ -234,9 +234,10 @@ call archive.total(1)
 set search_path = archive; select email from customers
 
 -- effects: read, session, unknown
--- reads: customers
--- columns: customers.email
+-- reads: .customers
+-- columns: .customers.email
 -- settings: search_path="pg_temp"; search_path
+-- missing: .customers
 -- unknown: what names mean after the same text has changed search_path or dropped temporary tables
 set search_path = pg_temp; reset search_path; select email from customers
 
