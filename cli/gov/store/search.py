@@ -14,6 +14,7 @@ from typing import Any
 
 from gov.audit import payload
 from gov.audit.checkpoint import Checkpoint, parse
+from gov.audit.columns import covers, ends
 from gov.audit.entry import Leaf, Record, read_leaf, read_payload
 from gov.audit.kinds import KINDS
 from gov.audit.line import read_lines
@@ -135,7 +136,7 @@ def _holds(found: _Found, filters: Filters) -> bool:
         and (asked.until is None or leaf.at < datetime.fromtimestamp(asked.until, UTC))
         and (asked.kind is None or _is_a(leaf.kind, asked.kind))
         and (asked.subject is None or _owned(leaf, asked.subject, asked.issuer))
-        and (asked.column is None or touches_column(leaf.fields, asked.column))
+        and (asked.column is None or _touches_column(leaf.fields, asked.column))
         and (asked.table is None or _touches_table(leaf.fields, asked.table))
         and (asked.principal is None or _is_of(found, asked.principal))
         and (asked.text is None or _mentions(found, asked.text))
@@ -150,25 +151,17 @@ def _owned(leaf: Leaf, subject: str, issuer: str | None) -> bool:
     return leaf.fields.get("subject") == subject and issuer in (None, leaf.fields.get("issuer"))
 
 
-def touches_column(stated: Mapping[str, Any], column: str) -> bool:
-    """Whether a statement with these fields reads or writes `column`, by its full name or the end of it."""
+def _touches_column(stated: Mapping[str, Any], column: str) -> bool:
     return any(
-        _names(touched, column)
+        covers(touched, column)
         for field in ("columns_read", "columns_written")
         for touched in stated.get(field) or ()
     )
 
 
-def _names(touched: str, column: str) -> bool:
-    """Whether `touched` (`public.customers.email` or `public.customers.*`) is the column asked for."""
-    relation, _, name = touched.rpartition(".")
-    asked_relation, _, asked = column.rpartition(".")
-    return name in ("*", asked) and f".{relation}".endswith(f".{asked_relation}" if asked_relation else "")
-
-
 def _touches_table(stated: Mapping[str, Any], table: str) -> bool:
     tables = [*(stated.get("reads") or ()), *(stated.get("writes") or ()), *(stated.get("relations") or ())]
-    return any(f".{touched}".endswith(f".{table}") for touched in tables)
+    return any(ends(touched, table) for touched in tables)
 
 
 def _is_of(found: _Found, principal: str) -> bool:
