@@ -22,7 +22,7 @@ def shadowed(outer: When, inner: When) -> bool:
 
 
 @given(world=worlds, outer=whens, data=st.data())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_a_shadowed_rule_really_never_applies(world: World, outer: When, data: st.DataObject) -> None:
     """Whenever the rule behind would speak, the denial in front of it does."""
     inner = data.draw(st.one_of(whens, st.builds(lambda other: replace(

@@ -15,7 +15,7 @@ from gov.policy.rules import MASKS, Guardrail, People, Policy, When
 from gov.terms import WITHIN, Effect
 from policy_worlds import CATALOG, RELATIONS, World, whens, worlds
 
-LAW = settings(max_examples=200, deadline=None)
+LAW = settings(max_examples=100, deadline=None)
 
 SEVERITY = {Verdict.ALLOW: 0, Verdict.CONFIRM: 1, Verdict.HOLD: 2, Verdict.DENY: 3}
 

@@ -17,6 +17,7 @@ from gov.policy.access import access, offers
 from gov.policy.check import NEVER
 from gov.policy.decision import Access, Decision, NoAccess, Outcome, Verdict
 from gov.policy.matching import speaks
+from gov.policy.outcome import governed
 from gov.policy.permit import Permit, grant
 from gov.policy.rules import Guardrail, Policy
 from gov.policy.situation import Situation
@@ -141,8 +142,9 @@ def _settings(case: _Case) -> Decision | None:
 
 
 def _out_of_reach(case: _Case) -> Decision | None:
-    reach, missing = case.outcome.relations, case.facts.missing
-    bare = {each for each in case.touched - reach - missing if not each.schema.startswith("pg_temp")}
+    # What does not exist yet is PostgreSQL's to make or refuse, but not in its own schemas or ours.
+    missing = frozenset(filter(governed, case.facts.missing))
+    bare = {each for each in case.touched - case.outcome.relations - missing if each.schema != "pg_temp"}
     bare -= {each for each in bare - case.facts.writes if each.schema in _PUBLIC_CATALOGS}
     reasons = (f"no rule lets {case.who.display} touch {relation}" for relation in sorted(bare))
     return _deny(reasons, hint="ask whoever owns the policy for access") if bare else None

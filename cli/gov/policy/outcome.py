@@ -43,7 +43,7 @@ def outcome(
     reach = frozenset(
         relation
         for relation, info in catalog.relations.items()
-        if _governed(relation) and _in_reach(info, rules, masked=bool(masks))
+        if governed(relation) and _in_reach(info, rules, masked=bool(masks))
     )
     return Outcome(
         target=target,
@@ -85,7 +85,7 @@ def _families(catalog: Catalog) -> Iterable[list[RelationInfo]]:
     """Relations grouped with their partitions and children, at any depth."""
     families: defaultdict[Relation, list[RelationInfo]] = defaultdict(list)
     for relation, info in catalog.relations.items():
-        if _governed(relation):
+        if governed(relation):
             families[_head(catalog, info).relation].append(info)
     return families.values()
 
@@ -102,7 +102,8 @@ def _head(catalog: Catalog, info: RelationInfo) -> RelationInfo:
     return info
 
 
-def _governed(relation: Relation) -> bool:
+def governed(relation: Relation) -> bool:
+    """Whether it can be in anybody's profile: not PostgreSQL's own, nor ours."""
     return relation.schema not in SYSTEM_SCHEMAS and not relation.schema.startswith((OURS, "pg_"))
 
 
