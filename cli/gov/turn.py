@@ -173,7 +173,7 @@ def turn(statement: Statement) -> Turn:
         judged = yield from ask(Judge(statement.text))
         permit, request = yield from _permitted(statement, judged)
     except GovError as error:
-        yield from ask(_said_no(statement, judged, error))
+        yield from ask(not_judged(statement, error) if judged is None else _said_no(statement, judged, error))
         raise
     index = yield from ask(_entry(statement, judged, request))
     tally = yield from ask(Run(permit, judged, statement, request))
@@ -210,14 +210,21 @@ def _entry(statement: Statement, judged: Judged, request: Request | None) -> Rec
     return Record("statement", fields, payload, durable=request is not None or judged.route is not Route.SESSION)
 
 
-def _said_no(statement: Statement, judged: Judged | None, error: GovError) -> Record:
-    """The entry of a statement that does not run; without a judgment when it could not even be judged."""
-    fields: dict[str, object] = {"reasons": [error.what]} if judged is None else dict(judged.fields)
-    fields |= {"n": statement.number, "protocol": statement.protocol, "verdict": "refused"}
-    if judged is not None and judged.decision.verdict is Verdict.DENY:
-        fields["verdict"] = judged.decision.verdict.value
-    payload = {"text": statement.text, "error": error.what, "parameters": statement.parameters}
-    return Record("statement", fields, payload)
+def _said_no(statement: Statement, judged: Judged, error: GovError) -> Record:
+    """The entry of a statement that does not run."""
+    verdict = judged.decision.verdict.value if judged.decision.verdict is Verdict.DENY else "refused"
+    fields = {**judged.fields, "n": statement.number, "protocol": statement.protocol, "verdict": verdict}
+    return Record("statement", fields, _payload(statement, error))
+
+
+def not_judged(statement: Statement, error: GovError) -> Record:
+    """The entry of a statement that could not even be judged."""
+    fields = {"n": statement.number, "protocol": statement.protocol, "verdict": "refused", "reasons": [error.what]}
+    return Record("statement", fields, _payload(statement, error))
+
+
+def _payload(statement: Statement, error: GovError) -> dict[str, object]:
+    return {"text": statement.text, "error": error.what, "parameters": statement.parameters}
 
 
 def _done(statement: Statement, index: int, tally: Tally) -> Record:

@@ -73,7 +73,7 @@ async def simple(session: Session, playing: Playing) -> None:
         replies = await _run(session, playing, query)
     except GovError as error:
         _refused(playing, error)
-        session.refuse_query(error)
+        session.group.refuse_query(error)
         return
     session.client.write(_joined(replies) + frames.ready(session.replies.status))
 
@@ -96,9 +96,9 @@ async def extended(session: Session, held: Apart, *, synced: bool) -> None:
         replies = await _run(session, held.playing, query)
     except GovError as error:
         _refused(held.playing, error)
-        session.refuse_bound(error, synced=synced)
+        session.group.refuse_bound(error, synced=synced)
         return
-    await session.prepare_quietly(held.prepared, text)
+    await session.group.prepare_quietly(held.prepared, text)
     answers = _answers(held, replies)
     session.client.write(answers + (frames.ready(session.replies.status) if synced else b""))
 
@@ -168,7 +168,7 @@ async def _one_shot(session: Session, playing: Playing, query: bytes) -> list[Me
     assert run is not None
     target, facts = session.target, run.judged.facts
     if run.judged.route is Route.LENT:
-        return await _as_one_shot(session, playing, query, await target.one_shot(Lent(session.subject.outcome)))
+        return await _as_one_shot(session, playing, query, await target.one_shot(Lent(session.judging.subject.outcome)))
     # Only what changes or drops a table has our views in its way; the catalog is read anew for all.
     in_the_way = facts.writes if facts.effects & {Effect.ALTER, Effect.DROP} else frozenset[Relation]()
     async with target.altering(in_the_way):
@@ -201,7 +201,7 @@ async def _drop(session: Session, ticket: Ticket) -> None:
 
 async def _prepare(session: Session, exchange: Exchange, ticket: Ticket) -> None:
     """Pin what names mean, then become the owner where that is what the ticket is for."""
-    path = ", ".join(_quoted(schema) for schema in ("pg_catalog", *session.search_path) if schema != "pg_temp")
+    path = ", ".join(_quoted(schema) for schema in ("pg_catalog", *session.judging.search_path) if schema != "pg_temp")
     await _own(exchange, f"SET search_path = {path}")
     if ticket.set_role is not None:
         await _own(exchange, f"SET ROLE {_quoted(ticket.set_role)}")
@@ -227,7 +227,7 @@ async def _guarded(
         replies = await _bounded(playing, exchange, query)
     except GovError:
         if not open_already:
-            await exchange(frames.build_query(b"ROLLBACK"))
+            await exchange(frames.build_own(b"ROLLBACK"))
         raise
     if not open_already:
         await _own(exchange, "COMMIT")
@@ -328,7 +328,7 @@ def _failure(fields: dict[str, str], *, owner: bool) -> GovError:
 async def _own(exchange: Exchange, text: str) -> str:
     """Run a statement of ours; its first value, if any. Raises Unavailable."""
     value = ""
-    for kind, body in await exchange(frames.build_query(text.encode())):
+    for kind, body in await exchange(frames.build_own(text.encode())):
         if kind == ord("E"):
             fields = frames.read_error(body)
             raise Unavailable(

@@ -273,10 +273,10 @@ class Gateway:
         lease = session.lease
         self._house.trail.record(Entry("session.opened", self._house.clock(), {
             **who_fields(lease.principal), "session": session.id, "lease": lease.id, "target": lease.target,
-            "environment": session.subject.environment, "scope": lease.scope.value, "role": lease.role,
+            "environment": session.judging.subject.environment, "scope": lease.scope.value, "role": lease.role,
             "backend_pid": session.pid, "protocol": f"{version >> 16}.{version & 0xFFFF}",
             "tls": session.client.transport.get_extra_info("ssl_object").version(),
-            "database": session.target.database, "client": session.peer, "application": session.subject.client,
+            "database": session.target.database, "client": session.peer, "application": session.judging.subject.client,
         }))
 
     def _record_refusal(self, lease: Lease, error: GovError, peer: str) -> None:

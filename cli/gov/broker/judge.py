@@ -24,7 +24,7 @@ from gov.sql.outline import Outline
 from gov.sql.resolve import resolve
 from gov.sql.rewrite import renames, rewrite
 from gov.target.target import Target
-from gov.terms import SYSTEM_SCHEMAS, Column, Relation, Scope
+from gov.terms import SYSTEM_SCHEMAS, Column, Effect, Relation, Scope
 from gov.turn import Judged, Route, route
 
 
@@ -70,10 +70,9 @@ async def judge_outline(
     catalog = await subject.target.catalog()
     facts = resolve(outline, catalog, search_path)
     _open(subject.target, facts)
-    situation = Situation(
-        subject.target.name, subject.environment, subject.scope, client=subject.client, purpose=subject.purpose,
-        hour=datetime.fromtimestamp(house.clock(), UTC).hour, estimated_rows=rows,
-    )
+    if facts.temporary:
+        raise NotUnderstood("temporary tables are not governed yet", hint="use a WITH query, or a table of your own")
+    situation = replace(_situation(house, subject), estimated_rows=rows)
     decision = decide(house.policy, subject.who, situation, facts, subject.outcome)
     way = route(facts, decision, subject.scope)
     if way is not Route.SESSION and facts.command in ("PREPARE", "EXECUTE"):
@@ -86,6 +85,13 @@ async def judge_outline(
     digest = hashlib.sha256(text.encode()).hexdigest()
     judged = Judged(facts, decision, digest, sent, way, prepares=tuple(prepared(outline)))
     return _with_fields(house, subject, judged, text, catalog)
+
+
+def _situation(house: House, subject: Subject) -> Situation:
+    return Situation(
+        subject.target.name, subject.environment, subject.scope, client=subject.client, purpose=subject.purpose,
+        hour=datetime.fromtimestamp(house.clock(), UTC).hour,
+    )
 
 
 def _open(target: Target, facts: Facts) -> None:
@@ -155,6 +161,18 @@ def _names(values: frozenset[Relation] | frozenset[Column]) -> list[str]:
         str(each) for each in values
         if (each.relation if isinstance(each, Column) else each).schema not in SYSTEM_SCHEMAS
     )
+
+
+def estimated(house: House, subject: Subject, judged: Judged) -> bool:
+    """Whether the decision hinges on how many rows come back, and the planner can be asked.
+
+    Planning runs functions, so every one must be vouched for.
+    """
+    facts = judged.facts
+    if judged.decision.verdict is Verdict.ALLOW or facts.effects != {Effect.READ} or facts.count != 1:
+        return False
+    few = replace(_situation(house, subject), estimated_rows=0)
+    return decide(house.policy, subject.who, few, facts, subject.outcome).verdict is Verdict.ALLOW
 
 
 @dataclass(frozen=True, slots=True)

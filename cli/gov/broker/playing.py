@@ -84,7 +84,7 @@ class Playing:
     def _quick(self, need: Need[Any]) -> object:
         match need:
             case Judge(text):
-                return self.session.known(text) or _SLOW
+                return self.session.judging.known(text) or _SLOW
             case Grant(judged):
                 return permit(judged.decision, judged.digest, self.session.id)
             case Record(durable=False):
@@ -112,7 +112,7 @@ class Playing:
     async def _slow(self, need: Need[Any]) -> object:
         match need:
             case Judge(text):
-                return await self.session.judged(text)
+                return await self.session.judging.judged(text)
             case Open(statement, judged):
                 return await _open(self.session, statement, judged)
             case Answered(request):
@@ -168,7 +168,7 @@ def binding(session: Session, statement: Statement, *, held: bool) -> StatementD
     """The digest that an approval is for: in this session, or for whoever spends it later."""
     lease = session.lease
     return bind(
-        statement.text, statement.parameters, {"search_path": ",".join(session.search_path)}, lease.target,
+        statement.text, statement.parameters, {"search_path": ",".join(session.judging.search_path)}, lease.target,
         lease.principal, lease.scope, session.id if held else None, lease.purpose,
     )
 

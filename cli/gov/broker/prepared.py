@@ -8,8 +8,13 @@ well), and nowhere else until the database has answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+_DEALLOCATE = re.compile(
+    r'\s*DEALLOCATE\s+(?:PREPARE\s+)?(?P<name>"(?:[^"]|"")+"|[A-Za-z_][A-Za-z0-9_]*)\s*;?\s*', re.ASCII | re.IGNORECASE
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +39,8 @@ class Names:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Prepared] = {}
+        self._unsure = False
+        """Whether SQL of the session's own may be changing names."""
 
     def settled(self, name: bytes, group: int) -> bool:
         """Whether the name may be used or changed in `group` without waiting for the database."""
@@ -87,13 +94,30 @@ class Names:
 
         return confirmed, undone
 
-    def clear(self) -> None:
-        """DEALLOCATE ALL or DISCARD ALL has run."""
-        self._known.clear()
+    def changing(self, group: int, taken: Iterable[bytes]) -> None:
+        """A PREPARE, DEALLOCATE or DISCARD of SQL's is on its way; it gives the names `taken` to other statements."""
+        for name in taken:
+            self._known.pop(name, None)
+        for entry in self._known.values():
+            entry.confirmed, entry.group = False, group
+        self._unsure = True
 
-    def drop(self, name: bytes) -> None:
-        """DEALLOCATE of one name has run."""
-        self._known.pop(name, None)
+    def deallocated(self, text: str) -> None:
+        """A DEALLOCATE or DISCARD has run: forget its name, or all names where it cannot be told which."""
+        found = _DEALLOCATE.fullmatch(text)
+        if found is None or found["name"].upper() == "ALL":
+            self._known.clear()
+            return
+        name = found["name"]
+        plain = name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+        self._known.pop(plain.encode(), None)
+
+    def drained(self) -> None:
+        """The database has answered everything: what is known here is so."""
+        if self._unsure:
+            self._unsure = False
+            for entry in self._known.values():
+                entry.confirmed = True
 
 
 def _nothing() -> None:

@@ -39,7 +39,7 @@ class Said(Enum):
     TERMINATE = ord("X")
 
 
-_EXTENDED = (Said.PARSE, Said.BIND, Said.DESCRIBE, Said.EXECUTE, Said.CLOSE, Said.FLUSH)
+_EXTENDED = (Said.PARSE, Said.BIND, Said.DESCRIBE, Said.EXECUTE, Said.CLOSE)
 # After a failed COPY a client may still be sending its data; PostgreSQL ignores that in any phase.
 _COPY = (Said.COPY_DATA, Said.COPY_DONE, Said.COPY_FAIL)
 
@@ -52,6 +52,8 @@ NEXT: Mapping[tuple[Phase, Said], Phase] = {
     # PostgreSQL discards even Query and FunctionCall while it skips to Sync, and so do we.
     (Phase.SKIPPING, Said.QUERY): Phase.SKIPPING,
     (Phase.SKIPPING, Said.FUNCTION_CALL): Phase.SKIPPING,
+    # Flush opens no group: libpq ends a pipeline with Sync, Flush, and goes on with Query.
+    **{(phase, Said.FLUSH): phase for phase in (Phase.READY, Phase.BUILDING, Phase.SKIPPING)},
     **{(Phase.READY, said): Phase.BUILDING for said in _EXTENDED},
     **{(Phase.BUILDING, said): Phase.BUILDING for said in _EXTENDED},
     **{(Phase.SKIPPING, said): Phase.SKIPPING for said in _EXTENDED},

@@ -176,6 +176,21 @@ def build_query(text: bytes) -> bytes:
     return message(b"Q", text + b"\0")
 
 
+_OWN = b"gov: own"
+
+
+def build_own(text: bytes) -> bytes:
+    """A statement of the gateway's own, up to Sync.
+
+    Under names of its own: a simple query would take the client's unnamed statement away. What a failed
+    one before it may have left is closed first; closing what is not there is no error.
+    """
+    return b"".join((
+        message(b"C", b"S" + _OWN + b"\0"), message(b"C", b"P" + _OWN + b"\0"), build_parse(_OWN, text, bytes(2)),
+        build_bind(_OWN, _OWN, bytes(6)), build_execute(_OWN), SYNC,
+    ))
+
+
 SYNC = message(b"S")
 FLUSH = message(b"H")
 TERMINATE = message(b"X")

@@ -1,0 +1,365 @@
+"""What a client says, gathered up to Sync and judged before any of it is forwarded.
+
+One method for each client message. A message that needs the database to answer first, or a person to,
+is awaited by the session; the client's further messages wait meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from gov.broker import apart
+from gov.broker.playing import Playing
+from gov.broker.prepared import Names, Prepared
+from gov.errors import GovError, NotUnderstood, ProtocolError, StatementFailed
+from gov.policy.decision import Verdict
+from gov.protocol import frames
+from gov.protocol.conversation import Phase, hear
+from gov.protocol.replies import FAILED, IDLE, Awaits, Expected
+from gov.turn import Judged, Route, Statement
+
+if TYPE_CHECKING:
+    from gov.broker.session import Session
+
+Work = Coroutine[Any, Any, None]
+NOWHERE = frames.build_bind(b"", b"gov: refused", bytes(6))
+"""A Bind of a statement that never exists: the database fails at this place, as it would after any error."""
+
+
+class Group:
+    """The client's side of one session."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.names = Names()
+        self.portals: dict[bytes, Playing] = {}
+        self.number = 0
+        """Of the group, counted by Sync."""
+        self.partly = False
+        """Whether something of the group is at the database already."""
+        self._phase = Phase.READY
+        self._gathered: list[tuple[bytes, Expected | None]] = []
+        self._answer_sync = False
+        self._apart: apart.Apart | None = None
+
+    @property
+    def gathering(self) -> bool:
+        """Whether a group is open: something of it was said, and Sync was not."""
+        return self._phase is Phase.BUILDING
+
+    def hear(self, kind: int, body: bytes) -> None:
+        """Take in one message. Raises ProtocolError when it is malformed or out of turn."""
+        before, self._phase = self._phase, hear(self._phase, kind)
+        if before is self._phase is Phase.SKIPPING:
+            return
+        if self._apart is not None and kind in _NOT_BESIDE:
+            self._refuse(apart.not_alone())
+        else:
+            _HEARD[kind](self, body)
+
+    # Simple query
+
+    def _query(self, body: bytes) -> None:
+        try:
+            text = _text(body)
+        except GovError as error:
+            self.refuse_query(error)
+            return
+        self._play(Statement(text, (), self.session.count(), "simple"), self._query_runs, self.refuse_query)
+
+    def _query_runs(self, playing: Playing) -> Work | None:
+        run = playing.run
+        assert run is not None
+        if run.judged.route is not Route.SESSION or run.request is not None:
+            return apart.simple(self.session, playing)
+        self._gathered.append((frames.build_query(run.judged.sent.encode()), Expected(Awaits.QUERY, playing)))
+        self._sending(playing)
+        self._forward()
+        return None
+
+    def refuse_query(self, error: GovError) -> None:
+        """Refuse a simple query; inside a transaction this fails the transaction, as any error does."""
+        if self.session.idle:
+            self.session.client.write(frames.error(error) + frames.ready(IDLE))
+        else:
+            self._refuse_in_place(error)
+
+    def _refuse_in_place(self, error: GovError) -> None:
+        """Let the database fail here, and the client hear our reason."""
+        refused = Expected(Awaits.BIND, refusal=frames.error(error))
+        self._gathered = [(NOWHERE, refused), (frames.SYNC, Expected(Awaits.SYNC))]
+        self._forward()
+
+    def _function_call(self, body: bytes) -> None:
+        self.refuse_query(NotUnderstood("function calls by the fast path do not pass", hint="use SELECT function(…)"))
+
+    # Extended query
+
+    def _parse(self, body: bytes) -> None:
+        parse = frames.read_parse(body)
+        text = frames.utf8(parse.text)
+        self._settled(parse.name, lambda: self._with_judged(text, lambda judged: self._parsed(parse, text, judged)))
+
+    def _parsed(self, parse: frames.Parse, text: str, judged: Judged) -> None:
+        if judged.decision.verdict in (Verdict.DENY, Verdict.CONFIRM):
+            self._play(Statement(text, (), self.session.count(), "extended"), lambda _: None, self._refuse)
+            return
+        if self.names.taken(parse.name):
+            self._refuse(_in_use(parse.name))
+            return
+        # PREPARE and Parse share their names: neither may be judged by what the other has replaced.
+        self.session.judging.forget(parse.name.decode(errors="replace"))
+        fresh = Prepared(parse.name, text, judged.sent, parse.types, self.number)
+        self._gathered.append((
+            frames.build_parse(parse.name, judged.sent.encode(), parse.types),
+            Expected(Awaits.PARSE, confirmed=self.names.confirm(fresh), undone=self.names.put(fresh)),
+        ))
+
+    def _bind(self, body: bytes) -> None:
+        bound = frames.read_bind(body)
+        self._settled(bound.statement, lambda: self._bind_settled(bound))
+
+    def _bind_settled(self, bound: frames.Bind) -> None:
+        prepared = self.names.get(bound.statement)
+        if prepared is None:
+            self._refuse(_no_statement(bound.statement))
+            return
+        statement = Statement(prepared.text, frames.parameters(bound.tail), self.session.count(), "extended")
+        self._play(statement, lambda playing: self._bind_runs(bound, prepared, playing), self._refuse)
+
+    def _bind_runs(self, bound: frames.Bind, prepared: Prepared, playing: Playing) -> None:
+        run = playing.run
+        assert run is not None
+        if run.judged.route is not Route.SESSION or run.request is not None:
+            self._bind_apart(bound, prepared, playing)
+            return
+        if prepared.sent != run.judged.sent:
+            self._parse_again(prepared, run.judged.sent)
+        self.portals[bound.portal] = playing
+        self._gathered.append((
+            frames.build_bind(bound.portal, bound.statement, bound.tail),
+            Expected(Awaits.BIND, playing, undone=playing.skipped),
+        ))
+        self._sending(playing)
+
+    def _bind_apart(self, bound: frames.Bind, prepared: Prepared, playing: Playing) -> None:
+        """The rest of the group is gathered beside it, and nothing else that runs may be in it."""
+        if self.partly or any(each is not None and each.turn is not None for _, each in self._gathered):
+            playing.skipped()
+            self._refuse(apart.not_alone())
+            return
+        self._apart = apart.Apart(playing, prepared, bound, [message for message, _ in self._gathered])
+        self._drop()
+
+    def _parse_again(self, prepared: Prepared, sent: str) -> None:
+        """The masked views have a new version: prepare the same text over the new ones, unseen by the client."""
+        if prepared.name:
+            closed = frames.message(b"C", b"S" + prepared.name + b"\0")
+            self._gathered.append((closed, Expected(Awaits.CLOSE, quiet=True)))
+        parse = frames.build_parse(prepared.name, sent.encode(), prepared.types)
+        before, prepared.sent = prepared.sent, sent
+
+        def undone() -> None:
+            prepared.sent = before
+
+        self._gathered.append((parse, Expected(Awaits.PARSE, quiet=True, undone=undone)))
+
+    def _describe(self, body: bytes) -> None:
+        self._beside(frames.message(b"D", body), Expected(Awaits.DESCRIBE))
+
+    def _execute(self, body: bytes) -> None:
+        playing = self.portals.get(frames.Cursor(body).raw())
+        self._beside(frames.message(b"E", body), Expected(Awaits.EXECUTE, playing))
+
+    def _close(self, body: bytes) -> None:
+        kind, name = body[:1], frames.Cursor(body[1:]).raw()
+        message = frames.message(b"C", body)
+        if kind != b"S" or self._apart is not None:
+            self._beside(message, Expected(Awaits.CLOSE))
+            return
+
+        def settled() -> None:
+            confirmed, undone = self.names.close(name, self.number)
+            self._gathered.append((message, Expected(Awaits.CLOSE, confirmed=confirmed, undone=undone)))
+
+        self._settled(name, settled)
+
+    def _beside(self, message: bytes, expected: Expected) -> None:
+        """A message that joins the group, or what is gathered for a statement that runs apart."""
+        if self._apart is not None:
+            self._apart.later.append(message)
+        else:
+            self._gathered.append((message, expected))
+
+    def _flush(self, body: bytes) -> None:
+        if (held := self._apart) is None:
+            self.partly = self.partly or bool(self._gathered)
+            self._gathered.append((frames.FLUSH, None))
+            self._forward()
+        elif any(message[:1] == b"E" for message in held.later):
+            self._apart = None
+            self.partly = True
+            self.session.later(apart.extended(self.session, held, synced=False))
+
+    def _sync(self, body: bytes) -> None:
+        self.number += 1
+        partly, self.partly = self.partly, False
+        if self._answer_sync:
+            self._answer_sync = False
+            self.session.client.write(frames.ready(self.session.replies.status))
+            return
+        if (held := self._apart) is not None and not partly:
+            self._apart = None
+            self.session.later(apart.extended(self.session, held, synced=True))
+            return
+        self._gathered.append((frames.SYNC, Expected(Awaits.SYNC)))
+        self._forward()
+
+    def _refuse(self, error: GovError) -> None:
+        """Refuse what stands in a group: all behind it up to Sync is skipped."""
+        self._phase = Phase.SKIPPING
+        refusal = frames.error(error)
+        if (held := self._apart) is not None:
+            self._apart = None
+            held.playing.skipped()
+        if self.session.idle and not self.partly:
+            # Nothing of the group is at the database, so nothing has to be undone there.
+            self._drop()
+            self._answer_sync = True
+            self.session.client.write(refusal)
+            return
+        self._gathered.append((NOWHERE, Expected(Awaits.BIND, refusal=refusal)))
+        self._forward()
+
+    def _drop(self) -> None:
+        """Forget what was gathered and not forwarded."""
+        gathered, self._gathered = self._gathered, []
+        for _, each in reversed(gathered):
+            if each is not None:
+                each.undone()
+
+    def refuse_bound(self, error: GovError, *, synced: bool) -> None:
+        """Refuse a statement of the extended protocol that ran apart; with `synced` its Sync was heard already."""
+        if not synced:
+            self._refuse(error)
+        else:
+            self.refuse_query(error)
+
+    async def prepare_quietly(self, prepared: Prepared, sent: str) -> None:
+        """After a run apart: let the database have the statement under the client's name, as if it had run here."""
+        if self.names.get(prepared.name) is prepared or self.session.replies.status == FAILED:
+            return
+        parse = frames.build_parse(prepared.name, sent.encode(), prepared.types)
+        replies = await self.session.exchange(parse + frames.SYNC)
+        if any(kind == ord("1") for kind, _ in replies):
+            prepared.sent, prepared.confirmed, prepared.closing = sent, True, False
+            self.names.put(prepared)
+
+    # The rest
+
+    def _terminate(self, body: bytes) -> None:
+        self.session.leave()
+
+    def _copy_end(self, kind: bytes, body: bytes) -> None:
+        if self.session.replies.copying:
+            self.session.link.side.write(frames.message(kind, body))
+
+    def _play(
+        self, statement: Statement, then: Callable[[Playing], Work | None], refuse: Callable[[GovError], None]
+    ) -> None:
+        """Begin a turn; `then` when it may run, `refuse` when it may not."""
+        playing = Playing(statement, self.session)
+        try:
+            need = playing.advance()
+        except GovError as error:
+            refuse(error)
+            return
+        if need is not None:
+            self.session.later(self._play_on(playing, need, then, refuse))
+        elif (work := then(playing)) is not None:
+            self.session.later(work)
+
+    async def _play_on(
+        self, playing: Playing, need: Any, then: Callable[[Playing], Work | None],
+        refuse: Callable[[GovError], None],
+    ) -> None:
+        try:
+            await playing.finish(need)
+        except GovError as error:
+            refuse(error)
+            return
+        if (work := then(playing)) is not None:
+            await work
+
+    def _with_judged(self, text: str, then: Callable[[Judged], None]) -> None:
+        if (known := self.session.judging.known(text)) is not None:
+            then(known)
+            return
+
+        async def wait() -> None:
+            try:
+                judged = await self.session.judging.judged(text)
+            except GovError as error:
+                self._refuse(self.session.judging.unjudged(text, error))
+                return
+            then(judged)
+
+        self.session.later(wait())
+
+    def _settled(self, name: bytes, then: Callable[[], None]) -> None:
+        """`then`, once it is certain which text the name stands for (see `prepared`)."""
+        if self.names.settled(name, self.number):
+            then()
+            return
+
+        async def wait() -> None:
+            await self.session.drained()
+            then()
+
+        self.session.later(wait())
+
+    def _sending(self, playing: Playing) -> None:
+        """A statement is about to be forwarded: what it changes counts from now on."""
+        run = playing.run
+        assert run is not None
+        if run.judged.facts.command.startswith(_CHANGES_NAMES):
+            self.names.changing(self.number, [name.encode() for name, _ in run.judged.prepares])
+        self.session.judging.sending(playing)
+        self.session.listening.sending(playing)
+
+    def _forward(self) -> None:
+        """Send the group as far as it is gathered."""
+        gathered, self._gathered = self._gathered, []
+        expect = self.session.replies.expect
+        self.session.link.side.write(b"".join(
+            message for message, expected in gathered if expected is None or expect(expected)
+        ))
+
+
+def _text(body: bytes) -> str:
+    if body.find(b"\0") != len(body) - 1:
+        raise ProtocolError("a query has a NUL inside or none at its end", hint="check the client library")
+    return frames.utf8(body[:-1])
+
+
+def _no_statement(name: bytes) -> GovError:
+    shown = name.decode(errors="replace")
+    what = f'prepared statement "{shown}" does not exist' if name else "unnamed prepared statement does not exist"
+    return StatementFailed(what, hint="", state="26000")
+
+
+def _in_use(name: bytes) -> GovError:
+    shown = name.decode(errors="replace")
+    return StatementFailed(f'prepared statement "{shown}" already exists', hint="", state="42P05")
+
+
+_CHANGES_NAMES = ("PREPARE", "DEALLOCATE", "DISCARD")
+_NOT_BESIDE = frozenset(map(ord, "QPBF"))
+_HEARD: dict[int, Callable[[Group, bytes], None]] = {
+    ord("Q"): Group._query, ord("F"): Group._function_call, ord("P"): Group._parse, ord("B"): Group._bind,
+    ord("D"): Group._describe, ord("E"): Group._execute, ord("C"): Group._close, ord("H"): Group._flush,
+    ord("S"): Group._sync, ord("X"): Group._terminate,
+    ord("c"): lambda group, body: group._copy_end(b"c", body),
+    ord("f"): lambda group, body: group._copy_end(b"f", body),
+}

@@ -1,0 +1,175 @@
+"""What a session's statements mean: search_path, prepared names, and the judgments kept for the next time.
+
+The database is the authority on its own settings. After something that may have changed search_path the
+next statement is judged only when the answer to it is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from gov.broker.judge import Subject, estimated, judge_outline, masked_fields, outlined
+from gov.broker.plans import Plans
+from gov.broker.playing import Playing
+from gov.errors import GovError, NotUnderstood, Unavailable
+from gov.protocol import frames
+from gov.protocol.replies import FAILED, IDLE
+from gov.session.path import read_path
+from gov.sql.bind import follow
+from gov.sql.statement import Outline
+from gov.terms import Effect
+from gov.turn import Judged, Statement, not_judged
+
+if TYPE_CHECKING:
+    from gov.broker.session import Session
+
+
+class Judging:
+    """The part of one session that knows what texts mean in it."""
+
+    def __init__(self, session: Session, subject: Subject, reported_path: str | None) -> None:
+        self.session, self.subject = session, subject
+        self.search_path: tuple[str, ...] = ()
+        self.masked: frozenset[tuple[int, int]] = frozenset()
+        """What no RowDescription may name."""
+        self._plans = Plans()
+        self._plans_for: tuple[object, ...] = ()
+        self._prepared: dict[str, Outline] = {}
+        """What SQL's PREPARE gave names; a name that is gone fails at the database."""
+        self._reported_path = reported_path
+        """As PostgreSQL 18 and later report it; None before."""
+        self._stale = False
+        self._stale_since = -1
+        """In which group search_path was changed."""
+        self._set_in_transaction = False
+
+    def known(self, text: str) -> Judged | None:
+        """The judgment of a text that came before in this session, while nothing has changed since."""
+        if self._stale and self.session.replies.status != FAILED:
+            return None
+        if self._plans_for != self._versions():
+            return None
+        return self._plans.get(text, self.search_path)
+
+    async def judged(self, text: str) -> Judged:
+        """The judgment of a text. Raises like `outlined` and `judge_outline`."""
+        await self._fresh()
+        session, house = self.session, self.session.house
+        outline = await outlined(house, text)
+        follows = any(statement.runs is not None for statement in outline.statements)
+        if follows:
+            # What a name stands for is certain only when no PREPARE is on its way.
+            await session.drained()
+            outline = follow(outline, self._prepared)
+        judged = await judge_outline(house, self.subject, text, outline, self.search_path)
+        asked = estimated(house, self.subject, judged) and session.replies.status != FAILED and not session.group.partly
+        if asked:
+            rows = await self._estimate(judged)
+            judged = await judge_outline(house, self.subject, text, outline, self.search_path, rows=rows)
+        if not follows and not asked:
+            self._plans.put(text, self.search_path, judged)
+        return judged
+
+    def unjudged(self, text: str, error: GovError) -> GovError:
+        """Record a Parse that could not be judged; what the client hears."""
+        session = self.session
+        try:
+            session.record(not_judged(Statement(text, (), session.count(), "extended"), error))
+        except Unavailable as worse:
+            return worse
+        return error
+
+    async def _fresh(self) -> None:
+        """See to it that search_path, policy and views are those of now."""
+        session = self.session
+        if self._stale and session.replies.status != FAILED:
+            if self._stale_since == session.group.number and session.group.gathering:
+                raise NotUnderstood(
+                    "search_path was changed in the same group, so what names mean here is not certain",
+                    hint="sync after SET, or turn pipelining off",
+                )
+            await session.drained()
+            if session.replies.status != FAILED:
+                await self.learn()
+        if self._plans_for != self._versions():
+            await self._renew()
+
+    def _versions(self) -> tuple[object, ...]:
+        """What every judgment depends on besides the text; the hour, since rules may speak of it."""
+        house = self.session.house
+        return house.policy_version, self.session.target.version, int(house.clock() // 3600)
+
+    async def _renew(self) -> None:
+        """Policy or catalog have changed: judge anew, over the newest views."""
+        session = self.session
+        versions = self._versions()
+        outcome, profile = await session.house.leases.current(session.lease)
+        self.subject = replace(self.subject, outcome=outcome, views=profile.views)
+        self.masked = masked_fields(await session.target.catalog(), outcome)
+        self._plans.clear()
+        self._plans_for = versions
+
+    async def learn(self) -> None:
+        """Ask the database for its search_path; SHOW takes no snapshot, so it disturbs no transaction.
+
+        PostgreSQL 18 reports every change by itself, and then there is nothing to ask.
+        """
+        shown = self._reported_path
+        if shown is None:
+            replies = await self.session.exchange(frames.build_own(b"SHOW search_path"))
+            rows = [frames.data_row(body)[0] for kind, body in replies if kind == ord("D")]
+            if not rows or rows[0] is None:
+                raise Unavailable("the session's search_path cannot be read", hint="reconnect")
+            shown = rows[0]
+        self.search_path = read_path(shown, self.session.lease.role)
+        self._stale = False
+
+    async def _estimate(self, judged: Judged) -> int | None:
+        """The planner's row estimate, taken as the requester's own role; None when there is none."""
+        await self.session.drained()
+        generic = "GENERIC_PLAN, " if "$" in judged.sent else ""
+        explain = f"EXPLAIN ({generic}FORMAT TEXT) {judged.sent}"
+        replies = await self.session.exchange(frames.build_own(explain.encode()))
+        first = next((frames.data_row(body)[0] for kind, body in replies if kind == ord("D")), None)
+        found = (first or "").partition(" rows=")[2].partition(" ")[0]
+        return int(found) if found.isdigit() else None
+
+    def sending(self, playing: Playing) -> None:
+        """A statement is about to be forwarded: what it may change is uncertain from now on."""
+        assert playing.run is not None
+        judged = playing.run.judged
+        for name, _ in judged.prepares:
+            self.forget(name)
+        sets_path = any(name in ("search_path", "all") for name, _ in judged.facts.settings)
+        if sets_path or judged.facts.command.startswith("DISCARD"):
+            self._set_in_transaction = True
+            self._changed()
+        elif Effect.TRANSACTION in judged.facts.effects and self._set_in_transaction:
+            self._changed()
+
+    def _changed(self) -> None:
+        self._stale, self._stale_since = True, self.session.group.number
+
+    def forget(self, name: str) -> None:
+        """Another statement takes the prepared name."""
+        self._prepared.pop(name, None)
+
+    def prepared(self, playing: Playing) -> None:
+        """A PREPARE has succeeded: the next of those in its text."""
+        assert playing.run is not None
+        if playing.prepared < len(playing.run.judged.prepares):
+            name, outline = playing.run.judged.prepares[playing.prepared]
+            playing.prepared += 1
+            self._prepared[name] = cast(Outline, outline)
+
+    def ready(self, status: int) -> None:
+        """A transaction may have ended, and settings of it may have been undone."""
+        if status == IDLE and self._set_in_transaction:
+            self._set_in_transaction, self._stale = False, True
+
+    def reported(self, name: str, value: str) -> None:
+        """The database reports a setting."""
+        if name == "search_path":
+            self._reported_path, self._stale = value, True
+

@@ -1,0 +1,132 @@
+"""What the database's replies tell: statements complete, transactions end, success is heard when it is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gov.broker.playing import Playing
+from gov.errors import GovError, ProtocolError, Unavailable, Unverified
+from gov.protocol import frames
+from gov.protocol.replies import IDLE
+
+if TYPE_CHECKING:
+    from gov.broker.session import Session
+
+_ENDS_TRANSACTION = ("COMMIT", "PREPARE TRANSACTION")
+
+
+class Listening:
+    """The listener of one session's replies (`protocol.replies.Listener`)."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._syncing: asyncio.Task[None] | None = None
+
+    def sending(self, playing: Playing) -> None:
+        """A statement is about to be forwarded; if it changes something, its entry goes to disk meanwhile."""
+        assert playing.run is not None
+        if playing.run.judged.changes:
+            self._syncing = asyncio.get_running_loop().create_task(self.session.house.trail.durable(playing.index))
+            self._syncing.add_done_callback(_heard)
+
+    async def on_disk(self) -> None:
+        """Let the client hear of success, now or when its entry is on disk."""
+        session = self.session
+        assert self._syncing is not None
+        try:
+            await self._syncing
+        except GovError:
+            session.fatal(Unavailable(
+                "the statement ran but its record is not on disk; whether it counts is unknown",
+                hint="gov broker status; look before you run it again",
+            ))
+            return
+        try:
+            out = session.replies.resume()
+        except (ProtocolError, Unverified) as error:
+            session.fatal(error)
+            return
+        session.answer(out)
+        if not session.replies.withheld:
+            session.link.side.resume("disk")
+
+    def described(self, body: bytes) -> None:
+        """The tripwire: no field may be a masked column of a base table."""
+        for name, table, number in frames.described(body):
+            if (table, number) in self.session.judging.masked:
+                raise Unverified(f"a masked column was about to leave in the clear: {name}", hint="please report it")
+
+    def completed(self, turn: Playing | None, tag: str, rows: int, octets: int, *, last: bool) -> bool:
+        """A statement ended well; False while its entry is not yet on disk.
+
+        Inside a transaction nothing is certain before COMMIT, so only then it is waited for.
+        """
+        certain = self.session.replies.status == IDLE or tag.startswith(_ENDS_TRANSACTION)
+        if self._syncing is not None and certain:
+            if not self._syncing.done() or self._syncing.exception() is not None:
+                return False
+            self._syncing = None
+        if turn is not None:
+            self._names(turn, tag)
+            turn.rows += max(rows, frames.tag_rows(tag))
+            turn.octets += octets
+            if last:
+                self._settle(turn.done, "")
+        return True
+
+    def _names(self, turn: Playing, tag: str) -> None:
+        """PREPARE, DEALLOCATE and DISCARD change what prepared names stand for."""
+        if tag == "PREPARE":
+            self.session.judging.prepared(turn)
+        elif tag.startswith(("DEALLOCATE", "DISCARD ALL")):
+            # Which name it was is not worth knowing: what is unknown here is refused, never judged wrongly.
+            self.session.group.names.deallocated(turn.statement.text)
+
+    def suspended(self, turn: Playing | None, rows: int, octets: int) -> None:
+        """A portal stopped at its row limit; its statement goes on with the next Execute."""
+        if turn is not None:
+            turn.rows += rows
+            turn.octets += octets
+
+    def failed(self, turn: Playing | None, body: bytes, rows: int, octets: int) -> bytes | None:
+        """The database refused."""
+        if turn is not None:
+            fields = frames.read_error(body)
+            turn.rows += rows
+            self._settle(turn.failed, fields.get("C", "XX000"), fields.get("M", ""))
+        # An error takes every portal of its transaction with it.
+        self._end_portals(Playing.skipped)
+        return None
+
+    def ready(self, status: int, turn: Playing | None) -> None:
+        """The database waits for the next statement."""
+        if turn is not None:
+            self._settle(turn.done, "")
+        if status == IDLE:
+            self._end_portals(lambda portal: portal.done(""))
+        self.session.judging.ready(status)
+
+    def _end_portals(self, how: Callable[[Playing], None]) -> None:
+        portals = self.session.group.portals
+        for portal in portals.values():
+            self._settle(how, portal)
+        portals.clear()
+
+    def parameter(self, name: str, value: str) -> None:
+        """The database reports a setting."""
+        self.session.judging.reported(name, value)
+
+    def _settle(self, how: Callable[..., None], *args: object) -> None:
+        """Complete an entry; a trail that fails now refuses the next statement, and this one's result stands."""
+        try:
+            how(*args)
+        except Unavailable as error:
+            self.session.ending = error.what
+
+
+def _heard(task: asyncio.Task[None]) -> None:
+    """An exception of a sync that nobody waits for any more has been heard of."""
+    if not task.cancelled():
+        task.exception()
