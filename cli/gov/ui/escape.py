@@ -22,6 +22,8 @@ def escape(text: str, *, lines: bool = False) -> str:
     With `lines`, line feeds and tabs stay and a carriage return before a line feed is dropped: for
     statements and other text of several lines.
     """
+    if text.isascii() and text.isprintable():  # nearly always, and quickly seen
+        return text
     if lines:
         text = text.replace("\r\n", "\n")
     return _SUSPECT.sub(lambda match: _shown(match.group(), lines), text)
@@ -29,6 +31,8 @@ def escape(text: str, *, lines: bool = False) -> str:
 
 def json_safe(text: str) -> str:
     """JSON `text` with the same characters as JSON escapes, which leaves its value unchanged."""
+    if text.isascii() and text.isprintable():
+        return text
     return _SUSPECT.sub(lambda match: _json(match.group()), text)
 
 

@@ -48,7 +48,7 @@ class Hold:
         waits = f"waiting for {' or '.join(self.approvers)}" if self.approvers else "waiting for approval"
         held = f"held by rule {self.rule or '?'}; {waits}; Ctrl-C withdraws"
         said = [held if self.request else self.message]
-        said += [f"because {reason}" for reason in self.reasons]
+        said += [f"because {reason}" for reason in self.reasons if not reason.startswith(f"{self.rule} holds it")]
         if self.request:
             until = f"; expires {times.relative(self.expires_at, now)}" if self.expires_at else ""
             said.append(f"they answer with: gov approve {self.request}{until}")

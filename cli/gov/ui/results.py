@@ -169,10 +169,8 @@ class Json:
 
     def rows(self, rows: Sequence[Row]) -> None:
         """Write some rows."""
-        for row in rows:
-            self._out.write(self._before() + self._object(row))
-            if self._lines:
-                self._out.write("\n")
+        end = "\n" if self._lines else ""
+        self._out.write("".join([f"{self._before()}{self._object(row)}{end}" for row in rows]))
 
     def done(self, tag: str) -> None:
         """End the result; a statement without rows leaves nothing."""

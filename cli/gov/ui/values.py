@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 Fragment = Callable[[str], str]
 """From a value's text to its JSON."""
 
+_string: Fragment = json.JSONEncoder(ensure_ascii=False).encode  # made once: `dumps` makes one for each call
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _BOOL, _JSON = {16}, {114, 3802}
 _NUMERIC = {20, 21, 23, 26, 700, 701, 1700}
@@ -41,8 +42,6 @@ def numeric(oid: int) -> bool:
     return oid in _NUMERIC
 
 
-def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _bool(text: str) -> str:
