@@ -6,6 +6,7 @@ from gov.errors import TooComplex
 from gov.sql import grammar
 from gov.sql.grammar import HINT_SHORTER
 from gov.sql.query import QUERIES
+from gov.sql.settings import SETTINGS
 from gov.sql.spans import with_spans
 from gov.sql.statement import Outline, Statement, decode
 from gov.sql.utility import UTILITIES
@@ -15,7 +16,7 @@ __all__ = ["Outline", "decode", "outline"]
 
 MAX_SIZE = 20_000
 """Names, columns and calls in one text: whoever resolves them does so while others wait."""
-METHODS: dict[str, Method] = {**QUERIES, **UTILITIES}
+METHODS: dict[str, Method] = {**QUERIES, **UTILITIES, **SETTINGS}
 
 
 def outline(text: str) -> Outline:

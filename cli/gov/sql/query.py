@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from gov.sql.bound import bounded
 from gov.sql.grammar import Node
+from gov.sql.settings import set_config, setting_looked_up
 from gov.sql.statement import HIDING, Reference, Source, Use, Written
-from gov.sql.walk import Context, Method, Queries, Walk, parts, setting
+from gov.sql.walk import Context, Method, Queries, Walk, parts
 from gov.terms import Effect
 
 # Queries. A WITH query and a subquery in FROM do not see the FROM they stand in, unless LATERAL does.
@@ -43,7 +44,9 @@ ORDERED = ("sortClause", "groupClause", "distinctClause")
 def _select(walk: Walk, node: Node, context: Context) -> None:
     context = _with(walk, node, context)
     scope = walk.open_scope(context)
-    inside = context._replace(scope=scope, certain=True, source=False, use=context.read)
+    inside = context._replace(
+        scope=scope, certain=True, source=False, use=context.read, setting=setting_looked_up(node)
+    )
     if node.get("op", "SETOP_NONE") != "SETOP_NONE":
         branch = context._replace(source=False)
         walk.push({"SelectStmt": node["rarg"]}, branch)
@@ -280,32 +283,9 @@ def _column(walk: Walk, node: Node, context: Context) -> None:
 def _call(walk: Walk, node: Node, context: Context) -> None:
     name = parts(node["funcname"])
     if name[-1] == "set_config" and name[:-1] in ((), ("pg_catalog",)):
-        _set_config(walk, node.get("args", []), context)
+        set_config(walk, node.get("args", []), context)
     walk.calls[name] = None
     walk.rest(node, context, without=("funcname",))
-
-
-def _set_config(walk: Walk, args: list[Node], context: Context) -> None:
-    """Drivers and pg_dump open with it: with literals it is a SET.
-
-    asyncpg sends the value as a parameter, which is told as `$1`: good enough for a setting whose value
-    changes nothing that is judged here, and refused where only some values are let through.
-    """
-    name, value = (_literal(arg) for arg in (*args, {}, {})[:2])
-    parameter = args[1].get("ParamRef") if len(args) > 1 else None
-    if parameter and name is not None and name.lower() != "search_path":
-        value = f"${parameter.get('number', 0)}"
-    if name is None or value is None:
-        walk.doubt("set_config with a name or value that is not a literal")
-        return
-    setting(walk, name, value, context)
-
-
-def _literal(node: Node) -> str | None:
-    while "TypeCast" in node:
-        node = node["TypeCast"]["arg"]
-    constant: dict[str, dict[str, str]] = node.get("A_Const", {})
-    return constant["sval"].get("sval", "") if "sval" in constant else None
 
 
 def _field(walk: Walk, node: Node, context: Context) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from gov.sql.grammar import Node
 from gov.sql.nodes import CREATED, NAMED, NAMED_ON_RELATION, ON_RELATION, RELATION_KINDS, STATEMENTS
 from gov.sql.statement import Reference, Source, Use, Written
-from gov.sql.walk import Context, Method, Walk, parts, setting
+from gov.sql.walk import Context, Method, Walk, parts
 from gov.terms import Effect
 
 
@@ -270,73 +269,6 @@ def _call(walk: Walk, node: Node, context: Context) -> None:
     walk.push({"FuncCall": node["funccall"]}, context._replace(scope=walk.open_scope(context), use=Use.READ))
 
 
-def _set(walk: Walk, node: Node, context: Context) -> None:
-    kind, name = node.get("kind"), node.get("name", "")
-    walk.command = walk.command or ("RESET" if kind in ("VAR_RESET", "VAR_RESET_ALL") else "SET")
-    if kind == "VAR_SET_MULTI":
-        walk.add(Effect.SESSION if name == "SESSION CHARACTERISTICS" else Effect.TRANSACTION, context)
-        _options(walk, node.get("args", ()), "default_" if name == "SESSION CHARACTERISTICS" else "")
-    elif kind == "VAR_RESET_ALL":
-        setting(walk, "all", None, context)
-    elif kind != "VAR_SET_VALUE":
-        setting(walk, name, None, context)
-    else:
-        given = _values(node.get("args", ()))
-        setting(walk, name, ", ".join(map(_quoted, given) if name == "search_path" else given), context)
-
-
-def _quoted(name: str) -> str:
-    """A schema in a search path: `SET search_path = 'a, b'` names one."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _options(walk: Walk, options: Iterable[Node], prefix: str = "") -> None:
-    """Settings of a transaction."""
-    for option in options:
-        element = option.get("DefElem", {})
-        if "defname" in element:
-            walk.settings.append((prefix + element["defname"], ", ".join(_values([element.get("arg", {})]))))
-
-
-def _values(args: Any) -> list[str]:
-    """The values of a SET, as `current_setting` would say them."""
-    found: list[str] = []
-    for arg in args:
-        while "TypeCast" in arg:
-            arg = arg["TypeCast"]["arg"]
-        constant = arg.get("A_Const", {})
-        for key in ("sval", "ival", "fval", "boolval", "bsval"):
-            if key in constant:
-                found.append(str(constant[key].get(key, "" if key == "sval" else 0)))
-        if "Integer" in arg:
-            found.append(str(arg["Integer"].get("ival", 0)))
-    return found
-
-
-def _discard(walk: Walk, node: Node, context: Context) -> None:
-    walk.command = walk.command or "DISCARD"
-    walk.add(Effect.SESSION, context)
-    if node.get("target", "DISCARD_ALL") == "DISCARD_ALL":
-        setting(walk, "all", None, context)
-
-
-TWO_PHASE = {
-    "TRANS_STMT_PREPARE": "PREPARE TRANSACTION",
-    "TRANS_STMT_COMMIT_PREPARED": "COMMIT PREPARED",
-    "TRANS_STMT_ROLLBACK_PREPARED": "ROLLBACK PREPARED",
-}
-
-
-def _transaction(walk: Walk, node: Node, context: Context) -> None:
-    kind = node.get("kind", "TRANS_STMT_BEGIN")
-    walk.command = walk.command or kind.removeprefix("TRANS_STMT_").replace("_", " ")
-    walk.add(Effect.TRANSACTION, context)
-    _options(walk, node.get("options", ()))
-    if kind in TWO_PHASE:
-        walk.command = TWO_PHASE[kind]
-        walk.doubt(f"{walk.command}: a transaction that outlives its session")
-
-
 UTILITIES: dict[str, Method] = {
     **{kind: _listed(kind) for kind in STATEMENTS},
     "AlterTableStmt": _alter_table,
@@ -347,7 +279,6 @@ UTILITIES: dict[str, Method] = {
     "CreateTableAsStmt": _create_as,
     "CreateForeignTableStmt": _foreign_table,
     "DeclareCursorStmt": _declare,
-    "DiscardStmt": _discard,
     "DoStmt": _do,
     "DropStmt": _drop,
     "ExecuteStmt": _execute,
@@ -358,8 +289,6 @@ UTILITIES: dict[str, Method] = {
     "RenameStmt": _rename,
     "SecLabelStmt": _about,
     "TableLikeClause": _like,
-    "TransactionStmt": _transaction,
     "VacuumStmt": _vacuum,
-    "VariableSetStmt": _set,
     "ViewStmt": _view,
 }

@@ -51,6 +51,8 @@ class Context(NamedTuple):
     """What FROM inside here uses relations for."""
     certain: bool = True
     dry: bool = False
+    setting: str = ""
+    """The one row of pg_settings that the query at hand looks at: see `sql.settings`."""
 
 
 class Walk:
@@ -194,13 +196,3 @@ Method: TypeAlias = Callable[[Walk, Node, Context], None]
 def parts(names: Iterable[Node]) -> tuple[str, ...]:
     """The parts of a qualified name; `*` for A_Star."""
     return tuple(each["String"].get("sval", "") if "String" in each else "*" for each in names)
-
-
-ROLES = frozenset({"role", "session_authorization"})
-
-
-def setting(walk: Walk, name: str, value: str | None, context: Context) -> None:
-    """A setting changes; some are another name for SET ROLE."""
-    name = name.lower()
-    walk.settings.append((name, value))
-    walk.add(Effect.ROLE if name in ROLES else Effect.SESSION, context._replace(dry=False))

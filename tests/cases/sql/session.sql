@@ -83,6 +83,34 @@ select set_config('search_path', $1, false)
 -- unknown: set_config with a name or value that is not a literal
 select set_config(name, 'x', false) from products
 
+-- effects: read, session
+-- reads: pg_catalog.pg_settings
+-- columns: pg_catalog.pg_settings.name
+-- settings: restrict_nonsystem_relation_kind=view, foreign-table
+select set_config(name, 'view, foreign-table', false) from pg_settings where name = 'restrict_nonsystem_relation_kind'
+
+-- effects: read, unknown
+-- reads: pg_catalog.pg_settings
+-- columns: pg_catalog.pg_settings.name
+-- unknown: set_config with a name or value that is not a literal
+select set_config(name, 'on', false) from pg_settings where name = 'role' or true
+
+-- effects: read, unknown
+-- reads: pg_catalog.pg_settings, products
+-- columns: pg_catalog.pg_settings.name, products.name
+-- unknown: set_config with a name or value that is not a literal
+select set_config(name, 'x', false) from pg_settings, products where name = 'jit'
+
+-- effects: read, unknown
+-- unknown: set_config with a name or value that is not a literal
+select set_config(setting_name => 'role', new_value => 'x', is_local => false)
+
+-- effects: read, unknown
+-- reads: pg_catalog.pg_settings, products
+-- columns: pg_catalog.pg_settings.name, products.name
+-- unknown: set_config with a name or value that is not a literal
+select (select set_config(name, 'x', false) from products) from pg_settings where name = 'jit'
+
 -- effects: transaction
 begin
 
