@@ -64,7 +64,7 @@ def classified(policy: Policy, catalog: Catalog) -> Classes:
         for info in family:
             for column, data in _spoken_of(policy, info):
                 found[column].add(data)
-        for info in family:
+        for info in family if found else ():
             for each in info.columns:
                 if each.name in found:
                     classes[Column(info.relation, each.name)] = frozenset(found[each.name])
@@ -73,12 +73,11 @@ def classified(policy: Policy, catalog: Catalog) -> Classes:
 
 def _spoken_of(policy: Policy, info: RelationInfo) -> Iterable[tuple[str, str]]:
     """(column name, classification) of each pattern that meets a column of the relation itself."""
+    names = [each.name for each in info.columns]
     for rule in policy.classify:
         for pattern in rule.columns:
             if pattern.relation.matches(info.relation):
-                for each in info.columns:
-                    if pattern.matches(Column(info.relation, each.name)):
-                        yield each.name, rule.data
+                yield from ((name, rule.data) for name in pattern.among(names))
 
 
 def _families(catalog: Catalog) -> Iterable[list[RelationInfo]]:

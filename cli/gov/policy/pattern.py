@@ -7,6 +7,7 @@ A name that itself holds a dot can only be met by a wildcard.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -44,8 +45,14 @@ class ColumnPattern:
 
     def matches(self, column: Column) -> bool:
         """Whether it speaks of `column`; the column `*` stands for all, so it is always spoken of."""
-        named = column.name == "*" or fnmatchcase(column.name, self.column)
+        named = column.name == "*" or bool(self.among((column.name,)))
         return named and self.relation.matches(column.relation)
+
+    def among(self, names: Sequence[str]) -> list[str]:
+        """Those of `names` that its column part matches; a literal part is looked up, not compared one by one."""
+        if _WILD.isdisjoint(self.column):
+            return [self.column] if self.column in names else []
+        return [name for name in names if fnmatchcase(name, self.column)]
 
     def __str__(self) -> str:
         return f"{self.relation}.{self.column}"
