@@ -199,6 +199,19 @@ def test_an_answer_that_cannot_be_recorded_does_not_count(rig: Rig, played: Play
     played(story())
 
 
+def test_a_request_that_cannot_be_recorded_is_none(rig: Rig, played: Played) -> None:
+    """Nobody is asked about what the trail does not have."""
+
+    async def story() -> None:
+        async with rig.house() as house:
+            _break(house)
+            with pytest.raises(Unavailable):
+                await house.desk.open(a_request())
+            assert house.desk.visible_to(BOB) == []
+
+    played(story())
+
+
 def test_what_cannot_be_recorded_as_spent_gives_no_permit(rig: Rig, played: Played) -> None:
     """It is lost rather than run without a record."""
 

@@ -5,6 +5,9 @@ Everybody sees and ends what is theirs. Who may see and end what is others' is p
 
 from __future__ import annotations
 
+import asyncio
+from itertools import chain
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -223,11 +226,9 @@ async def _end_user(call: Call, user: str) -> Killed:
     if user != call.who.name and not may_operate(call.house.policy, call.who):
         raise Denied("only operators may end what is somebody else's", hint=_ASK_OPERATOR)
     theirs = [each for each in call.house.leases.live() if user in (each.principal.name, each.principal.subject)]
-    ended: list[SessionId] = []
-    for each in theirs:
-        ended += await call.house.leases.end(each.id, _ended_by(call))
+    ended = await asyncio.gather(*(call.house.leases.end(each.id, _ended_by(call)) for each in theirs))
     await call.house.desk.withdraw_of(user, _ended_by(call))
-    return Killed(leases=[each.id for each in theirs], sessions=[*ended])
+    return Killed(leases=[each.id for each in theirs], sessions=[*chain.from_iterable(ended)])
 
 
 async def _killed(call: Call, done: Killed, user: str | None = None) -> Killed:

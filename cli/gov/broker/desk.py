@@ -77,7 +77,12 @@ class RequestDesk:
         """
         await asyncio.to_thread(self._store.put, request)
         environment = self._house.environment(request.target)
-        await self._durably(entries.request_opened(request, environment, self._house.clock()))
+        try:
+            await self._durably(entries.request_opened(request, environment, self._house.clock()))
+        except Unavailable:
+            # Nobody may be asked about what is not on record.
+            await self._replaced(request, settle.withdraw(request))
+            raise
         self._watch(request)
         return request
 

@@ -411,7 +411,8 @@ class LeaseDesk:
         try:
             async with asyncio.timeout(RETRY_AT_MOST):
                 await target.revoke(lease.role)
-        except (GovError, psycopg.Error, TimeoutError) as error:
+        except (GovError, psycopg.Error, TimeoutError, ValueError) as error:
+            # ValueError: a role of another broker key, which this one must not touch.
             log.warning("%s: %s is not dropped yet: %s", lease.id, lease.role, error)
             return False
         return True
@@ -450,15 +451,14 @@ class LeaseDesk:
         Args:
             who: Only this person's, with the groups that they have now.
         """
-        ended = []
+        changed = []
         for held in [*self._held.values()]:
             owner = held.lease.principal
-            if who is not None and (not owner.same_person(who) or owner.agent != who.agent):
-                continue
-            if not await self._same(held, who or owner):
-                await self.end(held.lease.id, CHANGED)
-                ended.append(held.lease.id)
-        return ended
+            concerned = who is None or (owner.same_person(who) and owner.agent == who.agent)
+            if concerned and not await self._same(held, who or owner):
+                changed.append(held.lease.id)
+        await asyncio.gather(*(self.end(lease_id, CHANGED) for lease_id in changed))
+        return changed
 
     async def _same(self, held: _Held, who: Principal) -> bool:
         """Whether `who` would get the lease as it is."""

@@ -41,7 +41,7 @@ async def page(call: Call) -> Response:
     if not auditor:
         filters = replace(filters, subject=call.who.subject, issuer=call.who.issuer)
     found = await asyncio.to_thread(lambda: [*search(_files(call), filters)])
-    if not all(_own_reading(call, each) for each in found):
+    if filters.after is None or not all(_own_reading(call, each) for each in found):
         await _recorded(call, "entries", filters=dict(call.request.query_params), count=len(found))
     return reply(Entries(entries=found[::-1], size=call.house.trail.size))
 

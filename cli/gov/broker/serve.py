@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,8 +43,13 @@ from gov.terms import TargetName
 
 log = logging.getLogger(__name__)
 
+AGAIN_AFTER = 1.0
+"""Seconds after which background work that failed begins again."""
 GRACE = 5.0
 """Seconds that sessions get to say goodbye when the broker stops."""
+
+
+Work = Callable[[], Awaitable[None]]
 
 
 async def serve(config: Config, *, ready_file: Path | None = None) -> None:
@@ -94,7 +99,7 @@ async def running(config: Config) -> AsyncIterator[tuple[House, PolicyWatch]]:
         stack.push_async_callback(gateway.close, GRACE)
         await stack.enter_async_context(_api(house))
         policy = PolicyWatch(house)
-        async with _background(policy.run(), targets.run()):
+        async with _background(policy.run, targets.run):
             yield house, policy
 
 
@@ -233,13 +238,25 @@ async def _api(house: House) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _background(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run `works` while the context is open. One that breaks is a bug: the daemon ends, loudly."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work) for work in works]
+async def _background(*works: Work) -> AsyncIterator[None]:
+    """Run `works` while the context is open."""
+    tasks = [asyncio.create_task(_lasting(work)) for work in works]
+    try:
         yield
+    finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _lasting(work: Work) -> None:
+    """Run `work`, and again when a bug of ours ends it: nobody's session must."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("%s failed; it goes on in a moment", getattr(work, "__qualname__", work))
+        await asyncio.sleep(AGAIN_AFTER)
 
 
 def _announce(house: House, ready_file: Path | None) -> None:

@@ -110,6 +110,8 @@ class Trail:
                 await self.integrate()
             except Unavailable as error:
                 log.error("%s", error)
+            except Exception:  # a bug of ours must not end the checkpoints for ever
+                log.exception("the tree does not follow the journal")
 
     async def integrate(self) -> None:
         """Bring the tree up to the journal and sign a checkpoint; after a fault this heals it, if it can.
