@@ -105,6 +105,8 @@ def test_one_entry(log: Files) -> None:
 
     assert (found.index, found.kind, found.at) == (1, "statement", "2026-01-31T12:00:01.000Z")
     assert found.payload == {"principal": "alice", "text": "SELECT 1"}
+    assert found.fields["done"] == {"statement": 1, "rows": 3, "outcome": "done", "session": "ss-alice"}
+    assert entry(log, 0).kind == "login"
     for index in (8, 99, -1):
         with pytest.raises(NoSuch):
             entry(log, index)

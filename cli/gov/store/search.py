@@ -24,6 +24,8 @@ from gov.errors import NoSuch, Unavailable, Unverified
 from gov.store.disk import Files
 from gov.store.journal import JOURNAL
 
+_SOON = 4096
+"""Entries after a statement among which its end is looked for."""
 _ATTEMPTS = 10
 """Times that a reader starts again because the writer moved the journal away under it."""
 
@@ -73,16 +75,19 @@ def search(read: Files, filters: Filters) -> Iterator[EntryView]:
 
 
 def entry(read: Files, index: int) -> EntryView:
-    """One entry.
+    """One entry; a `statement` with what became of it, if that was soon.
 
     Raises:
         NoSuch: The log has no such entry.
         Unavailable: The log cannot be read.
     """
-    for found in _backwards(read, index - 1):
-        if found.index == index:
-            return found.view()
-    raise NoSuch(f"the log has no entry {index}", hint="gov audit tail")
+    forwards = islice(_forwards(read, max(index, 0)), _SOON)
+    found = next(forwards, None)
+    if found is None or found.index != index:
+        raise NoSuch(f"the log has no entry {index}", hint="gov audit tail")
+    if found.leaf.kind != "statement":
+        return found.view()
+    return found.view(next((later.done() for later in forwards if later.completes(index)), None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,14 @@ class _Found:
             return read_payload(self.sealed)
         return {} if self.leaf.payload is None else None
 
+    def completes(self, statement: int) -> bool:
+        """Whether this is what became of that statement."""
+        return self.leaf.kind == "statement.done" and self.leaf.fields.get("statement") == statement
+
+    def done(self) -> dict[str, Any]:
+        """What became of a statement, on one level."""
+        return {**self.leaf.fields, **(self.payload() or {})}
+
     def view(self, done: Mapping[str, Any] | None = None) -> EntryView:
         shown = dict(self.leaf.fields)
         if done is not None:
@@ -119,7 +132,7 @@ def _matching(read: Files, filters: Filters) -> Iterator[EntryView]:
         if filters.since is not None and leaf.at < datetime.fromtimestamp(filters.since, UTC):
             return
         if leaf.kind == "statement.done":
-            done[leaf.fields["statement"]] = {**leaf.fields, **(found.payload() or {})}
+            done[leaf.fields["statement"]] = found.done()
         result = done.pop(leaf.index, None) if leaf.kind == "statement" else None
         if _holds(found, filters):
             yield found.view(result)
@@ -175,7 +188,17 @@ def _mentions(found: _Found, text: str) -> bool:
     return any(wanted in str(value).casefold() for value in (found.payload() or {}).values())
 
 
-# reading backwards
+# reading
+
+
+def _forwards(read: Files, first: int) -> Iterator[_Found]:
+    """Every entry from number `first` on, oldest first."""
+    checkpoint, pending = _ends(read)
+    for number in range(first // WIDTH, (checkpoint.size + WIDTH - 1) // WIDTH):
+        yield from reversed([*_bundle(read, number, checkpoint.size, first - 1)])
+    for record in pending:
+        if record.index >= first:
+            yield _Found(read_leaf(record.leaf), record.sealed)
 
 
 def _backwards(read: Files, after: int) -> Iterator[_Found]:
