@@ -30,6 +30,8 @@ PORTS = range(20_000, 32_000)
 """Below the ephemeral ports of Linux, which begin at 32768."""
 PATIENCE = 60.0
 """Seconds a start may take on a busy machine; it takes about one."""
+TRIES = 20
+"""How often a start is tried."""
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -93,7 +95,7 @@ class Cluster:
 
         Raises:
             ConfigError: The wheel is not installed.
-            Unavailable: The server does not start; the hint names its log.
+            Unavailable: The server does not start; the detail is the end of its log.
         """
         if self.running:
             return
@@ -162,27 +164,33 @@ class Cluster:
             raise Unavailable("PostgreSQL could not be set up", hint=made.stderr.strip() or "see its output")
 
     def _launch(self) -> None:
-        """Start the server on the port it had, else on a free one; somebody may be quicker, so try again."""
+        """Start the server on the port it had, else on a free one.
+
+        Twice may be needed: somebody else may be quicker at the port, and after a kill -9 the old server's
+        children hold its shared memory for a moment yet.
+        """
         state = self._load()
         user = _server_user()
         log = self._home / "server.log"
-        for port in [int(state["port"]), *random.sample(PORTS, 50)]:
-            if not is_free(port):
-                continue
+        for _ in range(TRIES):
+            if not is_free(int(state["port"])):
+                state["port"] = free_port()
+                self._save(state)
             self._process = spawn(
-                [str(self._program("postgres")), "-D", str(self._data), "-p", str(port)],
+                [str(self._program("postgres")), "-D", str(self._data), "-p", str(state["port"])],
                 log=log, environment=clean_environment(),
                 user=user.pw_uid if user else None, group=user.pw_gid if user else None,
             )  # fmt: skip
             self._process.save(self._pid_file)
-            self._save({**state, "port": port})
             if self._ready():
                 return
             self.stop()
-            if is_free(port):
-                break  # it was not the port
-        last = log.read_text().splitlines()[-1:] if log.exists() else []
-        raise Unavailable("PostgreSQL does not start", hint=f"see {log}", detail="".join(last))
+            time.sleep(0.3)
+        raise Unavailable(
+            "PostgreSQL does not start",
+            hint="please report it, with the lines above",
+            detail="\n".join(log.read_text().splitlines()[-5:]),
+        )
 
     def _ready(self) -> bool:
         """Wait until the server says in postmaster.pid that it is ready; False when it ended instead."""
@@ -251,6 +259,11 @@ def _open_to_all(path: Path) -> bool:
     """Whether every user can get there."""
     whole = path.resolve()
     return all(step.stat().st_mode & stat.S_IXOTH for step in [whole, *whole.parents])
+
+
+def free_port() -> int:
+    """A port that nobody has at this moment."""
+    return next(port for port in random.sample(PORTS, len(PORTS)) if is_free(port))
 
 
 def is_free(port: int) -> bool:

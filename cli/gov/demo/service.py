@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import ssl
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from gov.demo.cluster import PORTS, is_free
+from gov.demo.cluster import is_free
 from gov.demo.process import Process, clean_environment, load, spawn
 from gov.errors import Unavailable
 
@@ -80,11 +79,6 @@ class Service:
             hint="please report it, with the lines above",  # the log may be gone with the directory
             detail="\n".join(lines[-LAST:]),
         )
-
-
-def free_port() -> int:
-    """A port that nobody has at this moment."""
-    return next(port for port in random.sample(PORTS, len(PORTS)) if is_free(port))
 
 
 def answers(url: str, *, ca_file: Path | None = None) -> bool:

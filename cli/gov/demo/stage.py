@@ -21,10 +21,10 @@ from typing import Any
 from gov.client.files import locked, write_private
 from gov.demo import shop
 from gov.demo.accounts import AUDIENCE, PEOPLE, PUBLIC_CLIENT, SERVICES
-from gov.demo.cluster import HOST, Cluster
+from gov.demo.cluster import HOST, Cluster, free_port
 from gov.demo.process import Process, load, undisturbed
 from gov.demo.ready import SERVICE, target_status
-from gov.demo.service import PATIENCE, Plan, Service, answers, free_port
+from gov.demo.service import PATIENCE, Plan, Service, answers
 from gov.errors import NoSuch, Unavailable, UsageError
 
 TARGET = "prod"

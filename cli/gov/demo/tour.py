@@ -114,7 +114,7 @@ def spell_otherwise(scene: Scene) -> None:
     """However she spells it."""
     spellings = {
         "a whole row": "select row_to_json(c)->>'email' as email from public.customers c limit 2",
-        "a copy": "copy (select id, email, ssn, credit_card from customers limit 2) to stdout",
+        "a copy": "copy (select id, email, ssn from customers limit 2) to stdout",
         "an aggregate": "select max(email), max(ssn) from customers where id < 100",
     }
     for what, statement in spellings.items():
@@ -155,7 +155,9 @@ def deny_by_person(scene: Scene) -> None:
 
 def ask_the_trail(scene: Scene) -> None:
     """Who read it, masked or clear, and who approved what: one command."""
-    scene.carol.does("gov audit search --column public.customers.email --limit 4", shows=["alice", "email"])
+    scene.carol.does(f"gov exec {TARGET} -c 'select email from customers where id = 1'", shows=["samir.abbott1@"])
+    search = "gov audit search --column public.customers.email --limit 3"
+    scene.carol.does(search, shows=["alice .* masked", "carol .* clear"])
     scene.carol.does("gov audit search --table public.orders --limit 3", shows=["(?i)drop table orders", "bob"])
     scene.carol.does("gov audit verify")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import IO
@@ -9,7 +10,8 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
-WIDTH = 110
+WIDTH = 116
+"""Columns of the picture; longer lines are folded there."""
 PROMPTS = {"alice": "cyan", "bob": "magenta", "carol": "yellow"}
 
 
@@ -17,9 +19,8 @@ class Transcript:
     """Prints as it goes, and remembers for a picture."""
 
     def __init__(self, file: IO[str]) -> None:
-        self._console = Console(
-            file=file, record=True, width=WIDTH, highlight=False, emoji=False, markup=False, soft_wrap=True
-        )
+        self._console = Console(file=file, highlight=False, emoji=False, markup=False, soft_wrap=True)
+        self._canvas = Console(file=io.StringIO(), record=True, width=WIDTH, highlight=False, emoji=False)
 
     def chapter(self, title: str) -> None:
         """A heading between two scenes."""
@@ -44,8 +45,9 @@ class Transcript:
 
     def save(self, picture: Path, title: str) -> None:
         """Write everything shown so far as an SVG that fetches nothing: fonts are the viewer's own."""
-        svg = self._console.export_svg(title=title, unique_id="tour")
+        svg = self._canvas.export_svg(title=title, unique_id="tour")
         picture.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL), encoding="utf-8")
 
     def _print(self, text: Text) -> None:
         self._console.print(text)
+        self._canvas.print(text)
