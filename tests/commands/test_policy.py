@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-import gov
 from commands.fake_broker import Gov
 
-DEMO = Path(gov.__file__).parent / "demo/policy.yaml"
+SHOP = Path(__file__).parents[1] / "cases/policy/shop.yaml"
 
 
 def test_a_good_policy_is_summed_up(gov: Gov) -> None:
     """Exit 0, how many rules of each kind, and the digest that the trail will name."""
-    ran = gov("policy", "check", str(DEMO))
+    ran = gov("policy", "check", str(SHOP))
 
     assert ran.status == 0
     assert "6 access rules, 2 maskings, 4 guardrails, 2 classifications" in ran.out
@@ -28,12 +27,12 @@ def test_every_mistake_is_a_line(gov: Gov, tmp_path: Path) -> None:
     """Exit 2, and each complaint with file, line and column."""
     broken = tmp_path / "broken.yaml"
     broken.write_text("version: 1\nacces: []\nguardrails: {}\n")
-    ran = gov("policy", "check", str(DEMO), str(broken))
+    ran = gov("policy", "check", str(SHOP), str(broken))
 
     assert ran.status == 2
     assert f"{broken}:2:1: `acces` is not a key here, did you mean `access`?" in ran.err
     assert f"{broken}:3:13: `guardrails` must be a list of rules" in ran.err
-    assert f"hint: correct it, then: gov policy check {DEMO} {broken}" in ran.err
+    assert f"hint: correct it, then: gov policy check {SHOP} {broken}" in ran.err
 
 
 def test_json_lists_the_complaints(gov: Gov, tmp_path: Path) -> None:
@@ -50,7 +49,7 @@ def test_json_lists_the_complaints(gov: Gov, tmp_path: Path) -> None:
             {"file": str(broken), "line": 1, "column": 10, "what": "`version` cannot be `2`; it can be 1"}
         ],
     }
-    assert json.loads(gov("policy", "check", str(DEMO), "--json").out)["valid"] is True
+    assert json.loads(gov("policy", "check", str(SHOP), "--json").out)["valid"] is True
 
 
 def test_standard_input_is_a_file_like_any(gov: Gov, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Decisions about statements: cases of the demo's policy, then what cases cannot say."""
+"""Decisions about statements: cases of the shop's policy, then what cases cannot say."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gov.sql.resolve import resolve
 from gov.terms import Column, Effect, Relation, Scope
 
 TESTS = Path(__file__).parents[1]
-POLICY = load([("policy.yaml", (TESTS.parent / "cli/gov/demo/policy.yaml").read_text())])
+POLICY = load([("shop.yaml", (TESTS / "cases/policy/shop.yaml").read_text())])
 
 ALICE = Principal("i", "sub-alice", "alice", frozenset({"engineering"}))
 PEOPLE = {
@@ -52,7 +52,7 @@ CATALOG = Catalog("v1", {
 
 
 def on(scope: Scope) -> Situation:
-    """The demo's target in `scope`."""
+    """The shop's database in `scope`."""
     return Situation("prod", "production", scope, hour=12)
 
 
@@ -62,7 +62,7 @@ def profile(who: Principal, scope: Scope, policy: Policy = POLICY) -> Outcome:
 
 
 def judge(who: Principal, scope: Scope, facts: Facts, policy: Policy = POLICY) -> Decision:
-    """The decision in the demo."""
+    """The decision in the shop."""
     return decide(policy, who, on(scope), facts, profile(who, scope, policy))
 
 
@@ -105,7 +105,7 @@ def cases(name: str) -> list[object]:
 
 
 @pytest.mark.parametrize(("whose", "statement", "expected"), cases("statements.txt"))
-def test_the_demos_statements(whose: str, statement: str, expected: str) -> None:
+def test_the_shops_statements(whose: str, statement: str, expected: str) -> None:
     """Verdict and rule of every line in `cases/policy/statements.txt`, through the real analysis."""
     name, scope = whose.split()
     decision = judge(PEOPLE[name], Scope(scope), resolve(outline(statement), CATALOG, ("public",)))
@@ -114,7 +114,7 @@ def test_the_demos_statements(whose: str, statement: str, expected: str) -> None
 
 
 @pytest.mark.parametrize(("whose", "effects", "details", "expected", "reason"), cases("decisions.txt"))
-def test_the_demos_decisions(whose: str, effects: str, details: str, expected: str, reason: str) -> None:
+def test_the_shops_decisions(whose: str, effects: str, details: str, expected: str, reason: str) -> None:
     """Verdict, rule and reason of every line in `cases/policy/decisions.txt`."""
     name, scope = whose.split()
     decision = judge(PEOPLE[name], Scope(scope), facts_of(effects, details))

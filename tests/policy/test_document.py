@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gov
 from gov.errors import ConfigError
 from gov.policy.decision import Verdict
 from gov.policy.document import load, read
@@ -16,7 +17,7 @@ from gov.policy.rules import AccessRule, Guardrail, MaskRule, People, When
 from gov.terms import Effect, Scope
 
 TESTS = Path(__file__).parents[1]
-DEMO = (TESTS.parent / "cli/gov/demo/policy.yaml").read_text()
+SHOP = (TESTS / "cases/policy/shop.yaml").read_text()
 
 
 def refused() -> list[tuple[str, str, str]]:
@@ -41,9 +42,14 @@ def test_every_mistake_is_reported_where_it_is(policy: str, complaints: str) -> 
     assert why.value.detail.splitlines() == [f"policy.yaml:{line}" for line in complaints.splitlines()]
 
 
-def test_the_demos_policy_is_read_whole() -> None:
+def test_the_demos_policy_is_valid() -> None:
+    """What `gov demo` starts with."""
+    assert load([("policy.yaml", (Path(gov.__file__).parent / "demo/policy.yaml").read_text())]).access
+
+
+def test_a_policy_is_read_whole() -> None:
     """Each kind of rule arrives with what was written."""
-    policy = load([("policy.yaml", DEMO)])
+    policy = load([("policy.yaml", SHOP)])
 
     assert policy.access[1] == AccessRule(
         "engineers-write", People(frozenset({"engineering"})), frozenset({"prod"}), frozenset(), Scope.WRITE,
@@ -116,13 +122,13 @@ def test_several_files_merge() -> None:
     """Lists are joined, roles united, the tightest `fresh_within` counts, and the order means nothing."""
     one = ("one", "version: 1\nroles: { auditor: { groups: [a] } }\napprovals: { fresh_within: 1h }")
     other = ("other", "version: 1\nroles: { auditor: { users: [b] } }\napprovals: { fresh_within: 15m }")
-    demo = ("demo", DEMO)
-    policy = load([one, demo, other])
+    shop = ("shop", SHOP)
+    policy = load([one, shop, other])
 
     assert policy.roles.auditor == People(frozenset({"a", "dba", "privacy"}), frozenset({"b"}))
     assert policy.fresh_within == 900.0
-    assert len(policy.access) == len(load([demo]).access)
-    assert policy.digest == load([other, one, demo]).digest
+    assert len(policy.access) == len(load([shop]).access)
+    assert policy.digest == load([other, one, shop]).digest
 
 
 def test_mistakes_of_several_files_come_together() -> None:
@@ -153,10 +159,10 @@ def test_an_empty_policy_is_valid_and_grants_nothing() -> None:
 )
 def test_the_digest_is_of_the_content(before: str, after: str) -> None:
     """Any change of meaning changes it; comments, spaces and the order of rules do not."""
-    digest = load([("p", DEMO)]).digest
+    digest = load([("p", SHOP)]).digest
 
-    assert load([("p", DEMO.replace(before, after, 1))]).digest != digest
-    assert load([("p", "# other words\n" + DEMO.replace(" }", "   }"))]).digest == digest
+    assert load([("p", SHOP.replace(before, after, 1))]).digest != digest
+    assert load([("p", "# other words\n" + SHOP.replace(" }", "   }"))]).digest == digest
 
 
 @settings(deadline=None)
