@@ -6,8 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 
-from audit import logs
+from audit import independent, logs
 from audit.logs import KEY, Log, check
 from gov.audit import payload
 from gov.audit.checkpoint import Checkpoint, open_checkpoint, sign
@@ -318,3 +319,14 @@ def test_without_names_the_tree_is_verified_alone(large: Log) -> None:
 
     assert isinstance(result, Verified)
     assert (result.size, result.pending) == (LARGE, 0)
+
+
+def test_a_stranger_verifies_it_from_the_specification_alone(large: Log) -> None:
+    """Another implementation, which knows docs/spec/audit-log.md and nothing of gov."""
+    entries = independent.prove(large, str(KEY.verifier))
+
+    assert [entry["index"] for entry in entries] == list(range(LARGE + 7))
+    assert entries[300]["payload"] == {"principal": "alice", "text": "select 300"}
+    for name in ("checkpoint", "tile/entries/001", "tile/0/001", "payload/001"):
+        with pytest.raises((AssertionError, ValueError, KeyError, InvalidSignature)):
+            independent.prove(large | {name: large[name][:-1] + b"?"}, str(KEY.verifier))

@@ -82,7 +82,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     ),
     "kill": _fields(public=f"{_WHO} leases sessions by target", personal="principal user"),
     "log.read": _fields(
-        public=f"{_WHO} what filters entries index path", personal="principal", hidden="text"
+        public=f"{_WHO} what entries index path", personal="principal filters", hidden="text"
     ),
     "log.erased": _fields(public="first end policy", personal="principal"),
     "schema.changed": _fields(public="target relations version request statement command"),
