@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gov.sql.catalog import Catalog
+from gov.demo.cluster import Cluster
+from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
 from gov.sql.outline import outline
 from gov.sql.proof import same
 from gov.sql.resolve import resolve
 from gov.sql.rewrite import renames, rewrite
 from gov.terms import Relation
+from sql.random_queries import TABLES, queries
 
 CUSTOMERS = Relation("public", "customers")
 VIEWS = {CUSTOMERS: Relation('gov_m_"1', "customers")}
@@ -82,6 +88,60 @@ def test_rewriting_again_changes_nothing(template: str, first: str, second: str,
     again = outline(sent)
 
     assert rewrite(sent, again, resolve(again, shop, PATH), shop, VIEWS, MASKED, PATH) is sent
+
+
+@pytest.fixture(scope="module")
+def database(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A session with tables, rows and views that hide nothing, undone at the end."""
+    with psycopg.connect(cluster.admin_dsn) as connection:
+        connection.execute("CREATE SCHEMA base; CREATE SCHEMA gov_m_1; SET search_path = base")
+        for name, columns in TABLES.items():
+            listed = columns.split()
+            connection.execute(f"CREATE TABLE {name} ({', '.join(f'{each} int' for each in listed)})")
+            connection.execute(f"INSERT INTO {name} VALUES (1, 2, 3), (2, 2, NULL), (3, 1, 1)")
+            connection.execute(f"CREATE VIEW gov_m_1.{name} AS SELECT * FROM base.{name}")
+        yield connection
+        connection.rollback()
+
+
+def answer(connection: psycopg.Connection[tuple[object, ...]], query: str) -> list[str] | None:
+    """The rows, in no order; None when PostgreSQL refuses the query."""
+    try:
+        with connection.transaction(force_rollback=True):
+            return sorted(map(repr, connection.execute(query.encode()).fetchall()))
+    except psycopg.errors.Error:
+        return None
+
+
+TABLES_ALL = Catalog(
+    "1",
+    {
+        Relation("base", name): RelationInfo(
+            Relation("base", name), number, RelationKind.TABLE, "owner",
+            tuple(ColumnInfo(each, "integer", at) for at, each in enumerate(columns.split(), start=1)),
+        )
+        for number, (name, columns) in enumerate(TABLES.items(), start=1)
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(query=queries().map(lambda query: query.text), hidden=st.sets(st.sampled_from("abcde"), max_size=3))
+def test_over_views_that_hide_nothing_every_query_answers_the_same(
+    query: str, hidden: set[str], database: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    """Only the relations change: PostgreSQL gives the same rows, whichever columns are masked."""
+    expected = answer(database, query)
+    if expected is None:
+        return
+    found = outline(query)
+    views = {each: Relation("gov_m_1", each.name) for each in TABLES_ALL.relations}
+    masked = dict.fromkeys(views, frozenset(hidden))
+    facts = resolve(found, TABLES_ALL, ("base",))
+    sent = rewrite(query, found, facts, TABLES_ALL, views, masked, ("base",))
+
+    assert answer(database, sent) == expected
+    assert sent is query or same(query, sent, renames(views))
 
 
 def test_nothing_to_do_gives_the_text_itself(shop: Catalog) -> None:

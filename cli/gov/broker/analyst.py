@@ -33,8 +33,8 @@ OUTLINE, SAME, DONE, FAILED = b"osdf"
 STACK = 512 << 20
 """Bytes, of which only what is used costs memory: the C parser recurses, and 1+1+… nests 100,000 deep."""
 RECURSION = 1_000_000
-MEMORY = 4 << 30
-"""Bytes of address space; a statement at the bounds takes some hundred megabytes."""
+MEMORY = 2 << 30
+"""Bytes of address space: the stack, 200 MB of program, and 250 MB for a statement at the bounds."""
 _PR_SET_PDEATHSIG = 1
 
 

@@ -31,6 +31,8 @@ class ColumnInfo:
     number: int
     """attnum, from 1."""
     not_null: bool = False
+    generated: bool = False
+    """Whether it is computed from others: `COPY table TO` leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,8 @@ class _Rewriting:
         """The query that COPY gets in place of its relation and columns."""
         columns = [hit.column for hit in self._hits if hit.name == number]
         if columns == ["*"]:
-            columns = [column.name for column in self._catalog.relations[self._known[number]].columns]
+            every = self._catalog.relations[self._known[number]].columns
+            columns = [column.name for column in every if not column.generated]
         return f"(SELECT {', '.join(map(identifier, columns))} FROM {quoted(view)})"
 
     def _qualifiers(self) -> Iterator[Splice]:
