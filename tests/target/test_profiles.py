@@ -89,6 +89,28 @@ def test_a_surplus_grant_is_taken_away(shop: Shop) -> None:
     asyncio.run(run())
 
 
+def test_a_swept_profile_can_read_its_views_again(shop: Shop) -> None:
+    """The role goes with its grants and the views stay: building it anew grants them again."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        profile = await built(target)
+        await target.close()
+        fresh = shop.target()
+        await fresh.open()
+        assert profile.role in await fresh.sweep([])
+        again = await built(fresh)
+        assert again == profile
+        _, upstream = await mint(fresh, again)
+        view = again.views[CUSTOMERS]
+        with login(upstream) as session:
+            session.execute(f"SELECT email FROM {view.schema}.{view.name} LIMIT 1")
+        await fresh.close()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     "right",
     [

@@ -64,18 +64,25 @@ def plan(profile: str, outcome: Outcome, infos: Iterable[RelationInfo]) -> Plan:
 
 
 EXISTING = """
-SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT n.nspname, c.relname,
+       has_schema_privilege(%(profile)s, n.oid, 'USAGE') AND has_table_privilege(%(profile)s, c.oid, 'SELECT')
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'v' AND n.nspname = ANY (%(schemas)s) AND pg_get_userbyid(c.relowner) = %(owner)s
 """
 
 
 async def ensure(connection: Connection, plan: Plan, *, owner: str, profile: str) -> None:
-    """Create the views of `plan` that are not there, inside the caller's transaction."""
+    """Create the views of `plan` that are not there, inside the caller's transaction, and grant them.
+
+    A view can be there without its grant: a profile role that was swept took its grants along.
+    """
     schemas = {view.schema for view in plan.definitions}
-    parameters = {"schemas": list(schemas), "owner": owner}
+    parameters = {"schemas": list(schemas), "owner": owner, "profile": profile}
     found = await (await connection.execute(EXISTING, parameters)).fetchall()
-    missing = sorted(plan.definitions.keys() - {Relation(str(schema), str(name)) for schema, name in found})
-    if not missing:
+    granted = {Relation(str(schema), str(name)): bool(may_read) for schema, name, may_read in found}
+    missing = sorted(plan.definitions.keys() - granted.keys())
+    closed = sorted(view for view in plan.definitions if not granted.get(view))
+    if not closed:
         return
     for schema in sorted({view.schema for view in missing}):
         names = {"schema": Identifier(schema), "owner": Identifier(owner)}
@@ -85,10 +92,11 @@ async def ensure(connection: Connection, plan: Plan, *, owner: str, profile: str
     await connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(owner)))
     for view in missing:
         await connection.execute(plan.definitions[view].encode())
+    for view in closed:
         await connection.execute(
             SQL("GRANT SELECT ON {} TO {}").format(Identifier(view.schema, view.name), Identifier(profile))
         )
-    for schema in sorted({view.schema for view in missing}):
+    for schema in sorted({view.schema for view in closed}):
         await connection.execute(
             SQL("GRANT USAGE ON SCHEMA {} TO {}").format(Identifier(schema), Identifier(profile))
         )
