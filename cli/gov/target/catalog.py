@@ -32,7 +32,8 @@ SELECT n.nspname, c.relname, c.oid::int8, c.relkind::text, pg_get_userbyid(c.rel
 """
 
 COLUMNS = f"""
-SELECT a.attrelid::int8, a.attname, format_type(a.atttypid, a.atttypmod), a.attnum, a.attnotnull
+SELECT a.attrelid::int8, a.attname, format_type(a.atttypid, a.atttypmod), a.attnum, a.attnotnull,
+       a.attgenerated <> ''
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
