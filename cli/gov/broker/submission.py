@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
-from gov.broker import views
+from gov.broker import admission, views
 from gov.broker.house import House, scope_of
 from gov.broker.judge import Opinion, judge
-from gov.broker.leases import refusal
 from gov.control.models import ExplainAsk, Explained, Submit, Submitted
-from gov.errors import UsageError
 from gov.identity.principal import Principal
-from gov.policy.access import access
-from gov.policy.decision import Access, NoAccess, Verdict
+from gov.policy.decision import Verdict
 from gov.terms import SYSTEM_SCHEMAS, Scope, TargetName
 
 
@@ -27,7 +24,7 @@ async def explain(house: House, who: Principal, ask: ExplainAsk) -> Explained:
     """
     scope = scope_of(ask.scope)
     target = house.target(ask.target)
-    _access(house, who, TargetName(ask.target), scope)
+    admission.granted(house, who, TargetName(ask.target), scope)
     opinion = await judge(house, who, target, scope, ask.statement)
     return views.explained(opinion)
 
@@ -41,13 +38,8 @@ async def submit(house: House, who: Principal, ask: Submit) -> Submitted:
     """
     scope = scope_of(ask.scope)
     target = house.target(ask.target)
-    granted = _access(house, who, TargetName(ask.target), scope)
-    for owed, given, flag in (
-        (granted.reason_required, ask.reason, "--reason"),
-        (granted.purpose_required, ask.purpose, "--purpose"),
-    ):
-        if owed and not given.strip():
-            raise UsageError(f"the rule {granted.rule} asks for a {flag[2:]}", hint=f"add {flag} TEXT")
+    allowed = admission.granted(house, who, TargetName(ask.target), scope)
+    admission.check_owed(allowed, reason=ask.reason, purpose=ask.purpose)
     opinion = await judge(house, who, target, scope, ask.statement, purpose=ask.purpose)
     decision = opinion.judged.decision
     if decision.verdict is not Verdict.HOLD:
@@ -101,10 +93,3 @@ async def _request(house: House, who: Principal, scope: Scope, ask: Submit, opin
         facts=await target.describe(facts),
         effects=facts.effects,
     )
-
-
-def _access(house: House, who: Principal, name: TargetName, scope: Scope) -> Access:
-    answer = access(house.policy, who, name, house.environment(name), scope)
-    if isinstance(answer, NoAccess):
-        raise refusal(answer)
-    return answer

@@ -81,7 +81,7 @@ class TargetWatch:
             return
         if self._house.down.pop(name, None) is not None:
             log.info("the target %s is up", name)
-            self._house.leases.retry(name)
+            self._house.leases.revoker.retry(name)
             await self._swept(name, target)
 
     async def _keep(self, name: TargetName, target: Target) -> None:
@@ -94,7 +94,7 @@ class TargetWatch:
             return
         try:
             async with asyncio.timeout(SWEEP_PATIENCE):
-                roles = await target.sweep(self._house.leases.owned)
+                roles = await target.sweep(self._house.leases.revoker.owned)
         except (GovError, psycopg.Error, TimeoutError) as error:
             log.warning("the target %s is not swept: %s", name, _reason(error))
             return
