@@ -11,11 +11,11 @@ from gov.terms import Effect
 PLAIN = frozenset({
     # values and names
     "A_ArrayExpr", "A_Const", "A_Indices", "A_Star", "BitString", "Boolean", "Float",
-    "Integer", "Null", "ParamRef", "String", "List", "IntList", "OidList", "TypeName", "ColumnDef",
+    "Integer", "ParamRef", "String", "List", "IntList", "OidList", "TypeName", "ColumnDef",
     "Alias", "SetToDefault", "DefElem", "RoleSpec", "ObjectWithArgs", "AccessPriv", "FunctionParameter",
     # expressions
     "BoolExpr", "BooleanTest", "CaseExpr", "CaseWhen", "CoalesceExpr", "CollateClause", "CurrentOfExpr",
-    "GroupingFunc", "GroupingSet", "MinMaxExpr", "MultiAssignRef", "NamedArgExpr", "NullTest", "ResTarget",
+    "GroupingFunc", "GroupingSet", "MergeSupportFunc", "MinMaxExpr", "MultiAssignRef", "NamedArgExpr", "NullTest", "ResTarget",
     "RowExpr", "SQLValueFunction", "TypeCast", "WindowDef", "XmlExpr", "XmlSerialize",
     # SQL/JSON
     "JsonAggConstructor", "JsonArgument", "JsonArrayAgg", "JsonArrayConstructor",

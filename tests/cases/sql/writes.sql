@@ -183,6 +183,12 @@ merge into orders o using payments p on o.id = p.id when not matched by source t
 -- columns: orders.id, payments.amount, payments.id
 merge into orders o using payments p on o.id = p.id when matched and p.amount > 3 then do nothing
 
+-- effects: delete, merge, read
+-- reads: orders, payments
+-- writes: orders
+-- columns: orders.*, payments.id
+merge into orders o using payments p on o.id = p.id when matched then delete returning merge_action(), o.*
+
 -- effects: truncate
 -- writes: orders, payments
 -- objects: table public.orders, table public.payments
