@@ -22,9 +22,9 @@ from gov.client.checkpoints import Witness
 from gov.client.config import Contexts, Places
 from gov.client.login import device_login
 from gov.control.models import LeaseGrant
+from gov.demo.cluster import free_port
 from gov.demo.issuer_client import approve_device
 from gov.demo.process import clean_environment
-from gov.demo.service import free_port
 
 CONFIG = """\
 listen: {{ gateway: 127.0.0.1:{gateway}, api: 127.0.0.1:{api} }}
