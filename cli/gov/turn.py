@@ -149,6 +149,11 @@ class Run(Need[Tally]):
     statement: Statement
     request: Request | None = None
 
+    @property
+    def apart(self) -> bool:
+        """Whether it does not simply travel on: it runs under another role, or changes what was approved."""
+        return self.judged.route is not Route.SESSION or (self.request is not None and self.judged.changes)
+
 
 Turn: TypeAlias = Generator[Need[Any], Any, Tally]
 

@@ -218,13 +218,13 @@ async def _guarded(
         raise NotUnderstood("it cannot run inside a transaction", hint="approve it without --max-rows, outside one")
     if alone:
         await _compare(session, playing, exchange)
-        return _certain(playing, await exchange(query))
+        return _certain(session, playing, await exchange(query))
     if not open_already:
         await _own(exchange, "BEGIN")
     try:
         await _lock(session, playing, exchange)
         await _compare(session, playing, exchange)
-        replies = await _bounded(playing, exchange, query)
+        replies = await _bounded(session, playing, exchange, query)
     except GovError:
         if not open_already:
             await exchange(frames.build_own(b"ROLLBACK"))
@@ -272,12 +272,12 @@ async def _compare(session: Session, playing: Playing, exchange: Exchange) -> No
         )
 
 
-async def _bounded(playing: Playing, exchange: Exchange, query: bytes) -> list[Message]:
+async def _bounded(session: Session, playing: Playing, exchange: Exchange, query: bytes) -> list[Message]:
     run = playing.run
     assert run is not None
     most = run.permit.max_rows
     before = int(await _own(exchange, _COUNT)) if most is not None else 0
-    replies = _certain(playing, await exchange(query))
+    replies = _certain(session, playing, await exchange(query))
     if most is not None:
         changed = int(await _own(exchange, _COUNT)) - before
         if changed > most:
@@ -288,10 +288,12 @@ async def _bounded(playing: Playing, exchange: Exchange, query: bytes) -> list[M
     return replies
 
 
-def _certain(playing: Playing, replies: list[Message]) -> list[Message]:
+def _certain(session: Session, playing: Playing, replies: list[Message]) -> list[Message]:
     """The replies without ReadyForQuery. Raises StatementFailed when there is an error among them."""
     assert playing.run is not None
     for kind, body in replies:
+        if kind == ord("T"):
+            session.listening.described(body)
         if kind == ord("E"):
             raise _failure(frames.read_error(body), owner=playing.run.judged.route is Route.OWNER)
         if kind == ord("G"):

@@ -17,7 +17,7 @@ from gov.policy.decision import Verdict
 from gov.protocol import frames
 from gov.protocol.conversation import Phase, hear
 from gov.protocol.replies import FAILED, IDLE, Awaits, Expected
-from gov.turn import Judged, Route, Statement
+from gov.turn import Judged, Statement
 
 if TYPE_CHECKING:
     from gov.broker.session import Session
@@ -71,7 +71,7 @@ class Group:
     def _query_runs(self, playing: Playing) -> Work | None:
         run = playing.run
         assert run is not None
-        if run.judged.route is not Route.SESSION or run.request is not None:
+        if run.apart:
             return apart.simple(self.session, playing)
         self._gathered.append((frames.build_query(run.judged.sent.encode()), Expected(Awaits.QUERY, playing)))
         self._sending(playing)
@@ -131,7 +131,7 @@ class Group:
     def _bind_runs(self, bound: frames.Bind, prepared: Prepared, playing: Playing) -> None:
         run = playing.run
         assert run is not None
-        if run.judged.route is not Route.SESSION or run.request is not None:
+        if run.apart:
             self._bind_apart(bound, prepared, playing)
             return
         if prepared.sent != run.judged.sent:
