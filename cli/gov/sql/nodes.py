@@ -15,8 +15,8 @@ PLAIN = frozenset({
     "Alias", "SetToDefault", "DefElem", "RoleSpec", "ObjectWithArgs", "AccessPriv", "FunctionParameter",
     # expressions
     "BoolExpr", "BooleanTest", "CaseExpr", "CaseWhen", "CoalesceExpr", "CollateClause", "CurrentOfExpr",
-    "GroupingFunc", "GroupingSet", "MergeSupportFunc", "MinMaxExpr", "MultiAssignRef", "NamedArgExpr", "NullTest", "ResTarget",
-    "RowExpr", "SQLValueFunction", "TypeCast", "WindowDef", "XmlExpr", "XmlSerialize",
+    "GroupingFunc", "GroupingSet", "MergeSupportFunc", "MinMaxExpr", "MultiAssignRef", "NamedArgExpr",
+    "NullTest", "ResTarget", "RowExpr", "SQLValueFunction", "TypeCast", "WindowDef", "XmlExpr", "XmlSerialize",
     # SQL/JSON
     "JsonAggConstructor", "JsonArgument", "JsonArrayAgg", "JsonArrayConstructor",
     "JsonArrayQueryConstructor", "JsonBehavior", "JsonFormat", "JsonFuncExpr", "JsonIsPredicate",
