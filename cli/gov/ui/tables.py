@@ -5,49 +5,75 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from shutil import get_terminal_size
+from typing import Literal
 
 from gov.ui.escape import escape
-from gov.ui.terminal import console
+from gov.ui.results import cell_width
+from gov.ui.terminal import coloured
+
+GAP = 2
+GIVES_TO = 16
+"""Columns that a heading which gives way keeps all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column: its name, its colour on a terminal, and whether it gives way when space is short."""
+    """A column of a table."""
 
     name: str
-    style: str = ""
-    gives: bool = False
+    style: Literal["", "bold"] = ""
     right: bool = False
+    gives: bool = False
+    """Whether its cells are cut when the terminal is narrow. At most one of a table does."""
 
 
 def show(headings: Sequence[Heading], rows: Iterable[Sequence[str]], *, empty: str) -> None:
     """Print the table, cells escaped; without rows the sentence `empty` on standard error."""
-    lines = [[escape(cell) for cell in row] for row in rows]
-    if not lines:
+    cells = [[escape(cell) for cell in row] for row in rows]
+    if not cells:
         print(empty, file=sys.stderr)
         return
-    for line in _rendered(headings, lines).splitlines():
-        print(line.rstrip())
+    columns = get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in render(headings, cells, columns=columns, colour=coloured(sys.stdout)):
+        print(line)
 
 
-def _rendered(headings: Sequence[Heading], rows: list[list[str]]) -> str:
-    from rich.table import Table
-    from rich.text import Text
+def render(
+    headings: Sequence[Heading], rows: Sequence[Sequence[str]], *, columns: int | None, colour: bool
+) -> Iterable[str]:
+    """The lines of a table for a terminal of so many columns, or for no terminal.
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        table.add_column(heading.name, style=heading.style, no_wrap=True, overflow="ellipsis",
-                         justify="right" if heading.right else "left",
-                         min_width=None if heading.gives else _widest(heading, headings, rows))
+    On one that is too narrow lines wrap: nothing but what gives way is ever cut.
+    """
+    widths = [max(map(cell_width, column)) for column in zip((h.name for h in headings), *rows, strict=True)]
+    if columns is not None:
+        over = sum(widths) + GAP * (len(widths) - 1) - columns
+        widths = [_fitted(heading, width, over) for heading, width in zip(headings, widths, strict=True)]
+    yield _line([Heading(h.name, "bold", h.right) for h in headings], widths,
+                [h.name for h in headings], colour)
     for row in rows:
-        table.add_row(*map(Text, row))
-    with console().capture() as captured:
-        console().print(table)
-    return captured.get()
+        yield _line(headings, widths, row, colour)
 
 
-def _widest(heading: Heading, headings: Sequence[Heading], rows: list[list[str]]) -> int:
-    from rich.cells import cell_len
+def _fitted(heading: Heading, width: int, over: int) -> int:
+    return max(width - max(over, 0), min(width, GIVES_TO)) if heading.gives else width
 
-    index = list(headings).index(heading)
-    return max([cell_len(heading.name), *(cell_len(row[index]) for row in rows)])
+
+def _line(headings: Sequence[Heading], widths: Sequence[int], cells: Sequence[str], colour: bool) -> str:
+    parts = []
+    for heading, width, cell in zip(headings, widths, cells, strict=True):
+        text = _cut(cell, width)
+        pad = " " * (width - cell_width(text))
+        shown = f"\x1b[1m{text}\x1b[0m" if colour and heading.style and text else text
+        parts.append(pad + shown if heading.right else shown + pad)
+    return (" " * GAP).join(parts).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    """`text` in at most `width` columns, the last one an ellipsis where something is missing."""
+    if cell_width(text) <= width:
+        return text
+    while cell_width(text) >= width:
+        text = text[:-1]
+    return text + "…"

@@ -6,11 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import IO, TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from typing import IO
 
 
 def coloured(stream: IO[str]) -> bool:
@@ -45,13 +41,3 @@ def unechoed() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(terminal, termios.TCSANOW, before)
-
-
-@cache
-def console() -> Console:
-    """Standard output as rich sees it; off a terminal it is wide and plain, so that nothing is cut."""
-    from rich.console import Console
-
-    on_terminal = sys.stdout.isatty()
-    return Console(no_color=not coloured(sys.stdout), highlight=False, emoji=False, markup=False,
-                   width=None if on_terminal else 10_000, force_terminal=on_terminal)
