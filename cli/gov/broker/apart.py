@@ -200,8 +200,12 @@ async def _drop(session: Session, ticket: Ticket) -> None:
 
 
 async def _prepare(session: Session, exchange: Exchange, ticket: Ticket) -> None:
-    """Pin what names mean, then become the owner where that is what the ticket is for."""
-    path = ", ".join(_quoted(schema) for schema in ("pg_catalog", *session.judging.search_path) if schema != "pg_temp")
+    """Pin what names mean, then become the owner where that is what the ticket is for.
+
+    pg_catalog is not named, so it is searched first and nothing is created in it.
+    """
+    schemas = [schema for schema in session.judging.search_path if schema != "pg_catalog"]
+    path = ", ".join(map(_quoted, schemas)) or "''"
     await _own(exchange, f"SET search_path = {path}")
     if ticket.set_role is not None:
         await _own(exchange, f"SET ROLE {_quoted(ticket.set_role)}")
@@ -305,6 +309,31 @@ def _certain(session: Session, playing: Playing, replies: list[Message]) -> list
     return [(kind, body) for kind, body in replies if kind not in drop]
 
 
+_SENTENCES = {
+    "2BP01": "other objects depend on it; name them, or say CASCADE",
+    "22P02": "a value does not fit the new type",
+    "23502": "a column would hold NULL that must not",
+    "23503": "a row would refer to one that is not there",
+    "23505": "two rows would have the same key",
+    "23514": "a row would violate a check",
+    "42501": "the owner may not do this",
+    "42601": "the statement is not well formed",
+    "42701": "there is a column of that name already",
+    "42703": "a column that it names does not exist",
+    "42704": "an object or type that it names does not exist",
+    "42710": "there is an object of that name already",
+    "42804": "the types do not fit",
+    "42809": "it names an object of another kind",
+    "42883": "a function or operator that it names does not exist",
+    "42P01": "a relation that it names does not exist",
+    "42P06": "there is a schema of that name already",
+    "42P07": "there is a relation of that name already",
+    "55006": "the object is in use",
+    "55P03": f"somebody holds a lock on it for longer than {LOCK_WITHIN}",
+}
+"""Our own words for the SQLSTATEs (PostgreSQL manual, appendix A) that utility statements meet."""
+
+
 class OwnerFailed(StatementFailed):
     """A statement failed as the owner: the client gets our sentence, the trail the database's."""
 
@@ -319,9 +348,10 @@ def _failure(fields: dict[str, str], *, owner: bool) -> GovError:
         return StatementFailed(what, hint=hint, detail=detail, state=state)
     names = ".".join(fields[key] for key in ("s", "t", "c", "n") if fields.get(key))
     about = f" ({names})" if names else ""
+    why = _SENTENCES.get(state, "the statement failed as the owner")
     failed = OwnerFailed(
-        f"the statement failed as the owner with SQLSTATE {state}{about}",
-        hint="the database's own message is in the audit log", state=state,
+        f"{why}{about}", hint="the database's own message can hold values of rows; it is in the audit log",
+        detail=f"SQLSTATE {state}, run as the owner", state=state,
     )
     failed.original = fields.get("M", "")
     return failed
