@@ -244,7 +244,8 @@ def _done(statement: Statement, index: int, tally: Tally) -> Record:
 def refusal(judged: Judged) -> GovError:
     """What a client hears when policy says no."""
     decision, facts = judged.decision, judged.facts
-    detail = "\n".join(part for part in (decision.message, *decision.reasons[1:]) if part)
+    more = (part for part in (decision.message, *decision.reasons[1:]) if part and part != decision.reasons[0])
+    detail = "\n".join(dict.fromkeys(more))
     if facts.unknown and decision.rule is None:
         return NotUnderstood(decision.reasons[0], hint=decision.hint or _SIMPLER, detail=detail)
     if decision.verdict is Verdict.CONFIRM:
