@@ -212,6 +212,23 @@ def test_a_request_that_cannot_be_recorded_is_none(rig: Rig, played: Played) -> 
     played(story())
 
 
+def test_nobody_floods_the_approvers(rig: Rig, played: Played) -> None:
+    """Open requests of one person are bounded; settled ones make room."""
+
+    async def story() -> None:
+        async with rig.house() as house:
+            limit = house.config.limits.requests_per_principal
+            for number in range(limit):
+                await house.desk.open(a_request(f"rq-{number:06}"))
+            with pytest.raises(Denied, match="the limit"):
+                await house.desk.open(a_request("rq-999999"))
+            await house.desk.open(a_request("rq-777777", requester=person("ann", "engineering")))
+            await house.desk.withdraw(a_request("rq-000000").id, "not needed")
+            await house.desk.open(a_request("rq-999999"))
+
+    played(story())
+
+
 def test_what_cannot_be_recorded_as_spent_gives_no_permit(rig: Rig, played: Played) -> None:
     """It is lost rather than run without a record."""
 

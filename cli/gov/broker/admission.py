@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gov.approval.request import Request, RequestState
+from gov.broker.entries import WORDS
 from gov.broker.house import House
 from gov.control.models import LeaseAsk
 from gov.errors import Denied, NotApproved, UsageError
@@ -28,18 +29,30 @@ def granted(house: House, who: Principal, name: TargetName, scope: Scope) -> Acc
     return answer
 
 
-def check_owed(allowed: Access, *, reason: str, purpose: str) -> None:
-    """Do nothing when everything was given that the rule asks for.
+def check_words(allowed: Access, *, reason: str, purpose: str) -> None:
+    """Do nothing when everything was given that the rule asks for, and in few words.
 
     Raises:
-        UsageError: a reason or a purpose is missing.
+        UsageError: a reason or a purpose is missing or too long.
     """
+    check_length("--reason", reason)
+    check_length("--purpose", purpose)
     for owed, given, flag in (
         (allowed.reason_required, reason, "--reason"),
         (allowed.purpose_required, purpose, "--purpose"),
     ):
         if owed and not given.strip():
             raise UsageError(f"the rule {allowed.rule} asks for a {flag.removeprefix('--')}", hint=f"add {flag} TEXT")
+
+
+def check_length(flag: str, words: str) -> None:
+    """Do nothing while `words` are few enough for a line of the trail.
+
+    Raises:
+        UsageError: they are not.
+    """
+    if len(words) > WORDS:
+        raise UsageError(f"{flag} has {len(words)} characters, of which {WORDS} are kept", hint=f"shorten {flag}")
 
 
 def lifetime(allowed: Access, asked: int | None) -> float:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from gov import __version__
 from gov.approval.request import Request
-from gov.broker import entries, reading, submission, views
+from gov.broker import admission, entries, reading, submission, views
 from gov.broker.house import House
 from gov.broker.http import Call, Front, replies, reply
 from gov.control.models import (
@@ -282,6 +282,7 @@ async def approve(call: Call) -> Response:
     ask, asked = await call.body(ApproveAsk), _visible(call)
     if ask.max_rows is not None and ask.max_rows < 0:
         raise UsageError("a bound on rows is 0 or more", hint="--max-rows N")
+    admission.check_length("--reason", ask.reason)
     answered = await call.house.desk.answer(asked.id, call.who, yes=True, reason=ask.reason, max_rows=ask.max_rows)
     return reply(_shown(call, answered))
 
@@ -289,6 +290,7 @@ async def approve(call: Call) -> Response:
 async def deny(call: Call) -> Response:
     """Say no, with the reason."""
     ask, asked = await call.body(DenyAsk), _visible(call)
+    admission.check_length("--reason", ask.reason)
     if not ask.reason.strip():
         raise UsageError("a reason is owed to the requester", hint=f"gov deny {asked.id} --reason TEXT")
     return reply(_shown(call, await call.house.desk.answer(asked.id, call.who, yes=False, reason=ask.reason)))

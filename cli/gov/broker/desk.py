@@ -22,7 +22,7 @@ from gov.approval.request import Answer, Request, RequestState
 from gov.audit.entry import Entry
 from gov.broker import entries
 from gov.broker.house import House
-from gov.errors import AlreadySettled, Denied, NoSuch, Unavailable
+from gov.errors import AlreadySettled, Denied, GovError, NoSuch, Unavailable
 from gov.identity.principal import Principal
 from gov.lease import ids
 from gov.policy.permit import Permit
@@ -73,13 +73,18 @@ class RequestDesk:
         """Store and record a pending request, and start its clock.
 
         Raises:
-            Unavailable: it cannot be stored or recorded, so nobody can be asked.
+            Denied: the requester has too many open already.
+            Unavailable, TooComplex: it cannot be stored or recorded, so nobody can be asked.
         """
+        mine = sum(each.requester.same_person(request.requester) for each in self._store.open())
+        if mine >= self._house.config.limits.requests_per_principal:
+            what = f"{request.requester.name} has {mine} open requests, which is the limit"
+            raise Denied(what, hint="gov requests shows them; withdraw what nobody needs")
         await asyncio.to_thread(self._store.put, request)
         environment = self._house.environment(request.target)
         try:
             await self._durably(entries.request_opened(request, environment, self._house.clock()))
-        except Unavailable:
+        except GovError:
             # Nobody may be asked about what is not on record.
             await self._replaced(request, settle.withdraw(request))
             raise

@@ -15,6 +15,9 @@ from gov.errors import GovError
 from gov.identity.principal import Principal
 from gov.lease.lease import Lease
 
+WORDS = 1000
+"""Characters of a reason or a purpose. People read them, and an entry of the trail has its limit."""
+
 
 def who(principal: Principal) -> dict[str, object]:
     """The accountable person and the agent that acts for them."""
@@ -100,8 +103,8 @@ def lease_refused(principal: Principal, ask: LeaseAsk, environment: str, error: 
         target=ask.target,
         environment=environment,
         scope=ask.scope,
-        purpose=ask.purpose,
-        reason=ask.reason,
+        purpose=_short(ask.purpose),
+        reason=_short(ask.reason),
         reasons=[error.what, *error.detail.splitlines()],
     )
 
@@ -234,6 +237,11 @@ def log_read(
         path=path,
         text=text,
     )
+
+
+def _short(words: str) -> str:
+    """The beginning of what may be as long as a request: refusing it for its length must be recorded too."""
+    return words if len(words) <= WORDS else f"{words[:WORDS]}…"
 
 
 def _entry(kind: str, at: float, /, **values: object) -> Entry:

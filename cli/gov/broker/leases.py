@@ -98,7 +98,7 @@ class LeaseDesk:
         house.target(ask.target)
         try:
             allowed = admission.granted(house, who, name, scope)
-            admission.check_owed(allowed, reason=ask.reason, purpose=ask.purpose)
+            admission.check_words(allowed, reason=ask.reason, purpose=ask.purpose)
             admission.lifetime(allowed, ask.ttl)
             admission.check_count(house, who)
             request = admission.to_spend(house, who, name, scope, ask)
@@ -280,14 +280,15 @@ class LeaseDesk:
         """End every lease of a run before this one; how many there were.
 
         Their client secrets are worth nothing any more and their sessions died with that run; what is
-        left is the role. Returns once each was tried once or the patience is over.
+        left is the role. Returns once those are gone whose target answers, or the patience is over.
         """
         left = self.unfinished()
         for lease in left:
             self.revoker.own(lease.id)
-        tasks = [self.revoker.begin(lease, lease.ended_because or RESTARTED) for lease in left]
-        if tasks:
-            await asyncio.wait(tasks, timeout=REACH)
+        tasks = {self.revoker.begin(each, each.ended_because or RESTARTED): each.target for each in left}
+        soon = [task for task, target in tasks.items() if target not in self._house.down]
+        if soon:
+            await asyncio.wait(soon, timeout=REACH)
         return len(left)
 
     async def reconsider(self, who: Principal | None = None) -> list[LeaseId]:

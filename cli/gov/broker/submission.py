@@ -39,7 +39,7 @@ async def submit(house: House, who: Principal, ask: Submit) -> Submitted:
     scope = scope_of(ask.scope)
     target = house.target(ask.target)
     allowed = admission.granted(house, who, TargetName(ask.target), scope)
-    admission.check_owed(allowed, reason=ask.reason, purpose=ask.purpose)
+    admission.check_words(allowed, reason=ask.reason, purpose=ask.purpose)
     opinion = await judge(house, who, target, scope, ask.statement, purpose=ask.purpose)
     decision = opinion.judged.decision
     if decision.verdict is not Verdict.HOLD:

@@ -176,6 +176,7 @@ class Limits(Section):
     """What a client may use up."""
 
     leases_per_principal: Annotated[int, Field(ge=1)] = 50
+    requests_per_principal: Annotated[int, Field(ge=1)] = 50
     body_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024 * 1024
     """The largest body that the API reads."""
 
