@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
 from gov.audit.entry import Entry
-from gov.errors import GovError, NoSuch
+from gov.errors import GovError, NoSuch, StatementFailed
 from gov.policy.decide import permit
 from gov.policy.permit import Permit
 from gov.protocol import frames
+from gov.protocol.replies import FAILED
 from gov.terms import SYSTEM_SCHEMAS, Relation, StatementDigest
 from gov.turn import Answered, Grant, Judge, Judged, Need, Open, Record, Run, Spend, Statement, Tally, turn
 
@@ -175,6 +176,12 @@ def binding(session: Session, statement: Statement, *, held: bool) -> StatementD
 
 async def _open(session: Session, statement: Statement, judged: Judged) -> Request:
     """A pending request, or the approved one that this lease was made to spend."""
+    if session.replies.status == FAILED:
+        # The database would refuse it whatever an approver says.
+        raise StatementFailed(
+            "current transaction is aborted, commands ignored until end of transaction block", hint="ROLLBACK",
+            state="25P02",
+        )
     if session.lease.request is not None and (ready := _brought(session, statement)) is not None:
         return ready
     house, lease, decision = session.house, session.lease, judged.decision
