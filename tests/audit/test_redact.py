@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +52,18 @@ SECRET = "hunter2"
         "SELECT login(password := 'hunter2')",
         "UPDATE users SET password = 'hunter2' WHERE id = 1",
         "UPDATE users SET password_hash = 'hunter2' WHERE id = 1",
+        "/* ALTER ROLE bob PASSWORD 'hunter2' */ SELECT 1",
+        "SELECT 1 -- ALTER ROLE bob PASSWORD 'hunter2'",
+        "/* /* nested */ PASSWORD 'hunter2' */ SELECT 1",
+        "DO $a$ $b$ $c$ $d$ $e$ ALTER ROLE bob PASSWORD 'hunter2' $e$ $d$ $c$ $b$ $a$",
+        "could not connect with host=h password=hunter2 dbname=d",
+        "SELECT id FROM users WHERE password = crypt('hunter2', password)",
+        "SELECT id FROM users WHERE password = encode(digest('hunter2', 'sha256'), 'hex')",
+        "SELECT dblink_connect('host=h password=' || 'hunter2')",
+        "was quoted' from here on PASSWORD 'hunter2'",
+        "DO $body$ BEGIN EXECUTE $q$ALTER ROLE bob PASSWORD 'hunter2'$q$; END $body$",
+        "DO $$ BEGIN EXECUTE format('ALTER ROLE %I PASSWORD %L', 'bob', 'x'); SET password = 'hunter2'; END $$",
+        "CREATE FUNCTION f() RETURNS text AS 'SELECT dblink(''host=h password=hunter2'', ''x'')' LANGUAGE sql",
         'syntax error at or near "x" in: ALTER ROLE bob PASSWORD \'hunter2\'',
         "ALTER ROLE a PASSWORD 'hunter2'; ALTER ROLE b PASSWORD 'hunter2'",
     ],
@@ -69,6 +84,14 @@ def test_the_password_is_gone(text: str) -> None:
         "ALTER ROLE bob PASSWORD NULL",
         "SELECT password FROM users",
         "SELECT 'a' FROM t WHERE x = 'b'",
+        "SELECT pg_read_file('/etc/passwd')",
+        "COPY t FROM '/etc/passwd'",
+        "SELECT id FROM users WHERE password = $1 AND name = 'bob'",
+        "SELECT id FROM users WHERE password IS NULL AND name = 'bob'",
+        "UPDATE users SET password = other, name = 'bob'",
+        "SELECT password, 'x' FROM users",
+        "SELECT * FROM settings WHERE name = 'password' AND value = 'x'",
+        "SELECT 'https://example.com/a' AS url, 'me@example.com' AS mail",
         "COPY t TO STDOUT",
         "SELECT '12:30'::time, 'x@y'",
         "",
@@ -98,3 +121,33 @@ def test_any_text_is_survived(text: str) -> None:
 def test_no_quoted_password_is_left(secret: str) -> None:
     """Whatever it is made of."""
     assert redact(f"ALTER ROLE bob PASSWORD '{secret}'") == "ALTER ROLE bob PASSWORD '[redacted]'"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password '", "'", "password = ", "/* password ", "/*", "$a$ password ", "$", "a://b:c ", "a.a.", "x://",
+        "password=''", "password ", "password", "E'\\", '"password', "passwd\\'", "password''", "password.",
+        "passwd = \\'", "--password\n", "\n", "password_", "E'password", "password =>",
+    ],
+)
+def test_no_text_takes_long(text: str) -> None:
+    """Every statement passes through here on its way; half a megabyte of anything is done at once."""
+    whole = f"password{text * (500_000 // len(text))}@://"
+    tags = "".join(f"$a{n}$password" for n in range(20_000))
+    within(5.0, redact, whole)
+    within(5.0, redact, tags)
+
+
+def within(seconds: float, action: Callable[[str], str], text: str) -> None:
+    """Run `action`; a regular expression that has run away is stopped, and the test fails."""
+    def stop(*_: object) -> None:
+        raise AssertionError("it takes too long")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        action(text)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -15,7 +15,8 @@ null or empty is left out of both.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import json.encoder
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -30,8 +31,6 @@ from gov.errors import TooComplex, Unverified
 SALT_SIZE = 16
 PAYLOAD_LIMIT = 16 * 1024 * 1024
 """Bytes: a statement of 1 MiB (what analysis accepts) stays below it even if every byte is escaped."""
-_SAYING = (False, 0)
-"""What is not true and still says something; None, "" and empty collections do not."""
 FIRST = bytes(32)
 """What the first entry names as its predecessor."""
 VERSION = 1
@@ -87,7 +86,18 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain).encode
+def _encoder() -> Callable[[object], str]:
+    """`json`'s encoder, made once: `JSONEncoder.encode` makes a new one for every value, half of its cost."""
+    coding = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return coding.encode
+    quote = json.encoder.encode_basestring_ascii
+    encode = make(None, _plain, quote, None, ":", ",", True, False, False)
+    return lambda value: "".join(encode(value, 0))
+
+
+_encode = _encoder()
 
 
 def record(entry: Entry, index: int, previous: bytes, salt: bytes) -> Record:
@@ -127,11 +137,11 @@ def _divide(entry: Entry) -> tuple[dict[str, object], dict[str, object]]:
     shown: dict[str, object] = {}
     hidden = dict(entry.payload)
     for name, value in entry.fields.items():
-        if value or value in _SAYING:
+        if value or value is False or value == 0:  # null, "" and empty collections say nothing
             (shown if name in public else hidden)[name] = value
     for name in _QUOTING:
-        if name in hidden:
-            hidden[name] = _redacted(hidden[name])
+        if value := hidden.get(name):
+            hidden[name] = _redacted(value)
     return shown, hidden
 
 

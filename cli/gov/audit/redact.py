@@ -1,7 +1,11 @@
 """Passwords out of statement text, before anything is written.
 
-Not a parser: it runs on texts that no parser accepts, and on error messages that quote half a statement.
-Where it cannot tell how long a password is, everything after the word goes.
+Not a parser: it runs on texts that no parser accepts, and on error messages that quote half a statement. It
+knows PostgreSQL's comments, literals and words; a literal that stands where a password stands goes. Where it
+cannot tell how long a password is, the rest of the text goes.
+
+Invariant: linear in the text, whatever the text, because it runs before every statement. So repetitions are
+bounded, or end where the next one begins, or run to the end of the text and are the last.
 """
 
 from __future__ import annotations
@@ -9,43 +13,117 @@ from __future__ import annotations
 import re
 
 BLANK = "'[redacted]'"
+_MARK = "[redacted]"
+_DEEPEST = 4
+"""Comments and $$ bodies inside each other that are looked into; what is deeper goes."""
+_LONGEST_NAME = 128
 
-_SUSPECT = re.compile(r"passw(?:or)?d|pgpass|:/?/?[^/\s:@']*:[^@\s]*@", re.IGNORECASE)
-"""One cheap pass over every text; most statements stop here."""
-
-_GAP = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
-_LITERAL = (
-    r"(?:[eE]'(?:[^'\\]|\\.|'')*'"  # E'' with backslashes
-    r"|(?:[uU]&|[nN])?'(?:[^']|'')*'"  # the standard's
-    r"|\$(?P<tag>[^\W\d]?\w*)\$.*?\$(?P=tag)\$)"  # $$ … $$
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+    |(?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))
+    |(?P<dollar>\$(?P<tag>[^\W\d]\w{0,62}|)\$)(?P<body>.*?)(?P<end>\$(?P=tag)\$|\Z)
+    |(?P<literal>
+        [eE]'(?:[^'\\]|\\.|'')*(?:'|\\?\Z)
+       |(?:[uU]&|[nNbBxX])?'(?:[^']|'')*(?:'|\Z))
+    |(?P<word>"(?:[^"]|"")*(?:"|\Z)|[\w.$]+)
+    |(?P<sign>:=|=>|=)
+    |(?P<other>.)""",
+    re.DOTALL | re.VERBOSE,
 )
-_ASSIGNED = re.compile(
-    rf"(?P<before>\b[\w.$\"]*passw(?:or)?d[\w\"]*'?{_GAP}(?:(?:=|:=|=>|,|\bto\b){_GAP})?)"
-    rf"(?:{_LITERAL}(?:\s*\n\s*'(?:[^']|'')*')*|(?P<open>[eE]?'.*|\$\w*\$.*))",
-    re.IGNORECASE | re.DOTALL,
-)
-"""PASSWORD 'x', password => 'x', SET my.password TO 'x', set_config('my.password', 'x', …): the literal
-with its continuations on the next lines, or what is left of the text if it does not end."""
+_ENDS_OPEN = re.compile(r"(?:passw(?:or)?d[ ]?=|password[ ])[ ]?'?\Z", re.IGNORECASE)
+"""A literal after which the password comes: 'password=' || …, or one that only seems to be a literal because
+the text began inside of one."""
 
-_NESTED = re.compile(
-    rf"(?P<before>\bpassw(?:or)?d{_GAP}=?{_GAP})''(?:[^']|'''')*''", re.IGNORECASE | re.DOTALL
+# Inside of literals: connection strings, URLs, and statements with doubled quotes.
+_URL = re.compile(r"(?P<before>://[^/\s:@']{0,100}:)[^@/\s]{0,200}(?=@)")  # libpq, too, ends it at a slash
+_DOUBLED = re.compile(
+    r"(?P<before>passw(?:or)?d\w{0,40}\s{0,20}(?:=>?|:=|to\b)?\s{0,20})''(?:[^']|'''')*''", re.IGNORECASE
 )
-"""PASSWORD ''x'' inside another literal, as EXECUTE in a DO block has it."""
-
 _KEYWORD = re.compile(
-    r"(?P<before>\b\w*passw(?:or)?d\s*=\s*)(?:\\?'(?:[^'\\]|\\.)*\\?'|[^\s'\"&;]+)", re.IGNORECASE
+    r"(?P<before>passw(?:or)?d\s{0,20}=\s{0,20})(?:\\'(?:[^'\\]|\\[^'])*\\'|(?!\[redacted|'')[^\s'\"&;]+)",
+    re.IGNORECASE,
 )
-"""password=x in a connection string, in either quoting, and in a URL's query."""
-
-_URL = re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]*://[^/\s:@']*:)[^@\s]*(?=@)", re.IGNORECASE)
-"""scheme://user:password@host"""
+_BARE = re.compile(r"(?P<before>passw(?:or)?d=)(?!\$\d|\[redacted)[^\s'\"&;,()]+", re.IGNORECASE)
+"""password=x outside of literals, as an error message quotes a connection string."""
 
 
 def redact(text: str) -> str:
     """`text` with every password literal replaced; the same object if there is none."""
-    if _SUSPECT.search(text) is None:
+    if not _suspect(text):
+        return text  # most statements: every one comes through here
+    return _redact(text, 0)
+
+
+def _suspect(text: str) -> bool:
+    return "passw" in text.lower() or ("://" in text and "@" in text)
+
+
+def _redact(text: str, depth: int) -> str:
+    if not _suspect(text):
         return text
-    text = _URL.sub(r"\g<before>[redacted]", text)
-    text = _NESTED.sub(r"\g<before>''[redacted]''", text)
-    text = _ASSIGNED.sub(lambda match: match["before"] + BLANK, text)
-    return _KEYWORD.sub(lambda match: match["before"] + "[redacted]", text)
+    return _Redaction(depth).run(text) if depth < _DEEPEST else _MARK
+
+
+class _Redaction:
+    """One pass over one text."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._due = ""
+        """What was seen last of `password = 'x'`: `word`, `sign` after = or TO; of set_config: `name`, a
+        literal with the name; `more`, a password, which goes on in a literal on the next line; `rest`, a
+        password that begins in a literal and ends nobody knows where."""
+
+    def run(self, text: str) -> str:
+        parts: list[str] = []
+        for match in _TOKEN.finditer(text):
+            parts.append(self._part(match, text[match.end() : match.end() + 1]))
+            if self._due == "rest":
+                return "".join(parts) + _MARK
+        return _BARE.sub(rf"\g<before>{_MARK}", _URL.sub(rf"\g<before>{_MARK}", "".join(parts)))
+
+    def _part(self, match: re.Match[str], following: str) -> str:
+        """This piece of the text as it may be written."""
+        piece = match[0]
+        if match["space"]:
+            return piece
+        if match["comment"]:
+            return piece[:2] + _redact(piece[2:], self._depth + 1)
+        if match["literal"] or match["dollar"]:
+            return self._literal(match)
+        self._due = self._after(match, following)
+        return piece
+
+    def _after(self, match: re.Match[str], following: str) -> str:
+        due, piece, is_word = self._due, match[0], bool(match["word"])
+        if is_word and _names_secret(piece):
+            return "word"
+        if due == "word" and (match["sign"] or piece.lower() == "to"):
+            return "sign"
+        if due == "name" and piece == ",":
+            return "sign"
+        if due == "sign" and (piece == "(" or (is_word and following == "(")):
+            return "sign"  # password = crypt('x', …)
+        return ""
+
+    def _literal(self, match: re.Match[str]) -> str:
+        piece = match[0]
+        if self._due in ("word", "sign", "more"):
+            self._due = "more"
+            return BLANK
+        self._due = "name" if piece.endswith("'") and _names_secret(piece[:-1]) else ""
+        if match["dollar"]:
+            return match["dollar"] + _redact(match["body"], self._depth + 1) + match["end"]
+        if _ENDS_OPEN.search(piece, max(len(piece) - 40, 0)):
+            self._due = "rest"
+        piece = _URL.sub(rf"\g<before>{_MARK}", piece)
+        piece = _DOUBLED.sub(rf"\g<before>''{_MARK}''", piece)
+        return _KEYWORD.sub(rf"\g<before>{_MARK}", piece)
+
+
+def _names_secret(name: str) -> bool:
+    """Whether a word, a quoted one or a literal is a name like `password`, `app.db_password`, `"Password"`."""
+    plain = name.strip("\"'").lower()
+    last = plain.rpartition(".")[2]
+    is_name = len(plain) <= _LONGEST_NAME and plain.replace(".", "").replace("_", "").isalnum()
+    return is_name and ("password" in last or "passwd" in last)
