@@ -16,7 +16,7 @@ from typing import Any
 from gov.protocol import frames, startup
 from gov.protocol.scram import PLAIN, ClientExchange, client_keys
 
-PATIENCE = 30.0
+PATIENCE = 20.0
 """Seconds until a reply that does not come fails a test."""
 SSL_REQUEST = struct.pack("!II", 8, startup.SSL_REQUEST)
 GSS_REQUEST = struct.pack("!II", 8, startup.GSS_REQUEST)
