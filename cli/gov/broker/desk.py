@@ -80,15 +80,21 @@ class RequestDesk:
         if mine >= self._house.config.limits.requests_per_principal:
             what = f"{request.requester.name} has {mine} open requests, which is the limit"
             raise Denied(what, hint="gov requests shows them; withdraw what nobody needs")
-        await asyncio.to_thread(self._store.put, request)
-        environment = self._house.environment(request.target)
-        try:
-            await self._durably(entries.request_opened(request, environment, self._house.clock()))
-        except GovError:
-            # Nobody may be asked about what is not on record.
-            await self._replaced(request, settle.withdraw(request))
-            raise
         self._watch(request)
+        # Locked, so that whoever sees it in the store answers after its record is on disk.
+        async with self._locked(request.id):
+            try:
+                await asyncio.to_thread(self._store.put, request)
+            except GovError:
+                self._forget(request.id)
+                raise
+            environment = self._house.environment(request.target)
+            try:
+                await self._durably(entries.request_opened(request, environment, self._house.clock()))
+            except GovError:
+                # Nobody may be asked about what is not on record.
+                await self._replaced(request, settle.withdraw(request))
+                raise
         return request
 
     def get(self, request_id: RequestId) -> Request:
