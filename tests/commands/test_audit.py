@@ -104,6 +104,21 @@ def test_nothing_found(gov: Gov, broker: FakeBroker) -> None:
     assert (ran.status, ran.out, ran.err) == (0, "", "no entry is like that\n")
 
 
+def test_one_entry_with_all_that_it_says(gov: Gov, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The statement whole, then its facts, then what became of it; control characters are shown, not sent."""
+    view = statement(7, "alice", "select 1;\nselect '\x1b[2J'", {"rows": 1, "target": "prod"}, masks=[MASK])
+    monkeypatch.setattr(Broker, "entry", lambda self, index: view)
+
+    ran = gov("audit", "show", "7")
+
+    assert ran.status == 0
+    assert "    select 1;\n    select '" in ran.out
+    assert "\x1b" not in ran.out
+    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert "masks column=public.customers.email mask=partial rule=contact-is-partial" in lines
+    assert lines[-1] == "→ rows 1"
+
+
 # verify
 
 

@@ -136,4 +136,5 @@ def _facts(view: EntryView) -> Iterator[tuple[str, object]]:
     yield from sorted((name, value) for name, value in payload.items() if name != "text")
     done = view.fields.get("done")
     if isinstance(done, Mapping):
-        yield from ((f"→ {name}", done[name]) for name in sorted(done))
+        known = view.fields | payload
+        yield from ((f"→ {name}", done[name]) for name in sorted(done) if done[name] != known.get(name))
