@@ -73,9 +73,9 @@ class Judged:
 _CHANGING = DML | OWNED | {Effect.CALL, Effect.ROLE, Effect.UNKNOWN}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tally:
-    """What came of running it."""
+    """What came of running it; whoever drives the turn fills in how long it took."""
 
     outcome: str
     """`done`, `failed`, `cancelled` or `rolled_back`."""

@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gov.approval.binding import bind
@@ -136,7 +136,8 @@ class Playing:
             self.steps.close()
             return
         try:
-            need = self.steps.send(replace(tally, seconds=time.monotonic() - self.started))
+            tally.seconds = time.monotonic() - self.started
+            need = self.steps.send(tally)
             while True:
                 need = self.steps.send(self.session.record(need))
         except StopIteration:
@@ -253,7 +254,8 @@ async def _spend(session: Session, request: Request, statement: Statement, judge
     return await session.house.desk.spend(request.id, digest, definitions, session.id)
 
 
-def entry(need: Record, at: float, common: Mapping[str, object]) -> Entry:
-    """The audit entry for a turn's `Record`, with what is the same for all of its session."""
-    return Entry(need.kind, at, {**common, **need.fields}, need.payload)
+def entry(need: Record, at: float, common: Mapping[str, object], brief: Mapping[str, object]) -> Entry:
+    """The audit entry for a turn's `Record`; what stands in the entry before it is not said again behind it."""
+    shared = common if need.kind == "statement" else brief
+    return Entry(need.kind, at, {**shared, **need.fields}, need.payload)
 

@@ -59,6 +59,7 @@ class Session:
         """Why no new statement is taken."""
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._common = _common(lease, subject, session_id)
+        self._brief = {name: self._common[name] for name in ("session", "lease", "subject", "issuer")}
         self._because = "the client left"
         self._started = house.clock()
         self._count = 0
@@ -246,7 +247,7 @@ class Session:
 
     def record(self, need: Record) -> int:
         """Write an entry of this session. Raises Unavailable."""
-        return self.house.trail.record(entry(need, self.house.clock(), self._common))
+        return self.house.trail.record(entry(need, self.house.clock(), self._common, self._brief))
 
     # What is awaited
 

@@ -29,8 +29,9 @@ class Trail:
     def __init__(self, journal: Journal, *, patience: float = PATIENCE) -> None:
         self._journal = journal
         self._patience = patience
-        # One thread: sync and integrate never overlap, and a disk that hangs holds one thread only.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="trail")
+        # A thread for each, so that whoever waits for the disk does not wait for the tree as well.
+        self._syncing = ThreadPoolExecutor(1, thread_name_prefix="sync")
+        self._integrating = ThreadPoolExecutor(1, thread_name_prefix="tree")
         self._flush: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
         self._hangs = False
@@ -92,7 +93,7 @@ class Trail:
 
     async def _sync(self) -> None:
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.sync)
+            await asyncio.get_running_loop().run_in_executor(self._syncing, self._journal.sync)
         except Unavailable as error:
             self._fault = error.what
             raise
@@ -120,7 +121,7 @@ class Trail:
             Unavailable: the tree cannot be written.
         """
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.integrate)
+            await asyncio.get_running_loop().run_in_executor(self._integrating, self._journal.integrate)
         except Unavailable as error:
             self._fault = error.what
             raise
@@ -134,8 +135,9 @@ class Trail:
                 await self._follower
         with suppress(TimeoutError, Unavailable):
             async with asyncio.timeout(self._patience):
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.close)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+                await asyncio.get_running_loop().run_in_executor(self._integrating, self._journal.close)
+        for thread in (self._syncing, self._integrating):
+            thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:
