@@ -138,6 +138,8 @@ class Record(Need[int]):
     fields: Mapping[str, object]
     payload: Mapping[str, object]
     durable: bool = False
+    shared: Mapping[str, object] | None = None
+    """Fields that are the same for every run of the statement's text; one object, so that they are encoded once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,22 +206,21 @@ def _permitted(statement: Statement, judged: Judged) -> Generator[Need[Any], Any
 
 def _entry(statement: Statement, judged: Judged, request: Request | None) -> Record:
     """The entry that stands before the statement runs."""
-    fields = {**judged.fields, "n": statement.number, "protocol": statement.protocol}
-    payload: dict[str, object] = {"text": statement.text}
-    if statement.parameters:
-        payload["parameters"] = statement.parameters
+    fields: dict[str, object] = {"n": statement.number, "protocol": statement.protocol}
+    payload: dict[str, object] = {"text": statement.text, "parameters": statement.parameters}
     if request is not None:
         yes = [answer for answer in request.answers if answer.yes]
         fields |= {"request": request.id, "approved_by": [answer.approver.subject for answer in yes]}
         payload["approvers"] = [answer.approver.display for answer in yes]
-    return Record("statement", fields, payload, durable=request is not None or judged.route is not Route.SESSION)
+    durable = request is not None or judged.route is not Route.SESSION
+    return Record("statement", fields, payload, durable, judged.fields)
 
 
 def _said_no(statement: Statement, judged: Judged, error: GovError) -> Record:
     """The entry of a statement that does not run."""
     verdict = judged.decision.verdict.value if judged.decision.verdict is Verdict.DENY else "refused"
-    fields = {**judged.fields, "n": statement.number, "protocol": statement.protocol, "verdict": verdict}
-    return Record("statement", fields, _payload(statement, error))
+    fields = {"n": statement.number, "protocol": statement.protocol, "verdict": verdict}
+    return Record("statement", fields, _payload(statement, error), shared=judged.fields)
 
 
 def not_judged(statement: Statement, error: GovError) -> Record:

@@ -15,16 +15,15 @@ null or empty is left out of both.
 from __future__ import annotations
 
 import json
-import json.encoder
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from gov.audit.kinds import PUBLIC
-from gov.audit.redact import redact
+from gov.audit.encoding import divide, encode
+from gov.audit.form import Form
 from gov.audit.tree import ENTRY_LIMIT, leaf_hash
 from gov.errors import TooComplex, Unverified
 
@@ -34,8 +33,6 @@ PAYLOAD_LIMIT = 16 * 1024 * 1024
 FIRST = bytes(32)
 """What the first entry names as its predecessor."""
 VERSION = 1
-_QUOTING = ("text", "parameters", "error", "notices")
-"""Payload fields in which a password of a statement can stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +46,8 @@ class Entry:
     fields: Mapping[str, object] = field(default_factory=dict)
     payload: Mapping[str, object] = field(default_factory=dict)
     """Erasable whatever it is called; fields that are not public join it by themselves."""
+    form: Form | None = None
+    """What it shares with others of its kind; `fields` and `payload` are then the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +75,6 @@ class Leaf:
     previous: bytes
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, frozenset | set):
-        return sorted(map(str, value))
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | memoryview):
-        return list(value)
-    return str(value)
-
-
-def _encoder() -> Callable[[object], str]:
-    """`json`'s encoder, made once: `JSONEncoder.encode` makes a new one for every value, half of its cost."""
-    coding = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain)
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return coding.encode
-    quote = json.encoder.encode_basestring_ascii
-    encode = make(None, _plain, quote, None, ":", ",", True, False, False)
-    return lambda value: "".join(encode(value, 0))
-
-
-_encode = _encoder()
-
-
 def record(entry: Entry, index: int, previous: bytes, salt: bytes) -> Record:
     """The stored form of `entry` as number `index`, after the leaf with hash `previous`.
 
@@ -107,12 +82,17 @@ def record(entry: Entry, index: int, previous: bytes, salt: bytes) -> Record:
         TooComplex: It is longer than an entry or a payload may be.
         ValueError: Its kind is unknown, or a value cannot be written as JSON.
     """
-    public, payload = _divide(entry)
-    sealed = salt + _encode(payload).encode() if payload else b""
+    if entry.form is not None:
+        public, payload = entry.form.fill(entry.fields, entry.payload)
+    else:
+        shown, hidden = divide(entry.kind, entry.fields, entry.payload)
+        public, payload = encode(shown), encode(hidden) if hidden else ""
+    sealed = salt + payload.encode() if payload else b""
     mark = f'"payload":"{sha256(sealed).hexdigest()}",' if sealed else ""
     second, micros = divmod(round(entry.at * 1_000_000), 1_000_000)
     leaf = (
-        f'{{"at":"{_second(second)}.{micros:06d}Z","fields":{_encode(public)},"index":{index},"kind":"{entry.kind}",{mark}'
+        f'{{"at":"{_second(second)}.{micros:06d}Z","fields":{public or "{}"},"index":{index},'
+        f'"kind":"{entry.kind}",{mark}'
         f'"previous":"{previous.hex()}","v":1}}'
     ).encode()
     if len(leaf) > ENTRY_LIMIT or len(sealed) > PAYLOAD_LIMIT:
@@ -127,30 +107,6 @@ def record(entry: Entry, index: int, previous: bytes, salt: bytes) -> Record:
 def _second(second: int) -> str:
     """That second in RFC 3339: most entries share it with the one before."""
     return datetime.fromtimestamp(second, UTC).isoformat()[:19]
-
-
-def _divide(entry: Entry) -> tuple[dict[str, object], dict[str, object]]:
-    """What goes into the leaf and what into the payload."""
-    public = PUBLIC.get(entry.kind)
-    if public is None:
-        raise ValueError(f"no such kind of audit entry: {entry.kind}")
-    shown: dict[str, object] = {}
-    hidden = dict(entry.payload)
-    for name, value in entry.fields.items():
-        if value or value is False or value == 0:  # null, "" and empty collections say nothing
-            (shown if name in public else hidden)[name] = value
-    for name in _QUOTING:
-        if value := hidden.get(name):
-            hidden[name] = _redacted(value)
-    return shown, hidden
-
-
-def _redacted(value: object) -> object:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, list | tuple):
-        return [_redacted(item) for item in value]
-    return value
 
 
 def read_leaf(leaf: bytes) -> Leaf:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
-from gov.audit.entry import Entry
 from gov.errors import GovError, NoSuch, StatementFailed
 from gov.policy.decide import permit
 from gov.policy.permit import Permit
@@ -254,8 +253,4 @@ async def _spend(session: Session, request: Request, statement: Statement, judge
     return await session.house.desk.spend(request.id, digest, definitions, session.id)
 
 
-def entry(need: Record, at: float, common: Mapping[str, object], brief: Mapping[str, object]) -> Entry:
-    """The audit entry for a turn's `Record`; what stands in the entry before it is not said again behind it."""
-    shared = common if need.kind == "statement" else brief
-    return Entry(need.kind, at, {**shared, **need.fields}, need.payload)
 

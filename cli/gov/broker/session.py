@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from gov.audit.entry import Entry
+from gov.audit.form import Form
 from gov.broker import upstream
 from gov.broker.group import Group
 from gov.broker.house import House
 from gov.broker.judge import Subject
 from gov.broker.judging import Judging
 from gov.broker.listening import Listening
-from gov.broker.playing import entry
 from gov.broker.views import rfc3339
 from gov.broker.wire import Side
 from gov.control.models import SessionView
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 INBOX = 1 << 20
 """Bytes that a client may send ahead while its statement is awaited: 1 MiB; then we stop reading."""
+FORMS = 512
+"""Texts whose part of an audit entry is kept encoded."""
 _header = struct.Struct("!BI")
 _COPY_DATA = ord("d")
 _STARTS_WORK = frozenset(map(ord, "QPBF"))
@@ -59,7 +62,10 @@ class Session:
         """Why no new statement is taken."""
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._common = _common(lease, subject, session_id)
-        self._brief = {name: self._common[name] for name in ("session", "lease", "subject", "issuer")}
+        # What stands in the entry before a statement is not said again behind it.
+        brief = {name: self._common[name] for name in ("session", "lease", "subject", "issuer")}
+        self._behind = Form("statement.done", brief)
+        self._forms: dict[int, tuple[Mapping[str, object], Form]] = {}
         self._because = "the client left"
         self._started = house.clock()
         self._count = 0
@@ -247,7 +253,21 @@ class Session:
 
     def record(self, need: Record) -> int:
         """Write an entry of this session. Raises Unavailable."""
-        return self.house.trail.record(entry(need, self.house.clock(), self._common, self._brief))
+        return self.house.trail.record(
+            Entry(need.kind, self.house.clock(), need.fields, need.payload, self._form(need))
+        )
+
+    def _form(self, need: Record) -> Form:
+        """What the entry shares with others: all that is said of the session, and of the statement's text."""
+        if need.kind != "statement":
+            return self._behind
+        shared = need.shared or {}
+        known = self._forms.get(id(shared))
+        if known is None or known[0] is not shared:
+            if len(self._forms) >= FORMS:
+                self._forms.clear()
+            known = self._forms[id(shared)] = shared, Form(need.kind, {**self._common, **shared})
+        return known[1]
 
     # What is awaited
 
