@@ -87,12 +87,15 @@ class Tally:
 
 
 class Need(Generic[T]):
-    """Something only the outside can give; `T` is what it gives."""
+    """Something only the outside can give; `T` is what it gives.
+
+    Those of every statement are not frozen: freezing costs a microsecond for each value made.
+    """
 
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judge(Need[Judged]):
     """Facts, decision and rewrite of the text; answered from a cache where it can be."""
 
@@ -123,14 +126,14 @@ class Spend(Need[Permit]):
     judged: Judged
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Grant(Need[Permit]):
     """The permit of an allowed statement."""
 
     judged: Judged
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record(Need[int]):
     """Write an audit entry; the answer is its index. With `durable` it is on disk, else in the kernel."""
 
@@ -142,7 +145,7 @@ class Record(Need[int]):
     """Fields that are the same for every run of the statement's text; one object, so that they are encoded once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Run(Need[Tally]):
     """Forward the statement, relay its answer, and count."""
 

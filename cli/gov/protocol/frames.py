@@ -20,6 +20,7 @@ LONGEST_CONTROL = 1 << 24
 
 _header = struct.Struct("!BI")
 _int16 = struct.Struct("!h")
+_uint16 = struct.Struct("!H")
 _int32 = struct.Struct("!i")
 
 
@@ -36,7 +37,7 @@ class Cursor:
         """The next `count` bytes. Raises ProtocolError when there are fewer."""
         end = self._at + count
         if count < 0 or end > len(self._body):
-            raise ProtocolError("a message ends before its fields do", hint="check the client library")
+            raise _short()
         piece = self._body[self._at : end]
         self._at = end
         return piece
@@ -70,6 +71,10 @@ class Cursor:
         """Raises ProtocolError when something is left."""
         if self._at != len(self._body):
             raise ProtocolError("a message is longer than its fields", hint="check the client library")
+
+
+def _short() -> ProtocolError:
+    return ProtocolError("a message ends before its fields do", hint="check the client library")
 
 
 def utf8(raw: bytes) -> str:
@@ -145,20 +150,30 @@ def parameters(tail: bytes) -> tuple[str | None, ...]:
     Raises:
         ProtocolError: The tail is malformed.
     """
-    cursor = Cursor(tail)
-    formats = [cursor.int16() for _ in range(_count(cursor.int16()))]
-    count = _count(cursor.int16())
-    if len(formats) not in (0, 1, count):
+    # On every Bind's road, so read in place rather than by a cursor.
+    try:
+        (number,) = _uint16.unpack_from(tail, 0)
+        formats = struct.unpack_from(f"!{number}h", tail, 2)
+        at = 2 + 2 * number
+        (count,) = _uint16.unpack_from(tail, at)
+        at += 2
+        values: list[str | None] = []
+        for index in range(count):
+            (length,) = _int32.unpack_from(tail, at)
+            at += 4
+            if length == -1:
+                values.append(None)
+                continue
+            end = at + length
+            if length < 0 or end > len(tail):
+                raise _short()
+            raw, at = tail[at:end], end
+            binary = number and formats[index if number > 1 else 0] == 1
+            values.append("\\x" + raw.hex() if binary else raw.decode(errors="backslashreplace"))
+    except (struct.error, IndexError):
+        raise _short() from None
+    if number not in (0, 1, count):
         raise ProtocolError("a Bind has as many formats as neither one nor all", hint="check the client library")
-    values: list[str | None] = []
-    for index in range(count):
-        length = cursor.int32()
-        if length == -1:
-            values.append(None)
-            continue
-        raw = cursor.take(length)
-        binary = formats[index if len(formats) > 1 else 0] == 1 if formats else False
-        values.append("\\x" + raw.hex() if binary else raw.decode(errors="backslashreplace"))
     return tuple(values)
 
 
