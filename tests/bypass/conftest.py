@@ -1,0 +1,56 @@
+"""A database with canaries in it, and leases to attack it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from bypass.canaries import FILE, planted
+from gov.demo.stage import Stage
+from live import door
+from live.wire import Lease
+
+_WORDS = {"read": (), "write": ("--scope", "write", "--reason", "a test")}
+
+
+@pytest.fixture(scope="session")
+def lease_for(as_user: Callable[[str], dict[str, str]]) -> Callable[[str], Lease]:
+    """Call it with a scope for a lease of Alice's."""
+
+    @cache
+    def lease(scope: str) -> Lease:
+        return door.credentials(as_user("alice"), *_WORDS[scope])
+
+    return lease
+
+
+@pytest.fixture(scope="module")
+def admin(demo: Stage) -> Iterator[psycopg.Connection[Any]]:
+    """The target as its superuser sees it, past the gateway."""
+    with psycopg.connect(demo.cluster.admin_dsn_of("shop"), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def canaries(admin: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+    """Canaries in every masked column, for as long as a module runs."""
+    with planted(admin):
+        yield admin
+
+
+@pytest.fixture(scope="session")
+def files() -> Iterator[dict[str, str]]:
+    """`file` is one that the database host could read, `owned` one that an attempt would leave behind."""
+    stem = Path("/tmp") / f"gov-bypass-{uuid4().hex}"
+    file, owned = stem.with_suffix(".txt"), stem.with_suffix(".owned")
+    file.write_bytes(FILE + b"\n")
+    file.chmod(0o644)
+    yield {"file": str(file), "owned": str(owned)}
+    file.unlink()
+    owned.unlink(missing_ok=True)

@@ -1,0 +1,22 @@
+"""The mirror of the corpus: what honest clients send passes, unheld, in both protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bypass.corpus import Attempt, attempts
+from bypass.playing import play
+from live.wire import Lease
+
+HARMLESS = list(attempts("harmless"))
+
+
+@pytest.mark.parametrize("attempt", HARMLESS, ids=lambda each: each.name)
+def test_it_passes(attempt: Attempt, lease_for: Callable[[str], Lease]) -> None:
+    """No error and no hold."""
+    several = any(";" in text.rstrip("; \n") for text in attempt.messages)
+    for played in play(attempt, lease_for(attempt.scope), {}):
+        if played.form == "simple" or (not several and played.form != "copied"):
+            assert not played.stopped, (attempt.why, played.form, played.replies.error)
