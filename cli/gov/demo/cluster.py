@@ -72,8 +72,11 @@ class Cluster:
         return self.dsn("postgres", str(self._load()["password"]), database)
 
     def dsn(self, user: str, password: str, database: str) -> str:
-        """A URI of somebody else's; give names and passwords that need no escaping."""
-        return f"postgresql://{user}:{password}@{HOST}:{self.port}/{database}"
+        """A URI of somebody else's; give names and passwords that need no escaping.
+
+        It says that there is no TLS, whatever PGSSLMODE a lease has left in the environment.
+        """
+        return f"postgresql://{user}:{password}@{HOST}:{self.port}/{database}?sslmode=disable"
 
     @property
     def process(self) -> Process | None:
