@@ -2,7 +2,7 @@
 
     -- why: what the attempt is, or which client sends the statement
     -- as: write            (the scope; read when it is not written)
-    -- may run              (of an effect: it may do its work, for it does no harm)
+    -- only the gateway stops it   (privileges do not: a role may always change itself)
     select …;
                             (an empty line: the next message)
     select …;
@@ -26,7 +26,7 @@ class Attempt:
     name: str
     why: str
     scope: str
-    harmless: bool
+    gateway_only: bool
     messages: tuple[str, ...]
 
 
@@ -41,14 +41,14 @@ def attempts(*files: str) -> Iterator[Attempt]:
 
 def _attempt(name: str, section: str) -> Attempt:
     why, _, rest = section.partition("\n")
-    scope, harmless, kept = "read", False, []
+    scope, gateway_only, kept = "read", False, []
     for line in rest.splitlines():
         if line.startswith("-- as: "):
             scope = line.removeprefix("-- as: ").strip()
-        elif line == "-- may run":
-            harmless = True
+        elif line == "-- only the gateway stops it":
+            gateway_only = True
         else:
             kept.append(line)
     messages = tuple(part.strip() for part in re.split(r"\n\s*\n", "\n".join(kept)) if part.strip())
     assert messages, f"{name}: nothing is sent"
-    return Attempt(name, why, scope, harmless, messages)
+    return Attempt(name, why, scope, gateway_only, messages)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bypass.corpus import Attempt
 from gov.protocol import frames
 from live.wire import SYNC, Heard, Lease, Wire, dialled, run
 
-FORMS = ("simple", "extended", "binary", "copied")
+FORMS = ("simple", "extended", "copied")
+"""A Query; Parse to Sync, with results in binary; and inside of COPY, where it is a query."""
 _STOP_COPY = frames.message(b"f", b"nothing to send\0")
 
 
@@ -28,25 +29,27 @@ class Played:
         return bool(self.replies.states or self.replies.requests)
 
 
-def play(attempt: Attempt, lease: Lease, values: Mapping[str, str], *, around: bool = False) -> Iterator[Played]:
-    """The attempt in each of its forms, in a session of its own; what is held is withdrawn.
+def play(
+    attempt: Attempt, lease: Lease, values: Mapping[str, str], *, around: bool = False, forms: Iterable[str] = FORMS
+) -> Iterator[Played]:
+    """The attempt in each of these forms, in a session of its own; what is held is withdrawn.
 
     With `around` it is put into a transaction that is rolled back.
     """
     messages = [_filled(text, values) for text in attempt.messages]
-    for form in FORMS:
+    for form in forms:
         if form == "copied" and not _copyable(messages):
             continue
         with dialled(lease) as wire:
             said = Heard(wire.query("begin")) if around else Heard()
             for text in messages:
                 said += _send(wire, text, form)
-                if wire_ended(said):
+                if _ended(said):
                     break
             yield Played(form, bytes(wire.heard), said)
 
 
-def wire_ended(said: Heard) -> bool:
+def _ended(said: Heard) -> bool:
     """Whether the gateway has ended the session."""
     return any(each.kind == "E" and each.fields["S"] == "FATAL" for each in said)
 
@@ -70,7 +73,7 @@ def _send(wire: Wire, text: str, form: str) -> Heard:
         case "copied":
             sent = frames.build_query(f"copy ({text.rstrip().rstrip(';')}\n) to stdout".encode())
         case _:
-            sent = run(text, binary=form == "binary") + SYNC
+            sent = run(text, binary=True) + SYNC
     wire.send(sent)
     found = Heard()
     while not found or found[-1].kind != "Z":

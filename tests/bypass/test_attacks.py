@@ -40,7 +40,7 @@ def test_no_effect_happens(
     before = state(admin)
     for played in play(attempt, lease_for(attempt.scope), files):
         assert played.stopped, f"{attempt.why}, {played.form}: {played.replies.tags}"
-        assert state(admin) == before, f"{attempt.why}, {played.form}"
+    assert state(admin) == before, attempt.why
     assert not Path(files["owned"]).exists()
 
 

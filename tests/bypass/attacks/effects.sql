@@ -134,12 +134,15 @@ update pg_settings set setting = 'shop_owner' where name = 'role';
 reset role; select 1 where current_user = 'postgres'; set role none; set local role postgres;
 
 -- why: one's own password
+-- only the gateway stops it
 alter role current_user password 'x';
 
 -- why: one's own settings
+-- only the gateway stops it
 alter role session_user set search_path = 'x';
 
 -- why: ALTER USER is the same
+-- only the gateway stops it
 alter user current_user valid until 'infinity';
 
 -- why: rights for oneself
@@ -164,6 +167,7 @@ alter table orders owner to current_user;
 reassign owned by shop_owner to current_user;
 
 -- why: what the lease itself owns
+-- only the gateway stops it
 drop owned by current_user;
 
 -- why: a role
