@@ -21,7 +21,9 @@ FIELDS = st.dictionaries(NAMES, VALUES, max_size=6)
 
 
 @given(FIELDS, FIELDS, st.dictionaries(st.sampled_from(["text", "parameters", "error"]), VALUES, max_size=2))
-def test_a_filled_form_is_the_whole_entry(shared: dict[str, object], rest: dict[str, object], payload: dict[str, object]) -> None:
+def test_a_filled_form_is_the_whole_entry(
+    shared: dict[str, object], rest: dict[str, object], payload: dict[str, object]
+) -> None:
     """Whatever is shared and whatever is not, while nothing is said twice."""
     rest = {name: value for name, value in rest.items() if name not in shared}
     payload = {name: value for name, value in payload.items() if name not in shared and name not in rest}

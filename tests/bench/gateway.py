@@ -31,6 +31,8 @@ from gov.demo.stage import Stage
 
 BENCH_PASSWORD = "bench"
 Environment = dict[str, str]
+Found = dict[str, list[tuple[float, float]]]
+"""By way, (transactions per second, latency in ms) of each round."""
 
 
 def main() -> None:
@@ -140,9 +142,9 @@ logfile = {directory}/pgbouncer.log
         process.wait()
 
 
-def measure(ways: dict[str, Environment], clients: int, args: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:
-    """(transactions per second, latency in ms) of each round of each way, in turn."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+def measure(ways: dict[str, Environment], clients: int, args: argparse.Namespace) -> Found:
+    """Every way in turn, round by round."""
+    found: Found = {name: [] for name in ways}
     for _ in range(args.rounds):
         for name, variables in ways.items():
             found[name].append(pgbench(variables, clients, args.mode, args.seconds))
@@ -163,7 +165,7 @@ def pgbench(variables: Environment, clients: int, mode: str, seconds: int) -> tu
     return float(tps[1]), float(latency[1])
 
 
-def report(clients: int, mode: str, found: dict[str, list[tuple[float, float]]]) -> None:
+def report(clients: int, mode: str, found: Found) -> None:
     """Medians, and ratios of each round's neighbours."""
     print(f"pgbench -n -S -M {mode} -c {clients}")
     for name, rounds in found.items():
@@ -173,7 +175,8 @@ def report(clients: int, mode: str, found: dict[str, list[tuple[float, float]]])
     for other in found:
         if other != "gov":
             ratios = [mine[0] / theirs[0] for mine, theirs in zip(found["gov"], found[other], strict=True)]
-            print(f"  gov / {other}: {statistics.median(ratios):.2f} of its tps ({min(ratios):.2f} to {max(ratios):.2f})")
+            middle = statistics.median(ratios)
+            print(f"  gov / {other}: {middle:.2f} of its tps ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def test_another_literal_is_found_by_shape() -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "select 1 -- x", "select /* 1 */ 1", 'select "a" from t', "select $1", "select $$x$$", "select E'\\''", "select 'é'",
+    "select 1 -- x", "select /* 1 */ 1", 'select "a" from t', "select $1", "select $$x$$", "select E'\\''",
+    "select 'é'",
     "select U&'x'", "select 1 # 2", "x" * 5000,
 ])
 def test_a_text_that_is_not_plain_has_no_shape(text: str) -> None:
@@ -59,7 +60,8 @@ def test_a_text_that_is_not_plain_has_no_shape(text: str) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [
-    ("select 1", "select 'a'"), ("select a1", "select a2"), ("select t.c1", "select t.c2"), ("select 1e5", "select 1e6"),
+    ("select 1", "select 'a'"), ("select a1", "select a2"), ("select t.c1", "select t.c2"),
+    ("select 1e5", "select 1e6"),
     ("select x 1", "select x1"),
 ])
 def test_different_statements_have_different_shapes(one: str, other: str) -> None:
@@ -96,7 +98,8 @@ def _constants(node: object) -> object:
 
 _PIECES = st.sampled_from([
     "select", "from", "where", "t", "id", "=", "1", "22", "3.5", "'a'", "'b''c'", "''", ",", "(", ")", "+", "limit", "and",
-    "date", "::int", "a1", "1e5", "like", "in", "order by", "insert into", "values", "--", "/*", "*/", "'", ";", "*",
+    "date", "::int", "a1", "1e5", "like", "in", "order by", "insert into", "values", "--", "/*", "*/", "'", ";",
+    "*",
 ])
 
 

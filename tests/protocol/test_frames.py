@@ -54,7 +54,9 @@ def test_a_syntax_error_keeps_state_and_position() -> None:
     assert (fields["C"], fields["P"]) == ("42601", "8")
 
 
-@pytest.mark.parametrize(("tag", "rows"), [("SELECT 3", 3), ("INSERT 0 7", 7), ("DROP TABLE", 0), ("", 0), ("COPY 12", 12)])
+@pytest.mark.parametrize(
+    ("tag", "rows"), [("SELECT 3", 3), ("INSERT 0 7", 7), ("DROP TABLE", 0), ("", 0), ("COPY 12", 12)]
+)
 def test_rows_of_a_tag(tag: str, rows: int) -> None:
     """The last word of a command tag, where it is a number."""
     assert frames.tag_rows(tag) == rows

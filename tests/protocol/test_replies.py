@@ -75,7 +75,10 @@ def replies(*expected: Expected) -> tuple[Replies, Ear]:
 def group(turn: str, **more: Any) -> list[Expected]:
     """Parse, Bind, Execute and Sync of one statement."""
     return [
-        Expected(Awaits.PARSE), Expected(Awaits.BIND, turn, **more), Expected(Awaits.EXECUTE, turn), Expected(Awaits.SYNC),
+        Expected(Awaits.PARSE),
+        Expected(Awaits.BIND, turn, **more),
+        Expected(Awaits.EXECUTE, turn),
+        Expected(Awaits.SYNC),
     ]
 
 
@@ -172,13 +175,13 @@ def test_a_sync_behind_an_extended_copy_is_not_answered() -> None:
     assert not made.expected
 
 
-@pytest.mark.parametrize("data", [message(b"1"), message(b"Z", b"I"), message(b"C", b"\0"), message(b"?"), message(b"R", b"\0")])
-def test_what_nobody_asked_for_ends_the_conversation(data: bytes) -> None:
+@pytest.mark.parametrize("kind", [b"1", b"Z", b"C", b"?", b"R"])
+def test_what_nobody_asked_for_ends_the_conversation(kind: bytes) -> None:
     """A reply without a question means that we have lost track."""
     made, _ = replies()
 
     with pytest.raises(ProtocolError):
-        made.feed(data)
+        made.feed(message(kind, b"I\0"))
 
 
 @given(st.binary(max_size=60))

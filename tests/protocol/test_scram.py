@@ -65,7 +65,8 @@ def test_a_verifier_is_read_as_postgresql_writes_it() -> None:
 
 
 @pytest.mark.parametrize("first", [
-    "", "n", "n,,", "n,a=other,n=,r=x", "n,,n=,r=", "n,,m=ext,n=,r=x", "x,,n=,r=x", "p=tls-unique,,n=,r=x", "n,,r", "y,,n=,r=x",
+    "", "n", "n,,", "n,a=other,n=,r=x", "n,,n=,r=", "n,,m=ext,n=,r=x", "x,,n=,r=x", "p=tls-unique,,n=,r=x", "n,,r",
+    "y,,n=,r=x",
 ])
 def test_a_malformed_or_downgraded_first_message_is_refused(first: str) -> None:
     """`y` while -PLUS was offered means that somebody took it out of the list."""

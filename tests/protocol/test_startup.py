@@ -39,7 +39,8 @@ def test_options_are_taken_apart() -> None:
 
 @pytest.mark.parametrize("fields", [
     {"replication": "true"}, {"replication": "database"}, {"options": "-c session_replication_role=replica"},
-    {"options": "-d 5"}, {"client_encoding": "SJIS"}, {"role": "postgres"}, {"options": "-c"}, {"session_authorization": "x"},
+    {"options": "-d 5"}, {"client_encoding": "SJIS"}, {"role": "postgres"}, {"options": "-c"},
+    {"session_authorization": "x"},
 ])
 def test_what_could_change_meaning_does_not_pass(fields: dict[str, str]) -> None:
     """Everything that is not on the allow-list."""
