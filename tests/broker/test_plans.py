@@ -91,7 +91,7 @@ def _constants(node: object) -> object:
     if isinstance(node, dict):
         return {
             key: _constants(value) for key, value in node.items()
-            if key not in ("A_Const", "location", "stmt_len", "stmt_location") and not key.endswith(("location", "len"))
+            if key != "A_Const" and not key.endswith(("location", "len"))
         }
     return [_constants(each) for each in node] if isinstance(node, list) else node
 
