@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from bypass.canaries import leaked, planted
-from bypass.corpus import Attempt, attempts
+from bypass.corpus import attempts
 from bypass.playing import play
 from gov.demo.process import clean_environment
 from gov.demo.service import Plan
@@ -65,7 +65,7 @@ def leases(lax: Lax) -> dict[str, Lease]:
     }
 
 
-def test_this_broker_is_lax(leases: dict[str, Lease]) -> None:
+def assert_lax(leases: dict[str, Lease]) -> None:
     """What is denied or held elsewhere reaches the database here: it is PostgreSQL that answers."""
     with dialled(leases["read"]) as wire:
         held = wire.query("drop table orders")
@@ -81,13 +81,17 @@ def test_this_broker_is_lax(leases: dict[str, Lease]) -> None:
     assert ran.tags == ["DO"]
 
 
-@pytest.mark.parametrize("attempt", CORPUS, ids=lambda each: each.name)
-def test_no_canary_comes_back(
-    attempt: Attempt, leases: dict[str, Lease], admin: psycopg.Connection[Any]
-) -> None:
-    """No byte of a masked value returns, and in read scope no row goes, with no analysis at all."""
-    before = admin.execute(ROWS).fetchone()
-    for played in play(attempt, leases[attempt.scope], FILES, around=attempt.scope == "write", forms=["simple"]):
-        assert not leaked(played.heard), f"{attempt.why}, {played.form}: {attempt.messages}"
-    if attempt.scope == "read":
-        assert admin.execute(ROWS).fetchone() == before
+def test_no_canary_comes_back(leases: dict[str, Lease], admin: psycopg.Connection[Any]) -> None:
+    """No byte of a masked value returns, and in read scope no row goes, with no analysis at all.
+
+    One test for all, so that one worker makes one demo for it.
+    """
+    assert_lax(leases)
+    failed = []
+    for attempt in CORPUS:
+        before = admin.execute(ROWS).fetchone()
+        (played,) = play(attempt, leases[attempt.scope], FILES, around=attempt.scope == "write", forms=["simple"])
+        if leaked(played.heard) or (attempt.scope == "read" and admin.execute(ROWS).fetchone() != before):
+            failed.append((attempt.name, attempt.why, leaked(played.heard)))
+
+    assert not failed

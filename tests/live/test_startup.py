@@ -31,8 +31,6 @@ from live.wire import (
     trust,
 )
 
-HALF_OPEN = 200
-
 
 def test_nothing_goes_without_tls(reader: Lease) -> None:
     """A start-up packet in the clear is answered with one fatal error, and no word of authentication."""
@@ -262,11 +260,13 @@ def test_one_byte_at_a_time(reader: Lease) -> None:
     assert [each.body for each in copied if each.kind == "d"] == [b"[redacted]\n"]
 
 
-def test_half_open_connections_do_not_stop_others(reader: Lease) -> None:
-    """Two hundred who connect and say nothing, or half of something, keep nobody out."""
-    silent = [plain(reader) for _ in range(HALF_OPEN)]
+@pytest.mark.parametrize("many", [200, pytest.param(400, marks=pytest.mark.xfail(
+    reason="beyond 256 the newest are turned away, not the oldest that say nothing", strict=True))])  # fmt: skip
+def test_half_open_connections_do_not_stop_others(reader: Lease, many: int) -> None:
+    """Hundreds who connect and say nothing, or half of something, keep nobody out."""
+    silent = [plain(reader) for _ in range(many)]
     try:
-        for each in silent[::2]:
+        for each in silent[:100:2]:
             each.sendall(SSL_REQUEST[:5])
         began = time.monotonic()
         with dialled(reader) as wire:

@@ -333,6 +333,23 @@ def test_a_client_that_leaves_withdraws(
     assert admin.execute("SELECT count(*) FROM orders").fetchone() == (100_000,)
 
 
+@pytest.mark.xfail(reason="the idle timeouts of the session are not set aside during a hold", strict=True)
+@pytest.mark.parametrize("setting", ["idle_in_transaction_session_timeout", "idle_session_timeout"])
+def test_a_hold_is_not_idle(writing: Wire, setting: str) -> None:
+    """The database does not end a session for idling while it waits for approval, and the setting stays."""
+
+    def withdraw_late(request: str) -> None:
+        time.sleep(1.5)
+        writing.cancel()
+
+    writing.query(f"set {setting} = '500ms'")
+    if "transaction" in setting:
+        writing.query("begin")
+    assert writing.query(HELD, held=withdraw_late).states == ["57014"]
+    writing.query("rollback")
+    assert writing.query(f"show {setting}").rows == [("500ms",)]
+
+
 # COPY
 
 
@@ -449,6 +466,17 @@ def test_hanging_up_stops_what_runs(reader: Lease, admin: psycopg.Connection[Any
         eventually(admin, "SELECT state = 'active' FROM pg_stat_activity WHERE pid = %s", wire.pid)
         pid = wire.pid
     eventually(admin, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", pid)
+
+
+@pytest.mark.xfail(reason="Terminate ends the session before what was sent ahead of it has run", strict=True)
+def test_what_was_sent_before_goodbye_runs(writer: Lease, spare: str, admin: psycopg.Connection[Any]) -> None:
+    """A client may send its last statement and Terminate at once; PostgreSQL runs it."""
+    slowly = f"insert into {spare} select -count(*), 'last' from generate_series(1, 1000000)"
+    with dialled(writer) as wire:
+        wire.send(frames.build_query(slowly.encode()), frames.TERMINATE)
+        wire.to_the_end()
+        eventually(admin, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", wire.pid)
+    assert admin.execute(f"SELECT note FROM {spare} WHERE n < 0").fetchone() == ("last",)
 
 
 def test_nothing_more_is_said_than_asked(wire: Wire) -> None:
