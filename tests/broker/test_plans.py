@@ -97,7 +97,8 @@ def _constants(node: object) -> object:
 
 
 _PIECES = st.sampled_from([
-    "select", "from", "where", "t", "id", "=", "1", "22", "3.5", "'a'", "'b''c'", "''", ",", "(", ")", "+", "limit", "and",
+    "select", "from", "where", "t", "id", "=", "1", "22", "3.5", "'a'", "'b''c'", "''", ",", "(", ")", "+", "limit",
+    "and",
     "date", "::int", "a1", "1e5", "like", "in", "order by", "insert into", "values", "--", "/*", "*/", "'", ";",
     "*",
 ])
