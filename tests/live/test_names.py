@@ -150,7 +150,6 @@ def test_prepare_and_execute_in_one_message(writing: Wire, unchanged: Callable[[
     assert unchanged()
 
 
-@pytest.mark.xfail(reason="the gateway tells names apart that are one to PostgreSQL", strict=True)
 def test_long_names_in_the_protocol(writing: Wire, unchanged: Callable[[], bool]) -> None:
     """Names that PostgreSQL takes for the same one are the same one to the gateway."""
     writing.play(parse("select 1", LONGEST + "a"), SYNC)
@@ -162,7 +161,6 @@ def test_long_names_in_the_protocol(writing: Wire, unchanged: Callable[[], bool]
     assert unchanged()
 
 
-@pytest.mark.xfail(reason="the gateway tells names apart that are one to PostgreSQL", strict=True)
 def test_long_names_between_sql_and_protocol(writing: Wire, unchanged: Callable[[], bool]) -> None:
     """The same between PREPARE and Parse."""
     writing.query(f"prepare {LONGEST} as select 1")
@@ -174,7 +172,6 @@ def test_long_names_between_sql_and_protocol(writing: Wire, unchanged: Callable[
     assert unchanged()
 
 
-@pytest.mark.xfail(reason="runs in the session under the unnamed statement and leaves it there", strict=True)
 def test_an_approved_text_does_not_stay_behind(writer: Lease, approve: Callable[..., object]) -> None:
     """What ran by an approval is not what the unnamed statement stands for afterwards."""
     with dialled(writer) as wire:

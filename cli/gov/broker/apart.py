@@ -82,16 +82,10 @@ async def extended(session: Session, held: Apart, *, synced: bool) -> None:
     """Run a bound statement apart and answer every message of its group."""
     assert held.playing.run is not None
     text = held.playing.run.judged.sent
-    sent = text.encode()
     describes_statement = any(message[:1] == b"D" and message[5:6] == b"S" for message in held.before + held.later)
-    query = b"".join((
-        frames.build_parse(b"", sent, held.prepared.types),
-        frames.message(b"D", b"S\0") if describes_statement else b"",
-        frames.build_bind(b"", b"", held.bound.tail),
-        frames.message(b"D", b"P\0"),
-        frames.build_execute(b""),
-        frames.SYNC,
-    ))
+    query = frames.build_own(
+        text.encode(), held.prepared.types, held.bound.tail, describe=b"SP" if describes_statement else b"P"
+    )
     try:
         replies = await _run(session, held.playing, query)
     except GovError as error:
@@ -145,7 +139,11 @@ async def _run(session: Session, playing: Playing, query: bytes) -> list[Message
     if run.permit.session != session.id:
         raise Denied("the permit belongs to another session", hint="run the statement again")
     if run.judged.route is Route.SESSION:
+        session.group.changing(playing)
         replies = await _guarded(session, playing, session.exchange, query, open_already=session.replies.status != IDLE)
+        for kind, body in replies:
+            if kind == ord("C"):
+                session.listening.names(playing, body[:-1].decode())
     else:
         if session.replies.status != IDLE:
             raise NotUnderstood(

@@ -44,6 +44,14 @@ class Group:
         self._apart: apart.Apart | None = None
 
     @property
+    def aborted(self) -> bool:
+        """Whether what is sent now meets a transaction that has failed, so that only its end will run."""
+        replies = self.session.replies
+        if replies.status != FAILED or replies.expected:
+            return False
+        return all(each is None or each.turn is None for _, each in self._gathered)
+
+    @property
     def gathering(self) -> bool:
         """Whether a group is open: something of it was said, and Sync was not."""
         return self._phase is Phase.BUILDING
@@ -105,6 +113,9 @@ class Group:
         if judged.decision.verdict in (Verdict.DENY, Verdict.CONFIRM):
             self._play(Statement(text, (), self.session.count(), "extended"), lambda _: None, self._refuse)
             return
+        if parse.name.startswith(_RESERVED):
+            self._refuse(_reserved())
+            return
         if self.names.taken(parse.name):
             self._refuse(_in_use(parse.name))
             return
@@ -124,6 +135,9 @@ class Group:
         prepared = self.names.get(bound.statement)
         if prepared is None:
             self._refuse(_no_statement(bound.statement))
+            return
+        if bound.portal.startswith(_RESERVED):
+            self._refuse(_reserved())
             return
         statement = Statement(prepared.text, frames.parameters(bound.tail), self.session.count(), "extended")
         self._play(statement, lambda playing: self._bind_runs(bound, prepared, playing), self._refuse)
@@ -169,11 +183,11 @@ class Group:
         self._beside(frames.message(b"D", body), Expected(Awaits.DESCRIBE))
 
     def _execute(self, body: bytes) -> None:
-        playing = self.portals.get(frames.Cursor(body).raw())
+        playing = self.portals.get(frames.cut(frames.Cursor(body).raw()))
         self._beside(frames.message(b"E", body), Expected(Awaits.EXECUTE, playing))
 
     def _close(self, body: bytes) -> None:
-        kind, name = body[:1], frames.Cursor(body[1:]).raw()
+        kind, name = body[:1], frames.cut(frames.Cursor(body[1:]).raw())
         message = frames.message(b"C", body)
         if kind != b"S" or self._apart is not None:
             self._beside(message, Expected(Awaits.CLOSE))
@@ -321,12 +335,16 @@ class Group:
 
     def _sending(self, playing: Playing) -> None:
         """A statement is about to be forwarded: what it changes counts from now on."""
+        self.changing(playing)
+        self.session.listening.sending(playing)
+
+    def changing(self, playing: Playing) -> None:
+        """What names and settings mean is uncertain from now on, where the statement changes it."""
         run = playing.run
         assert run is not None
-        if run.judged.facts.command.startswith(_CHANGES_NAMES):
+        if not _CHANGES_NAMES.isdisjoint(run.judged.facts.kinds):
             self.names.changing(self.number, [name.encode() for name, _ in run.judged.prepares])
         self.session.judging.sending(playing)
-        self.session.listening.sending(playing)
 
     def _forward(self) -> None:
         """Send the group as far as it is gathered."""
@@ -354,7 +372,12 @@ def _in_use(name: bytes) -> GovError:
     return StatementFailed(f'prepared statement "{shown}" already exists', hint="", state="42P05")
 
 
-_CHANGES_NAMES = ("PREPARE", "DEALLOCATE", "DISCARD")
+def _reserved() -> GovError:
+    return NotUnderstood(f"names that begin with `{frames.RESERVED}` are the gateway's own", hint="use another name")
+
+
+_RESERVED = frames.RESERVED.encode()
+_CHANGES_NAMES = frozenset({"PrepareStmt", "DeallocateStmt", "DiscardStmt"})
 _NOT_BESIDE = frozenset(map(ord, "QPBF"))
 _HEARD: dict[int, Callable[[Group, bytes], None]] = {
     ord("Q"): Group._query, ord("F"): Group._function_call, ord("P"): Group._parse, ord("B"): Group._bind,

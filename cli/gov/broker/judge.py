@@ -17,6 +17,7 @@ from gov.policy.decide import decide
 from gov.policy.decision import MaskSpec, Outcome, Verdict
 from gov.policy.outcome import outcome as outcome_of
 from gov.policy.situation import Situation
+from gov.protocol.frames import RESERVED
 from gov.sql.bind import prepared
 from gov.sql.catalog import Catalog
 from gov.sql.facts import Facts
@@ -84,7 +85,25 @@ async def judge_outline(
         sent = await _rewritten(house, subject, text, outline, facts, catalog, search_path)
     digest = hashlib.sha256(text.encode()).hexdigest()
     judged = Judged(facts, decision, digest, sent, way, prepares=tuple(prepared(outline)))
+    _runs_here(judged)
     return _with_fields(house, subject, judged, text, catalog)
+
+
+def _runs_here(judged: Judged) -> None:
+    """Refuse what would get away from the gateway.
+
+    Raises:
+        NotUnderstood: It takes one of the gateway's own names, or an approval for it would not hold:
+            what it has changed could not be counted and rolled back any more.
+    """
+    if any(name.startswith(RESERVED) for name, _ in judged.prepares):
+        raise NotUnderstood(f"names that begin with `{RESERVED}` are the gateway's own", hint="use another name")
+    held = judged.decision.verdict is Verdict.HOLD
+    if held and judged.changes and Effect.TRANSACTION in judged.facts.effects:
+        raise NotUnderstood(
+            "a statement that needs approval cannot come in one text with BEGIN, COMMIT or SAVEPOINT",
+            hint="send them one at a time",
+        )
 
 
 def _situation(house: House, subject: Subject) -> Situation:

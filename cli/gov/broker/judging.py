@@ -18,6 +18,7 @@ from gov.protocol.replies import FAILED, IDLE
 from gov.session.path import read_path
 from gov.sql.bind import follow
 from gov.sql.statement import Outline
+from gov.sql.world import UNDOING
 from gov.terms import Effect
 from gov.turn import Judged, Statement, not_judged
 
@@ -37,6 +38,8 @@ class Judging:
         self._plans_for: tuple[object, ...] = ()
         self._prepared: dict[str, Outline] = {}
         """What SQL's PREPARE gave names; a name that is gone fails at the database."""
+        self._claims: dict[str, Playing] = {}
+        """Who was the last to say PREPARE of a name: what is overtaken on its way does not count."""
         self._reported_path = reported_path
         """As PostgreSQL 18 and later report it; None before."""
         self._stale = False
@@ -46,7 +49,7 @@ class Judging:
 
     def known(self, text: str) -> Judged | None:
         """The judgment of a text that came before in this session, while nothing has changed since."""
-        if self._stale and self.session.replies.status != FAILED:
+        if self._stale and not self.session.group.aborted:
             return None
         if self._plans_for != self._versions():
             return None
@@ -57,6 +60,12 @@ class Judging:
         await self._fresh()
         session, house = self.session, self.session.house
         outline = await outlined(house, text)
+        goes_back = any(statement.command in UNDOING for statement in outline.statements[:-1])
+        if goes_back and self._set_in_transaction:
+            raise NotUnderstood(
+                "search_path was changed in the transaction that this text ends, so what names mean behind it"
+                " is not certain", hint="send the statements one at a time",
+            )
         follows = any(statement.runs is not None for statement in outline.statements)
         if follows:
             # What a name stands for is certain only when no PREPARE is on its way.
@@ -67,7 +76,7 @@ class Judging:
         if asked:
             rows = await self._estimate(judged)
             judged = await judge_outline(house, self.subject, text, outline, self.search_path, rows=rows)
-        if not follows and not asked:
+        if not follows and not asked and not goes_back:
             self._plans.put(text, self.search_path, judged)
         return judged
 
@@ -83,7 +92,7 @@ class Judging:
     async def _fresh(self) -> None:
         """See to it that search_path, policy and views are those of now."""
         session = self.session
-        if self._stale and session.replies.status != FAILED:
+        if self._stale and not session.group.aborted:
             if self._stale_since == session.group.number and session.group.gathering:
                 raise NotUnderstood(
                     "search_path was changed in the same group, so what names mean here is not certain",
@@ -141,6 +150,7 @@ class Judging:
         judged = playing.run.judged
         for name, _ in judged.prepares:
             self.forget(name)
+            self._claims[name] = playing
         sets_path = any(name in ("search_path", "all") for name, _ in judged.facts.settings)
         if sets_path or judged.facts.command.startswith("DISCARD"):
             self._set_in_transaction = True
@@ -154,6 +164,7 @@ class Judging:
     def forget(self, name: str) -> None:
         """Another statement takes the prepared name."""
         self._prepared.pop(name, None)
+        self._claims.pop(name, None)
 
     def prepared(self, playing: Playing) -> None:
         """A PREPARE has succeeded: the next of those in its text."""
@@ -161,7 +172,8 @@ class Judging:
         if playing.prepared < len(playing.run.judged.prepares):
             name, outline = playing.run.judged.prepares[playing.prepared]
             playing.prepared += 1
-            self._prepared[name] = cast(Outline, outline)
+            if self._claims.get(name) is playing:
+                self._prepared[name] = cast(Outline, outline)
 
     def ready(self, status: int) -> None:
         """A transaction may have ended, and settings of it may have been undone."""

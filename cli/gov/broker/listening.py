@@ -82,14 +82,14 @@ class Listening:
                 return False
             self._syncing = None
         if turn is not None:
-            self._names(turn, tag)
+            self.names(turn, tag)
             turn.rows += max(rows, frames.tag_rows(tag))
             turn.octets += octets
             if last:
                 self._settle(turn.done, "")
         return True
 
-    def _names(self, turn: Playing, tag: str) -> None:
+    def names(self, turn: Playing, tag: str) -> None:
         """PREPARE, DEALLOCATE and DISCARD change what prepared names stand for."""
         if tag == "PREPARE":
             self.session.judging.prepared(turn)

@@ -101,6 +101,14 @@ def split(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 # From the client
 
+LONGEST_NAME = 63
+"""Bytes of the name of a statement or portal that PostgreSQL looks at (NAMEDATALEN - 1)."""
+
+
+def cut(name: bytes) -> bytes:
+    """A statement's or portal's name as far as it counts: longer ones with the same beginning are the same."""
+    return name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME].decode(errors="ignore").encode()
+
 
 @dataclass(frozen=True, slots=True)
 class Parse:
@@ -115,7 +123,7 @@ class Parse:
 def read_parse(body: bytes) -> Parse:
     """The fields of Parse."""
     cursor = Cursor(body)
-    return Parse(cursor.raw(), cursor.raw(), cursor.rest())
+    return Parse(cut(cursor.raw()), cursor.raw(), cursor.rest())
 
 
 def build_parse(name: bytes, text: bytes, types: bytes) -> bytes:
@@ -136,7 +144,7 @@ class Bind:
 def read_bind(body: bytes) -> Bind:
     """The fields of Bind; the tail is left unread."""
     cursor = Cursor(body)
-    return Bind(cursor.raw(), cursor.raw(), cursor.rest())
+    return Bind(cut(cursor.raw()), cut(cursor.raw()), cursor.rest())
 
 
 def build_bind(portal: bytes, statement: bytes, tail: bytes) -> bytes:
@@ -191,18 +199,25 @@ def build_query(text: bytes) -> bytes:
     return message(b"Q", text + b"\0")
 
 
+RESERVED = "gov: "
+"""What the names of the gateway's own statements and portals begin with; no client may use such a name."""
 _OWN = b"gov: own"
 
 
-def build_own(text: bytes) -> bytes:
-    """A statement of the gateway's own, up to Sync.
+def build_own(text: bytes, types: bytes = bytes(2), tail: bytes = bytes(6), *, describe: bytes = b"") -> bytes:
+    """A statement that the gateway runs between the client's own, up to Sync; `describe` has the kinds to describe.
 
-    Under names of its own: a simple query would take the client's unnamed statement away. What a failed
-    one before it may have left is closed first; closing what is not there is no error.
+    Under names of its own: a simple query would take the client's unnamed statement away, and under a
+    client's name it could be bound again. It is closed before, since a failed one may be left, and behind;
+    closing what is not there is no error.
     """
+    closed = message(b"C", b"S" + _OWN + b"\0") + message(b"C", b"P" + _OWN + b"\0")
     return b"".join((
-        message(b"C", b"S" + _OWN + b"\0"), message(b"C", b"P" + _OWN + b"\0"), build_parse(_OWN, text, bytes(2)),
-        build_bind(_OWN, _OWN, bytes(6)), build_execute(_OWN), SYNC,
+        closed, build_parse(_OWN, text, types),
+        message(b"D", b"S" + _OWN + b"\0") if b"S" in describe else b"",
+        build_bind(_OWN, _OWN, tail),
+        message(b"D", b"P" + _OWN + b"\0") if b"P" in describe else b"",
+        build_execute(_OWN), closed, SYNC,
     ))
 
 

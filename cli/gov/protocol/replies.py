@@ -209,6 +209,8 @@ class Replies:
 
     def _answered(self, kind: int, awaits: Awaits) -> bytes:
         head = self._head(kind, awaits)
+        if head.refusal is not None:
+            raise ProtocolError("the database ran what was sent to fail", hint="please report it")
         self.expected.popleft()
         head.confirmed()
         return _DROP if head.quiet else _FORWARD

@@ -119,7 +119,8 @@ def _after(statement: Statement, world: World) -> World | None:
         world = world.with_temporary(relation.name)
     for setting, value in statement.settings:
         if setting in ("search_path", "all"):
-            path = path_of(value)
+            # Whether set_config has run at all is for the query around it to say; SET surely has.
+            path = path_of(value) if statement.kind == "VariableSetStmt" else None
             if path is None:
                 return None
             world = world.with_path(path)

@@ -1,0 +1,223 @@
+"""Attacks on the promises: another text than was judged, an approval used twice, more rows than were approved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from gov.protocol import frames
+from live.wire import SYNC, Lease, bind, close, dialled, execute, parse, run
+
+Approve = Callable[..., object]
+Rows = Callable[[], int]
+SLOW = "select count(*) from generate_series(1, 3000000)"
+"""Keeps the database busy while what stands behind it is heard."""
+CUT = "n" * 63
+"""PostgreSQL looks no further than this into a name."""
+
+
+def simple(text: str) -> bytes:
+    """A Query message."""
+    return frames.build_query(text.encode())
+
+
+@pytest.fixture
+def left(admin: psycopg.Connection[Any], spare: str) -> Rows:
+    """Call it for the number of rows that are left in `spare`: 5 when nothing happened."""
+
+    def count() -> int:
+        row = admin.execute(f"SELECT count(*) FROM {spare}").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    return count
+
+
+# One approval, one run
+
+
+def test_an_approved_statement_is_not_left_under_the_unnamed_name(
+    writer: Lease, spare: str, approve: Approve, admin: psycopg.Connection[Any], left: Rows
+) -> None:
+    """What ran once with an approval cannot be bound again as the unnamed statement, which stood for another."""
+    with dialled(writer) as wire:
+        wire.play(parse("select 1"), SYNC)
+        wire.play(parse(f"delete from {spare}", "p"), SYNC)
+        assert wire.play(bind("p"), execute(), SYNC, held=approve).tags == ["DELETE 5"]
+        admin.execute(f"INSERT INTO {spare} VALUES (1), (2)")
+        said = wire.play(bind(), execute(), SYNC)
+
+    assert left() == 2
+    assert said.tags in ([], ["SELECT 1"])
+
+
+def test_a_bounded_statement_is_not_left_under_the_unnamed_name(
+    writer: Lease, spare: str, approve: Approve, left: Rows
+) -> None:
+    """Neither is one that was rolled back for changing too much."""
+    with dialled(writer) as wire:
+        wire.play(parse("select 1"), SYNC)
+        held = wire.play(run(f"delete from {spare}"), SYNC, held=lambda each: approve(each, "--max-rows", "1"))
+        assert held.states == ["54000"]
+        said = wire.play(bind(), execute(), SYNC)
+
+    assert left() == 5
+    assert said.tags in ([], ["SELECT 1"])
+
+
+@pytest.mark.parametrize("name", ["gov: refused", "gov: own"])
+@pytest.mark.parametrize("how", ["parse", "prepare"])
+def test_a_client_cannot_take_the_gateways_own_names(
+    writer: Lease, spare: str, approve: Approve, left: Rows, name: str, how: str
+) -> None:
+    """A statement of a client's by the gateway's own name does not keep a refusal from undoing what ran."""
+    with dialled(writer) as wire:
+        take = [parse("select 1", name), SYNC] if how == "parse" else [simple(f'prepare "{name}" as select 1')]
+        wire.play(*take)
+        wire.query("begin")
+        bounded = wire.query(f"delete from {spare}", held=lambda each: approve(each, "--max-rows", "1"))
+        assert bounded.states == ["54000"]
+        wire.query("commit")
+        assert wire.query("select 1").rows == [("1",)]
+
+    assert left() == 5
+
+
+@pytest.mark.parametrize(("before", "text"), [
+    ("", "commit; delete from {spare}"), ("", "delete from {spare}; commit"),
+    ("begin", "delete from {spare}; savepoint a"), ("begin", "savepoint a; delete from {spare}; release a"),
+])  # fmt: skip
+def test_what_is_bounded_does_not_end_its_transaction(
+    writer: Lease, spare: str, approve: Approve, left: Rows, before: str, text: str
+) -> None:
+    """A text that moves its transaction along cannot leave the bound of its approval behind."""
+    with dialled(writer) as wire:
+        if before:
+            wire.query(before)
+        wire.query(text.format(spare=spare), held=lambda each: approve(each, "--max-rows", "1"))
+        wire.query("rollback to a")
+        wire.query("commit")
+
+    assert left() == 5
+
+
+def test_an_approved_prepare_is_not_bound_as_another(
+    writer: Lease, spare: str, approve: Approve, left: Rows
+) -> None:
+    """A PREPARE that was approved, and took the name of a harmless statement, is held each time it is bound."""
+    with dialled(writer) as wire:
+        wire.play(parse("select 1", "p"), SYNC)
+        wire.query(f"deallocate p; prepare p as delete from {spare}", held=approve)
+        said = wire.play(bind("p"), execute(), SYNC)
+
+    assert left() == 5
+    assert said.states
+
+
+# Names
+
+
+def test_execute_is_not_judged_by_a_prepare_that_was_overtaken(
+    writer: Lease, spare: str, left: Rows
+) -> None:
+    """PREPARE, DEALLOCATE and Parse of one name, sent at once: EXECUTE is not judged by what PREPARE said."""
+    with dialled(writer) as wire:
+        held, texts = f"delete from {spare}", (SLOW, "prepare p as select 1", "deallocate p")
+        for text in texts:
+            wire.query(text)
+        wire.play(parse(held, "q"), SYNC)
+        wire.send(*map(simple, texts), parse(held, "p"), SYNC)
+        for _ in range(4):
+            wire.until()
+        said = wire.query("execute p")
+
+    assert left() == 5
+    assert said.states
+
+
+@pytest.mark.parametrize("text", ["select 1; deallocate p; prepare p as {other}", "deallocate p; prepare p as {other}"])
+def test_a_name_that_changes_hands_in_the_middle_of_a_text(
+    writer: Lease, spare: str, left: Rows, text: str
+) -> None:
+    """Bind is not judged by a statement whose name a text on its way gives to another."""
+    with dialled(writer) as wire:
+        other = text.format(other=f"delete from {spare} where n = 3")
+        wire.play(parse("select 1", "p"), SYNC)
+        wire.query(f"{other} and n = 4")
+        wire.query("deallocate p")
+        wire.play(parse("select 1", "p"), SYNC)
+        wire.query(SLOW)
+        wire.send(simple(SLOW), simple(other), bind("p"), execute(), SYNC)
+        for _ in range(3):
+            wire.until()
+
+    assert left() == 5
+
+
+def test_names_that_postgresql_cuts_to_the_same(writer: Lease, spare: str, left: Rows) -> None:
+    """Two long names that PostgreSQL takes for one are one here too."""
+    with dialled(writer) as wire:
+        wire.play(parse("select 1", CUT + "a"), SYNC)
+        wire.play(close("S", CUT + "b"), SYNC)
+        wire.play(parse(f"delete from {spare}", CUT + "b"), SYNC)
+        said = wire.play(bind(CUT + "a"), execute(), SYNC)
+
+    assert left() == 5
+    assert said.states
+
+
+# What names of relations mean
+
+CLEAR = "select email from customers"
+
+
+@pytest.fixture
+def private(leased: Callable[..., Lease]) -> Lease:
+    """Carol's, who sees addresses in the clear, but not many at a time without being asked."""
+    return leased("carol")
+
+
+def test_a_path_that_comes_back_in_the_middle_of_a_text(private: Lease) -> None:
+    """ROLLBACK brings back an earlier search_path: what stands behind it is not judged by the later one."""
+    for text in (f"rollback; {CLEAR}", f"commit; {CLEAR}", f"rollback to a; {CLEAR}"):
+        for said in ("set search_path = ''", "set local search_path = ''"):
+            with dialled(private) as wire:
+                wire.query("begin; savepoint a")
+                wire.query(said)
+                heard = wire.query(text)
+                assert not heard.rows, text
+
+
+def test_a_path_that_comes_back_behind_a_failed_transaction(private: Lease) -> None:
+    """Sent at once with the ROLLBACK of a failed transaction, a text is judged by the path that comes back."""
+    for end in (simple("rollback"), run("rollback") + SYNC, run("rollback")):
+        with dialled(private) as wire:
+            wire.query("begin")
+            wire.query("set search_path = ''")
+            wire.query("select 1/0")
+            wire.send(end, run(CLEAR) + SYNC)
+            groups = [wire.until()]
+            if end != run("rollback"):
+                wire.cancel()
+                groups.append(wire.play())
+            assert not any(said.rows for said in groups)
+
+
+@pytest.mark.parametrize("sets", [
+    "select set_config('search_path', '', false) where false",
+    "select case when false then set_config('search_path', '', false) end",
+    "explain select set_config('search_path', '', false)",
+    "prepare p as select set_config('search_path', '', false)",
+    "select set_config('search_path', '', false) limit 0",
+    "select 1 from (select set_config('search_path', '', false) offset 0) x",
+])
+def test_a_path_that_is_not_set_after_all(private: Lease, sets: str) -> None:
+    """A set_config that may not run does not decide what stands behind it."""
+    with dialled(private) as wire:
+        assert not wire.query(f"{sets}; {CLEAR}").rows[2:]
+        wire.query("deallocate all")
+        wire.query(sets)
+        assert not wire.query(CLEAR).rows
