@@ -97,6 +97,19 @@ def test_simple_queries_sent_ahead(wire: Wire) -> None:
     assert [each.states for each in heard if each.states] == [["22012"], ["42501"], ["42601"]]
 
 
+def test_what_stands_behind_the_sync_of_an_error_runs(wire: Wire) -> None:
+    """However the answers to one group and the messages of the next cross: nothing behind its Sync is lost."""
+    for n in range(200):
+        wire.send(describe("S", "never"), FLUSH)
+        wire.until("E")
+        wire.send(SYNC, *(SYNC,) * (n % 3))
+        wire.send(frames.build_query(b"copy (select 1) to stdout"), run("select 2"), SYNC)
+        for _ in range(1 + n % 3):
+            assert wire.until().kinds == "Z"
+        assert wire.until().kinds == "HdcCZ"
+        assert wire.until().rows == [("2",)]
+
+
 # Refusals
 
 
