@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,22 +95,34 @@ def test_a_token_about_to_end_is_renewed_and_the_new_refresh_token_stored(
     assert (between.access, after.access) == (first, later)
 
 
-def _renew(context: Context, places: Places, barrier: object, results: object) -> None:
-    barrier.wait()  # type: ignore[attr-defined]
-    results.put(Access(context, places, {}).token())  # type: ignore[attr-defined]
+RENEW = """
+import sys
+from pathlib import Path
+from gov.client.access import Access
+from gov.client.config import Context, Places
+context = Context("b", "https://gov.example", issuer=sys.argv[1], client_id="gov-cli", store="file")
+access = Access(context, Places.below(Path(sys.argv[2])), {})
+print("ready", flush=True)
+sys.stdin.readline()
+print(access.token())
+"""
 
 
 def test_processes_that_renew_at_once_use_the_refresh_token_once(issuer: RunningIssuer, places: Places) -> None:
     """A second use would look like theft and end the login; here all get the same new token."""
     context = sign_in(issuer, places)
-    spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(3), spawn.SimpleQueue()
-    workers = [spawn.Process(target=_renew, args=(context, places, barrier, results)) for _ in range(3)]
+    command = [sys.executable, "-c", RENEW, issuer.url, str(places.config)]
+    workers = [
+        subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)
+    ]
     for worker in workers:
-        worker.start()
-    tokens = {results.get() for _ in workers}
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
     for worker in workers:
-        worker.join(60)
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    tokens = {worker.communicate(timeout=60)[0].strip() for worker in workers}
 
     assert len(tokens) == 1
     later = Access(context, places, {}, clock=lambda: time.time() + 900)
