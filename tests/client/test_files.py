@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,19 +53,21 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def _count(path: Path, times: int) -> None:
-    for _ in range(times):
-        with locked(path.with_suffix(".lock")):
-            write_private(path, str(int(read_private(path) or 0) + 1))
+COUNT = """
+import sys
+from pathlib import Path
+from gov.client.files import locked, read_private, write_private
+path = Path(sys.argv[1])
+for _ in range(25):
+    with locked(path.with_suffix(".lock")):
+        write_private(path, str(int(read_private(path) or 0) + 1))
+"""
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     """Four processes that read and write back lose no update."""
     path = tmp_path / "counter"
-    workers = [multiprocessing.get_context("spawn").Process(target=_count, args=(path, 25)) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
+    workers = [subprocess.Popen([sys.executable, "-c", COUNT, str(path)]) for _ in range(4)]
 
+    assert [worker.wait(60) for worker in workers] == [0, 0, 0, 0]
     assert read_private(path) == "100"
