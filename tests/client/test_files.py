@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gov.client.files import locked, read_private, write_private
+from gov.client.files import read_private, write_private
 from gov.errors import ConfigError
 
 
