@@ -81,7 +81,7 @@ SELECT {_ROWS},
    FROM pg_db_role_setting WHERE setrole::regrole::text !~ {_ROLES}),
   (SELECT string_agg(name || setting, ',' ORDER BY name) FROM pg_file_settings),
   (SELECT string_agg(extname, ',' ORDER BY extname) FROM pg_extension),
-  (SELECT string_agg(schemaname || sequencename || coalesce(last_value, 0), ',' ORDER BY 1)
+  (SELECT string_agg(schemaname || sequencename || coalesce(last_value, 0), ',' ORDER BY sequencename)
    FROM pg_sequences WHERE sequencename <> 'orders_id_seq'),
   (SELECT count(*) FROM pg_description WHERE classoid = 'pg_class'::regclass AND objoid >= 16384),
   (SELECT count(*) FROM pg_operator), (SELECT count(*) FROM pg_cast), (SELECT count(*) FROM pg_rewrite
