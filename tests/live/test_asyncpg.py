@@ -56,7 +56,6 @@ def test_values_are_masked(talk: Said, reader: Lease) -> None:
     assert talk(reader, ask) == [MASKED] * 4
 
 
-@pytest.mark.xfail(reason="a Query after Parse, Describe and Flush ends the session", strict=True)
 def test_a_query_after_prepare(talk: Said, reader: Lease) -> None:
     """`prepare` flushes and does not sync; a transaction may begin right behind it."""
 
@@ -109,7 +108,6 @@ def test_transactions(talk: Said, writer: Lease) -> None:
     assert talk(writer, ask) == 0
 
 
-@pytest.mark.xfail(reason="a Query after Parse, Describe and Flush ends the session", strict=True)
 def test_copy(talk: Said, writer: Lease) -> None:
     """Records in, queries and tables out, masked."""
 
@@ -130,7 +128,6 @@ def test_copy(talk: Said, writer: Lease) -> None:
     assert query == b"s***@e***.com\n"
 
 
-@pytest.mark.xfail(reason="what was flushed after Parse is refused as not alone, after it was approved", strict=True)
 def test_held_and_answered(talk: Said, writer: Lease, spare: str, approve: Callable[[str], object],
                            deny: Callable[[str], object]) -> None:  # fmt: skip
     """Held, denied, held, approved: the notice says what for."""
@@ -167,7 +164,6 @@ def test_cancel_by_timeout(talk: Said, reader: Lease) -> None:
     assert talk(reader, ask) == 1
 
 
-@pytest.mark.xfail(reason="after RESET ALL in a Query, Parse and Flush are taken for its group", strict=True)
 def test_many_at_once(talk: Said, reader: Lease) -> None:
     """A pool gives back its connections with its own reset query, and hands them out again."""
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from gov.demo.stage import Stage
 from gov.protocol import frames
-from live.wire import SYNC, Lease, bind, close, dialled, execute, parse, run
+from live.wire import FLUSH, SYNC, Lease, Wire, bind, close, dialled, execute, parse, run
 
 Approve = Callable[..., object]
 Rows = Callable[[], int]
@@ -221,3 +224,96 @@ def test_a_path_that_is_not_set_after_all(private: Lease, sets: str) -> None:
         wire.query("deallocate all")
         wire.query(sets)
         assert not wire.query(CLEAR).rows
+
+
+# Bytes
+
+
+def test_a_hold_does_not_cut_a_row(writer: Lease) -> None:
+    """Words of our own do not get into the middle of a row that is on its way to a client that reads slowly."""
+    with dialled(writer) as wire:
+        wire.send(simple("select repeat('x', 300000) from generate_series(1, 100)"), simple("delete from orders"))
+        time.sleep(1)
+        rows = wire.until()
+        if not rows.requests:
+            rows += wire.until("N")
+        wire.cancel()
+        held = wire.until()
+
+    assert {row for (row,) in rows.rows} == {"x" * 300_000}
+    assert held.states == ["57014"]
+
+
+COPY = "copy pgbench_history (tid) from stdin"
+
+
+def test_a_statement_in_the_middle_of_copy_data(writer: Lease, wire: Wire) -> None:
+    """PostgreSQL would swallow it; so that nothing is judged that never runs, the connection ends."""
+    for ahead in ([], [frames.message(b"d", b"-1\n")]):
+        with dialled(writer) as broken:
+            broken.send(simple(COPY), *ahead, simple("prepare p as select 1"), simple("select 2"))
+            said = broken.to_the_end()
+        assert said.kinds == "GE"
+        assert said.error["S"] == "FATAL"
+    assert wire.query("select 1").rows == [("1",)]
+
+
+def test_copies_one_behind_the_other(writer: Lease) -> None:
+    """Two COPY FROM in one text, with their data sent ahead; and a Sync in the middle is ignored."""
+    with dialled(writer) as wire:
+        line, end = frames.message(b"d", b"-7\n"), frames.message(b"c")
+        wire.query("begin")
+        assert wire.play(simple(f"{COPY}; {COPY}"), line, end, line, line, end).tags == ["COPY 1", "COPY 2"]
+        said = wire.play(run(COPY), SYNC, line, SYNC, FLUSH, end, SYNC, simple("select 1"))
+        assert said.tags == ["COPY 1"]
+        assert wire.until().rows == [("1",)]
+        assert wire.query("rollback").tags == ["ROLLBACK"]
+
+
+def test_a_copy_is_not_held(writer: Lease) -> None:
+    """It would ask for its data when nobody listens: it is refused, and does not hang."""
+    with dialled(writer) as wire:
+        assert wire.query(f"{COPY}; delete from orders").states == ["0A000"]
+        assert wire.query("select 1").rows == [("1",)]
+
+
+# Memory
+
+
+@pytest.fixture
+def broker(demo: Stage) -> Callable[[], float]:
+    """Call it for the MiB that the broker has in memory."""
+    pid = demo.describe()["pid"]["broker"]
+    status = Path(f"/proc/{pid}/status")
+    return lambda: int(next(line for line in status.read_text().splitlines() if "VmRSS" in line).split()[1]) / 1024
+
+
+def test_a_group_without_end(writer: Lease, broker: Callable[[], float]) -> None:
+    """What is sent without Sync is not kept without bounds."""
+    with dialled(writer) as wire:
+        wire.socket.settimeout(60)
+        before = broker()
+        for _ in range(60):
+            wire.send(close("P", "x" * 8_000_000))
+        wire.send(SYNC)
+        assert wire.until().kinds == "3" * 60 + "Z"
+        assert broker() - before < 200
+
+
+def test_a_client_that_does_not_listen(reader: Lease, wire: Wire, broker: Callable[[], float]) -> None:
+    """Whoever reads no refusals is not read from for ever."""
+    with dialled(reader) as deaf:
+        before = broker()
+        deaf.socket.settimeout(4)
+        refused = (parse("copy orders to program 'id'") + SYNC) * 300_000
+        with pytest.raises(TimeoutError):
+            deaf.send(refused)
+        assert broker() - before < 60
+    assert wire.query("select 1").rows == [("1",)]
+
+
+def test_a_long_message_of_the_database(wire: Wire) -> None:
+    """An error that repeats megabytes of a value passes, holds up nobody, and the session goes on."""
+    said = wire.query("select cast(repeat('x', 12000000) as int)")
+    assert len(said.error["M"]) > 12_000_000
+    assert wire.query("select 1").rows == [("1",)]

@@ -31,6 +31,10 @@ class Ear:
             self.heard.append(("completed", turn, tag, rows))
         return self.ready_to_tell
 
+    def certain(self) -> bool:
+        """Withhold a commit as long as a completion."""
+        return self.ready_to_tell
+
     def suspended(self, turn: Any, rows: int, octets: int) -> None:
         """Note a suspended portal."""
         self.heard.append(("suspended", turn, rows))
@@ -194,3 +198,39 @@ def test_no_bytes_raise_anything_but_our_own_error(data: bytes) -> None:
         pass
     except UnicodeDecodeError:
         pytest.fail("a ParameterStatus that is not UTF-8 must be a protocol error")
+
+
+def test_a_commit_is_not_heard_before_its_time() -> None:
+    """ReadyForQuery outside a transaction is withheld like a completion; inside one it is not."""
+    made, ear = replies(Expected(Awaits.SYNC), Expected(Awaits.SYNC))
+    ear.ready_to_tell = False
+    assert made.feed(ready(b"T")) == ready(b"T")
+    assert made.feed(ready()) == b""
+    assert made.withheld
+    ear.ready_to_tell = True
+    assert made.resume() == ready()
+
+
+@given(st.integers(1, len(ROW) - 1))
+def test_what_is_said_aside_does_not_cut_a_message(cut: int) -> None:
+    """Our own words wait for the end of a message that the client has heard a part of."""
+    made, _ = replies(Expected(Awaits.QUERY))
+    notice = message(b"N", b"\0")
+    first = made.feed(ROW[:cut])
+    said = b""
+    if made.amid:
+        made.aside = notice
+    else:
+        said = notice
+    assert first + said + made.feed(ROW[cut:] + ROW) in (ROW + notice + ROW, notice + ROW + ROW)
+
+
+def test_rows_that_nobody_hears_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of captured replies one too many is kept, so that it shows; not all of them."""
+    monkeypatch.setattr("gov.protocol.replies.KEPT", 10 * len(ROW))
+    captured: list[tuple[int, bytes]] = []
+    made, _ = replies(Expected(Awaits.QUERY, captured=captured))
+    made.feed(T + ROW * 1000 + done("SELECT 1000") + ready())
+    assert len(captured) < 30
+    assert sum(len(body) for _, body in captured) > 10 * len(ROW)
+    assert captured[-1][0] == ord("Z")

@@ -8,17 +8,19 @@ exceeds the bound. The client gets the replies it would have got, once they are 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gov.approval.settle import Voided
 from gov.broker import upstream
+from gov.broker.exchange import Exchange, Message, own
 from gov.broker.playing import Playing, touched
 from gov.broker.prepared import Prepared
-from gov.errors import BoundExceeded, Denied, GovError, NotUnderstood, StatementFailed, Unavailable
+from gov.errors import BoundExceeded, Denied, GovError, NotUnderstood, StatementFailed
 from gov.protocol import frames
-from gov.protocol.replies import IDLE
+from gov.protocol.replies import IDLE, KEPT
 from gov.sql.catalog import RelationKind
 from gov.target.definitions import statement as definitions_query
 from gov.target.oneshot import AsOwner, Lent, Ticket
@@ -28,11 +30,6 @@ from gov.turn import Route, Tally
 if TYPE_CHECKING:
     from gov.broker.session import Session
 
-Message = tuple[int, bytes]
-Exchange = Callable[[bytes], Awaitable[list[Message]]]
-
-LARGEST = 1 << 26
-"""Bytes of replies that are kept until a statement is certain: 64 MiB."""
 LOCK_WITHIN = "5s"
 _COUNT = (
     "SELECT pg_catalog.coalesce(pg_catalog.sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::pg_catalog.int8"
@@ -55,14 +52,8 @@ class Apart:
     """Messages of its group that came before Bind: Parse, Describe."""
     later: list[bytes] = field(default_factory=list)
     """And after it: Describe, Execute, Close."""
-
-
-def not_alone() -> NotUnderstood:
-    """What a client hears that sends more than the held statement between two Syncs."""
-    return NotUnderstood(
-        "a statement that needs approval or runs as the owner must be sent alone",
-        hint="turn pipelining off, or sync before and after it",
-    )
+    flushed: bool = False
+    """Whether Parse or Describe of its group went to the database before, by Flush."""
 
 
 async def simple(session: Session, playing: Playing) -> None:
@@ -87,6 +78,8 @@ async def extended(session: Session, held: Apart, *, synced: bool) -> None:
         text.encode(), held.prepared.types, held.bound.tail, describe=b"SP" if describes_statement else b"P"
     )
     try:
+        if held.flushed:
+            await session.exchange(frames.SYNC)  # what Parse has locked for its group is let go
         replies = await _run(session, held.playing, query)
     except GovError as error:
         _refused(held.playing, error)
@@ -138,19 +131,14 @@ async def _run(session: Session, playing: Playing, query: bytes) -> list[Message
     await session.drained()
     if run.permit.session != session.id:
         raise Denied("the permit belongs to another session", hint="run the statement again")
-    if run.judged.route is Route.SESSION:
-        session.group.changing(playing)
-        replies = await _guarded(session, playing, session.exchange, query, open_already=session.replies.status != IDLE)
-        for kind, body in replies:
-            if kind == ord("C"):
-                session.listening.names(playing, body[:-1].decode())
-    else:
-        if session.replies.status != IDLE:
-            raise NotUnderstood(
-                f"`{run.judged.facts.command}` runs on a connection of its own, so not inside a transaction",
-                hint="run it outside the transaction (in autocommit mode)",
-            )
-        replies = await _one_shot(session, playing, query)
+    try:
+        replies = await _ran(session, playing, query)
+    except GovError:
+        raise
+    except BaseException:  # the session was ended, by a kill for one
+        with suppress(GovError):
+            playing.failed("57P01", "the session ended while it ran")
+        raise
     tag = next((body[:-1].decode() for kind, body in reversed(replies) if kind == ord("C")), "")
     playing.rows = sum(kind == ord("D") for kind, _ in replies)
     playing.octets = sum(len(body) for kind, body in replies if kind == ord("D"))
@@ -158,6 +146,25 @@ async def _run(session: Session, playing: Playing, query: bytes) -> list[Message
     if playing.index >= 0 and run.judged.changes:
         await session.house.trail.durable(playing.index)
     return replies
+
+
+async def _ran(session: Session, playing: Playing, query: bytes) -> list[Message]:
+    """The replies to `query`, run where its route leads."""
+    run = playing.run
+    assert run is not None
+    if run.judged.route is Route.SESSION:
+        session.group.changing(playing)
+        replies = await _guarded(session, playing, session.exchange, query, open_already=session.replies.status != IDLE)
+        for kind, body in replies:
+            if kind == ord("C"):
+                session.listening.names(playing, body[:-1].decode())
+        return replies
+    if session.replies.status != IDLE:
+        raise NotUnderstood(
+            f"`{run.judged.facts.command}` runs on a connection of its own, so not inside a transaction",
+            hint="run it outside the transaction (in autocommit mode)",
+        )
+    return await _one_shot(session, playing, query)
 
 
 async def _one_shot(session: Session, playing: Playing, query: bytes) -> list[Message]:
@@ -204,9 +211,9 @@ async def _prepare(session: Session, exchange: Exchange, ticket: Ticket) -> None
     """
     schemas = [schema for schema in session.judging.search_path if schema != "pg_catalog"]
     path = ", ".join(map(_quoted, schemas)) or "''"
-    await _own(exchange, f"SET search_path = {path}")
+    await own(exchange, f"SET search_path = {path}")
     if ticket.set_role is not None:
-        await _own(exchange, f"SET ROLE {_quoted(ticket.set_role)}")
+        await own(exchange, f"SET ROLE {_quoted(ticket.set_role)}")
 
 
 async def _guarded(
@@ -222,7 +229,7 @@ async def _guarded(
         await _compare(session, playing, exchange)
         return _certain(session, playing, await exchange(query))
     if not open_already:
-        await _own(exchange, "BEGIN")
+        await own(exchange, "BEGIN")
     try:
         await _lock(session, playing, exchange)
         await _compare(session, playing, exchange)
@@ -232,12 +239,14 @@ async def _guarded(
             await exchange(frames.build_own(b"ROLLBACK"))
         raise
     if not open_already:
-        await _own(exchange, "COMMIT")
+        await own(exchange, "COMMIT")
     return replies
 
 
 def _runs_alone(playing: Playing) -> bool:
     assert playing.run is not None
+    if playing.run.judged.route is not Route.OWNER:
+        return False
     command = playing.run.judged.facts.command
     return command.startswith(_ALONE) or "concurrently" in playing.statement.text.lower()
 
@@ -256,7 +265,7 @@ async def _lock(session: Session, playing: Playing, exchange: Exchange) -> None:
     ]
     mode = "ACCESS EXCLUSIVE" if run.judged.route is Route.OWNER else "ROW EXCLUSIVE"
     if tables:
-        await _own(exchange, f"LOCK TABLE {', '.join(map(_name, tables))} IN {mode} MODE")
+        await own(exchange, f"LOCK TABLE {', '.join(map(_name, tables))} IN {mode} MODE")
 
 
 async def _compare(session: Session, playing: Playing, exchange: Exchange) -> None:
@@ -266,7 +275,7 @@ async def _compare(session: Session, playing: Playing, exchange: Exchange) -> No
     if run.request is None:
         return
     text = definitions_query(touched(run.judged), run.judged.facts.functions)
-    now = await _own(exchange, text)
+    now = await own(exchange, text)
     if now != run.request.definitions:
         raise Voided(
             f"what {run.request.id} reaches was changed while it waited, so the approval is void",
@@ -278,10 +287,10 @@ async def _bounded(session: Session, playing: Playing, exchange: Exchange, query
     run = playing.run
     assert run is not None
     most = run.permit.max_rows
-    before = int(await _own(exchange, _COUNT)) if most is not None else 0
+    before = int(await own(exchange, _COUNT)) if most is not None else 0
     replies = _certain(session, playing, await exchange(query))
     if most is not None:
-        changed = int(await _own(exchange, _COUNT)) - before
+        changed = int(await own(exchange, _COUNT)) - before
         if changed > most:
             raise BoundExceeded(
                 f"{changed} rows would have changed, and the approval is for {most} at most; all was rolled back",
@@ -300,7 +309,7 @@ def _certain(session: Session, playing: Playing, replies: list[Message]) -> list
             raise _failure(frames.read_error(body), owner=playing.run.judged.route is Route.OWNER)
         if kind == ord("G"):
             raise NotUnderstood("COPY FROM STDIN cannot be held", hint="connect with --scope write")
-    if sum(len(body) for _, body in replies) > LARGEST:
+    if sum(len(body) for _, body in replies) > KEPT:
         raise NotUnderstood("it returns too much to be held back until it is certain", hint="leave RETURNING out")
     # Notices of a statement that runs as the owner can carry raw values.
     drop = {ord("Z"), ord("N")} if playing.run.judged.route is Route.OWNER else {ord("Z")}
@@ -353,21 +362,6 @@ def _failure(fields: dict[str, str], *, owner: bool) -> GovError:
     )
     failed.original = fields.get("M", "")
     return failed
-
-
-async def _own(exchange: Exchange, text: str) -> str:
-    """Run a statement of ours; its first value, if any. Raises Unavailable."""
-    value = ""
-    for kind, body in await exchange(frames.build_own(text.encode())):
-        if kind == ord("E"):
-            fields = frames.read_error(body)
-            raise Unavailable(
-                f"what surrounds the statement failed: {fields.get('M', '')}",
-                hint="somebody may hold a lock on it; try again", detail=f"SQLSTATE {fields.get('C', '')}",
-            )
-        if kind == ord("D"):
-            value = frames.data_row(body)[0] or ""
-    return value
 
 
 def _quoted(name: str) -> str:

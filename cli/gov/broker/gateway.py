@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 STARTUP_WITHIN = 20.0
 """Seconds from accept to an authenticated session."""
 HALF_OPEN = 256
-"""Connections that may be in start-up at once; more are closed unheard."""
+"""Connections that may be in start-up at once; for one more the oldest is closed, since it is the slowest."""
 BACKLOG = 512
 _TLS_HANDSHAKE = 0x16
 
@@ -51,7 +51,8 @@ class Gateway:
         self._tls = house.tls.context()
         self._binding = _end_point(house.tls.certificate.read_bytes())
         self._decoy = secrets.token_bytes(32)
-        self._starting = 0
+        self._starting: dict[asyncio.Task[None], None] = {}
+        """Connections in start-up, oldest first."""
         self._acceptor: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -105,22 +106,23 @@ class Gateway:
                 log.warning("cannot accept a connection: %s", error)
                 await asyncio.sleep(0.1)
                 continue
-            if self._starting >= HALF_OPEN:
-                sock.close()
-                continue
+            if len(self._starting) >= HALF_OPEN:
+                oldest = next(iter(self._starting))
+                del self._starting[oldest]
+                oldest.cancel()
             sock.setblocking(False)
-            self._spawn(self._serve(sock, f"{peer[0]}:{peer[1]}"))
+            self._starting[self._spawn(self._serve(sock, f"{peer[0]}:{peer[1]}"))] = None
 
     async def _serve(self, sock: socket.socket, peer: str) -> None:
         """One connection, from its first byte to its last."""
-        self._starting += 1
-        admitting = True
+        task = asyncio.current_task()
+        assert task is not None
         side: Side | None = None
         try:
             async with asyncio.timeout(STARTUP_WITHIN):
                 side = await self._encrypted(sock)
                 session = await self._admitted(side, peer) if side else None
-            self._starting, admitting = self._starting - 1, False
+            self._starting.pop(task, None)
             if session is not None:
                 await session.closed
                 self._record_end(session)
@@ -135,8 +137,7 @@ class Gateway:
                 broken = Unavailable(f"the gateway failed: {type(error).__name__}", hint="please report it")
                 side.write(frames.error(broken, severity="FATAL"))
         finally:
-            if admitting:
-                self._starting -= 1
+            self._starting.pop(task, None)
             if side is not None:
                 side.close()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from gov.broker import apart
+from gov.broker.exchange import not_alone
 from gov.broker.playing import Playing
 from gov.broker.prepared import Names, Prepared
 from gov.errors import GovError, NotUnderstood, ProtocolError, StatementFailed
@@ -17,12 +18,15 @@ from gov.policy.decision import Verdict
 from gov.protocol import frames
 from gov.protocol.conversation import Phase, hear
 from gov.protocol.replies import FAILED, IDLE, Awaits, Expected
+from gov.terms import Effect
 from gov.turn import Judged, Statement
 
 if TYPE_CHECKING:
     from gov.broker.session import Session
 
 Work = Coroutine[Any, Any, None]
+HEAVIEST = 1 << 24
+"""Bytes of a group that are kept until its Sync: 16 MiB; what is more goes to the database before."""
 NOWHERE = frames.build_bind(b"", b"gov: refused", bytes(6))
 """A Bind of a statement that never exists: the database fails at this place, as it would after any error."""
 
@@ -41,7 +45,11 @@ class Group:
         self._phase = Phase.READY
         self._gathered: list[tuple[bytes, Expected | None]] = []
         self._answer_sync = False
+        self._weight = 0
+        """Bytes that were gathered since something was forwarded."""
         self._apart: apart.Apart | None = None
+        self.runs = False
+        """Whether something of the group runs as the session itself."""
 
     @property
     def aborted(self) -> bool:
@@ -58,13 +66,33 @@ class Group:
 
     def hear(self, kind: int, body: bytes) -> None:
         """Take in one message. Raises ProtocolError when it is malformed or out of turn."""
+        if self.session.replies.copying and kind not in _ENDS_COPY:
+            self._beside_copy(kind)
+            return
+        if self._weight > HEAVIEST and self._phase is Phase.BUILDING:
+            self._lighten()
+        self._weight += len(body) + frames.HEADER
         before, self._phase = self._phase, hear(self._phase, kind)
         if before is self._phase is Phase.SKIPPING:
             return
         if self._apart is not None and kind in _NOT_BESIDE:
-            self._refuse(apart.not_alone())
+            self._refuse(not_alone())
         else:
             _HEARD[kind](self, body)
+
+    def _beside_copy(self, kind: int) -> None:
+        """While it takes copy data PostgreSQL ignores Flush and Sync, and fails at everything else."""
+        if kind not in (ord("H"), ord("S")):
+            raise ProtocolError(
+                f"message {bytes((kind,))!r} came in the middle of copy data", hint="send CopyDone or CopyFail first"
+            )
+
+    def _lighten(self) -> None:
+        """A group that grows and grows is not kept whole."""
+        if self._apart is not None:
+            self._refuse(not_alone())
+        elif self._gathered:
+            self._flush(b"")
 
     # Simple query
 
@@ -74,21 +102,30 @@ class Group:
         except GovError as error:
             self.refuse_query(error)
             return
+        self._next()
         self._play(Statement(text, (), self.session.count(), "simple"), self._query_runs, self.refuse_query)
+
+    def _next(self) -> None:
+        """Sync or Query: the group is over, and what comes next is another."""
+        self.number += 1
+        self._weight = 0
+        self.partly = self.runs = False
 
     def _query_runs(self, playing: Playing) -> Work | None:
         run = playing.run
         assert run is not None
         if run.apart:
             return apart.simple(self.session, playing)
-        self._gathered.append((frames.build_query(run.judged.sent.encode()), Expected(Awaits.QUERY, playing)))
+        query = Expected(Awaits.QUERY, playing, undone=playing.skipped)
+        self._gathered.append((frames.build_query(run.judged.sent.encode()), query))
         self._sending(playing)
         self._forward()
+        self._next()
         return None
 
     def refuse_query(self, error: GovError) -> None:
         """Refuse a simple query; inside a transaction this fails the transaction, as any error does."""
-        if self.session.idle:
+        if self.session.idle and not self._gathered:
             self.session.client.write(frames.error(error) + frames.ready(IDLE))
         else:
             self._refuse_in_place(error)
@@ -96,7 +133,7 @@ class Group:
     def _refuse_in_place(self, error: GovError) -> None:
         """Let the database fail here, and the client hear our reason."""
         refused = Expected(Awaits.BIND, refusal=frames.error(error))
-        self._gathered = [(NOWHERE, refused), (frames.SYNC, Expected(Awaits.SYNC))]
+        self._gathered += [(NOWHERE, refused), (frames.SYNC, Expected(Awaits.SYNC))]
         self._forward()
 
     def _function_call(self, body: bytes) -> None:
@@ -150,6 +187,7 @@ class Group:
             return
         if prepared.sent != run.judged.sent:
             self._parse_again(prepared, run.judged.sent)
+        self.runs = True
         self.portals[bound.portal] = playing
         self._gathered.append((
             frames.build_bind(bound.portal, bound.statement, bound.tail),
@@ -159,11 +197,12 @@ class Group:
 
     def _bind_apart(self, bound: frames.Bind, prepared: Prepared, playing: Playing) -> None:
         """The rest of the group is gathered beside it, and nothing else that runs may be in it."""
-        if self.partly or any(each is not None and each.turn is not None for _, each in self._gathered):
+        if self.runs:
             playing.skipped()
-            self._refuse(apart.not_alone())
+            self._refuse(not_alone())
             return
-        self._apart = apart.Apart(playing, prepared, bound, [message for message, _ in self._gathered])
+        before = [message for message, _ in self._gathered]
+        self._apart = apart.Apart(playing, prepared, bound, before, flushed=self.partly)
         self._drop()
 
     def _parse_again(self, prepared: Prepared, sent: str) -> None:
@@ -217,13 +256,12 @@ class Group:
             self.session.later(apart.extended(self.session, held, synced=False))
 
     def _sync(self, body: bytes) -> None:
-        self.number += 1
-        partly, self.partly = self.partly, False
+        self._next()
         if self._answer_sync:
             self._answer_sync = False
             self.session.client.write(frames.ready(self.session.replies.status))
             return
-        if (held := self._apart) is not None and not partly:
+        if (held := self._apart) is not None:
             self._apart = None
             self.session.later(apart.extended(self.session, held, synced=True))
             return
@@ -237,9 +275,8 @@ class Group:
         if (held := self._apart) is not None:
             self._apart = None
             held.playing.skipped()
-        if self.session.idle and not self.partly:
-            # Nothing of the group is at the database, so nothing has to be undone there.
-            self._drop()
+        if self.session.idle and not self.partly and not self._gathered:
+            # Nothing of the group is at the database, so it need not fail there.
             self._answer_sync = True
             self.session.client.write(refusal)
             return
@@ -273,11 +310,15 @@ class Group:
     # The rest
 
     def _terminate(self, body: bytes) -> None:
-        self.session.leave()
+        self.session.terminate()
 
     def _copy_end(self, kind: bytes, body: bytes) -> None:
-        if self.session.replies.copying:
+        replies = self.session.replies
+        if replies.copying:
+            replies.copying = False  # what comes now is no part of it, although the database has not said so yet
             self.session.link.side.write(frames.message(kind, body))
+            if replies.expected and replies.expected[0].awaits is Awaits.QUERY:
+                self.session.later(self.session.asked_for_data())
 
     def _play(
         self, statement: Statement, then: Callable[[Playing], Work | None], refuse: Callable[[GovError], None]
@@ -348,11 +389,20 @@ class Group:
 
     def _forward(self) -> None:
         """Send the group as far as it is gathered."""
-        gathered, self._gathered = self._gathered, []
+        gathered, self._gathered, self._weight = self._gathered, [], 0
         expect = self.session.replies.expect
         self.session.link.side.write(b"".join(
             message for message, expected in gathered if expected is None or expect(expected)
         ))
+        if any(expected is not None and _takes_data(expected) for _, expected in gathered):
+            self.session.later(self.session.asked_for_data())
+
+
+def _takes_data(expected: Expected) -> bool:
+    """Whether the database will ask the client for copy data."""
+    if expected.turn is None or expected.awaits not in (Awaits.QUERY, Awaits.EXECUTE):
+        return False
+    return Effect.COPY_IN in expected.turn.run.judged.facts.effects
 
 
 def _text(body: bytes) -> str:
@@ -378,6 +428,7 @@ def _reserved() -> GovError:
 
 _RESERVED = frames.RESERVED.encode()
 _CHANGES_NAMES = frozenset({"PrepareStmt", "DeallocateStmt", "DiscardStmt"})
+_ENDS_COPY = frozenset(map(ord, "cfX"))
 _NOT_BESIDE = frozenset(map(ord, "QPBF"))
 _HEARD: dict[int, Callable[[Group, bytes], None]] = {
     ord("Q"): Group._query, ord("F"): Group._function_call, ord("P"): Group._parse, ord("B"): Group._bind,

@@ -99,6 +99,8 @@ def _runs_here(judged: Judged) -> None:
     if any(name.startswith(RESERVED) for name, _ in judged.prepares):
         raise NotUnderstood(f"names that begin with `{RESERVED}` are the gateway's own", hint="use another name")
     held = judged.decision.verdict is Verdict.HOLD
+    if held and Effect.COPY_IN in judged.facts.effects:
+        raise NotUnderstood("COPY FROM STDIN cannot be held", hint="INSERT the rows, or ask for a scope that has it")
     if held and judged.changes and Effect.TRANSACTION in judged.facts.effects:
         raise NotUnderstood(
             "a statement that needs approval cannot come in one text with BEGIN, COMMIT or SAVEPOINT",

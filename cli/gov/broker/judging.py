@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from gov.broker.judge import Subject, estimated, judge_outline, masked_fields, outlined
 from gov.broker.plans import Plans
 from gov.broker.playing import Playing
-from gov.errors import GovError, NotUnderstood, Unavailable
+from gov.errors import GovError, NotUnderstood, StatementFailed, Unavailable
 from gov.protocol import frames
 from gov.protocol.replies import FAILED, IDLE
 from gov.session.path import read_path
@@ -71,6 +71,8 @@ class Judging:
             # What a name stands for is certain only when no PREPARE is on its way.
             await session.drained()
             outline = follow(outline, self._prepared)
+            if unknown := [statement.runs for statement in outline.statements if statement.runs is not None]:
+                raise StatementFailed(f'prepared statement "{unknown[0]}" does not exist', hint="", state="26000")
         judged = await judge_outline(house, self.subject, text, outline, self.search_path)
         asked = estimated(house, self.subject, judged) and session.replies.status != FAILED and not session.group.partly
         if asked:

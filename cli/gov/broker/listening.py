@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from gov.protocol.replies import IDLE
 
 if TYPE_CHECKING:
     from gov.broker.session import Session
+
+log = logging.getLogger(__name__)
 
 DESCRIPTIONS = 256
 """RowDescriptions that are remembered as harmless."""
@@ -53,6 +56,10 @@ class Listening:
         except (ProtocolError, Unverified) as error:
             session.fatal(error)
             return
+        except Exception as error:  # a bug of ours ends in a clear error, not in a session that hangs
+            log.exception("session %s failed", session.id)
+            session.fatal(Unavailable(f"the gateway failed: {type(error).__name__}", hint="please report it"))
+            return
         session.answer(out)
         if not session.replies.withheld:
             session.link.side.resume("disk")
@@ -76,17 +83,23 @@ class Listening:
 
         Inside a transaction nothing is certain before COMMIT, so only then it is waited for.
         """
-        certain = self.session.replies.status == IDLE or tag.startswith(_ENDS_TRANSACTION)
-        if self._syncing is not None and certain:
-            if not self._syncing.done() or self._syncing.exception() is not None:
-                return False
-            self._syncing = None
+        ends = self.session.replies.status == IDLE or tag.startswith(_ENDS_TRANSACTION)
+        if ends and not self.certain():
+            return False
         if turn is not None:
             self.names(turn, tag)
             turn.rows += max(rows, frames.tag_rows(tag))
             turn.octets += octets
             if last:
                 self._settle(turn.done, "")
+        return True
+
+    def certain(self) -> bool:
+        """Whether every change that was forwarded is on record, on disk."""
+        if self._syncing is not None:
+            if not self._syncing.done() or self._syncing.exception() is not None:
+                return False
+            self._syncing = None
         return True
 
     def names(self, turn: Playing, tag: str) -> None:
@@ -135,7 +148,7 @@ class Listening:
         """Complete an entry; a trail that fails now refuses the next statement, and this one's result stands."""
         try:
             how(*args)
-        except Unavailable as error:
+        except GovError as error:
             self.session.ending = error.what
 
 

@@ -19,6 +19,8 @@ from gov.turn import Judged, Route
 
 MOST = 512
 """Judgments kept by text, and as many by shape."""
+HEAVIEST = 1 << 22
+"""Characters of the texts kept: 4 MiB, or so."""
 LONGEST = 4096
 """Characters of a text that a shape is looked for in."""
 
@@ -41,6 +43,7 @@ class Plans:
 
     def __init__(self) -> None:
         self._exact: dict[tuple[str, tuple[str, ...]], Judged] = {}
+        self._octets = 0
         self._shaped: dict[tuple[str, tuple[str, ...]], _Shaped] = {}
 
     def clear(self) -> None:
@@ -62,8 +65,10 @@ class Plans:
 
     def put(self, text: str, search_path: tuple[str, ...], judged: Judged) -> None:
         """Keep a judgment."""
-        if len(self._exact) >= MOST:
+        self._octets += len(text) + len(judged.sent)
+        if len(self._exact) >= MOST or self._octets > HEAVIEST:
             self._exact.clear()
+            self._octets = 0
         self._exact[text, search_path] = judged
         if not _holds_for_the_shape(judged) or (key := shape(text)) is None:
             return

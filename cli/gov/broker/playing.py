@@ -10,11 +10,13 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
+from gov.broker.exchange import not_alone, own
 from gov.errors import GovError, NoSuch, StatementFailed
 from gov.policy.decide import permit
 from gov.policy.permit import Permit
@@ -31,6 +33,8 @@ HELD = "01G01"
 STILL_HELD = "01G02"
 """SQLSTATE of the notices that keep the connection alive meanwhile."""
 ANSWERED = "01G03"
+LONGEST_ERROR = 4096
+"""Characters of a database's message that the trail keeps: it can repeat megabytes of a value."""
 REMIND_EVERY = 20.0
 """Seconds between two of them."""
 
@@ -149,7 +153,7 @@ class Playing:
     def failed(self, sqlstate: str, error: str) -> None:
         """The database refused it."""
         outcome = "cancelled" if sqlstate == "57014" else "failed"
-        self.end(Tally(outcome, self.rows, self.octets, sqlstate=sqlstate, error=error))
+        self.end(Tally(outcome, self.rows, self.octets, sqlstate=sqlstate, error=error[:LONGEST_ERROR]))
 
     def skipped(self) -> None:
         """The database skipped it after an error before it."""
@@ -184,10 +188,12 @@ async def _open(session: Session, statement: Statement, judged: Judged) -> Reque
         )
     if session.lease.request is not None and (ready := _brought(session, statement)) is not None:
         return ready
+    if session.group.runs:
+        raise not_alone()
     house, lease, decision = session.house, session.lease, judged.decision
     relations = touched(judged)
     now = house.clock()
-    request = await house.desk.open(Request(
+    request = await _opened(session, Request(
         id=house.desk.new_id(), state=RequestState.PENDING, requester=lease.principal, target=lease.target,
         scope=lease.scope, purpose=lease.purpose, reason=lease.reason, statement=statement.text,
         parameters=statement.parameters, digest=binding(session, statement, held=True),
@@ -198,8 +204,23 @@ async def _open(session: Session, statement: Statement, judged: Judged) -> Reque
         facts=await session.target.describe(judged.facts), effects=judged.facts.effects,
     ))
     session.held = request.id
-    session.client.write(_held_notice(request))
+    session.tell(_held_notice(request))
     return request
+
+
+async def _opened(session: Session, request: Request) -> Request:
+    """The request, open; withdrawn when the client goes away before that is done."""
+    opening = asyncio.ensure_future(session.house.desk.open(request))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        session.spawn(_unopened(session, opening))
+        raise
+
+
+async def _unopened(session: Session, opening: asyncio.Future[Request]) -> None:
+    with suppress(GovError):
+        await session.withdraw((await opening).id, "the client went away")
 
 
 def _brought(session: Session, statement: Statement) -> Request | None:
@@ -227,6 +248,7 @@ def _held_notice(request: Request) -> bytes:
 
 async def _answered(session: Session, request: Request) -> Request:
     """The request once somebody has answered; withdrawn when the client goes away meanwhile."""
+    patience = await _set_aside(session)
     waiting = asyncio.ensure_future(session.house.desk.answered(request.id))
     settled = False
     try:
@@ -234,9 +256,11 @@ async def _answered(session: Session, request: Request) -> Request:
             await asyncio.wait([waiting], timeout=REMIND_EVERY)
             if not waiting.done():
                 left = max(0, round((request.expires_at - session.house.clock()) / 60))
-                session.client.write(frames.notice(STILL_HELD, f"still waiting for {request.id}, {left} min left"))
+                session.tell(frames.notice(STILL_HELD, f"still waiting for {request.id}, {left} min left"))
         answered = waiting.result()
         settled = True
+        for name, value in patience.items():
+            await own(session.exchange, f"SET {name} = '{value}'")
         return answered
     finally:
         waiting.cancel()
@@ -245,9 +269,20 @@ async def _answered(session: Session, request: Request) -> Request:
             await session.withdraw(request.id, "the client went away")
 
 
+async def _set_aside(session: Session) -> dict[str, str]:
+    """Turn the session's idle timeouts off, so that a hold does not end it; what they were."""
+    patience = {}
+    for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+        value = await own(session.exchange, f"SHOW {name}")
+        if value != "0":
+            patience[name] = value
+            await own(session.exchange, f"SET {name} = 0")
+    return patience
+
+
 async def _spend(session: Session, request: Request, statement: Statement, judged: Judged) -> Permit:
     yes = [answer.approver.display for answer in request.answers if answer.yes]
-    session.client.write(frames.notice(ANSWERED, f"{request.id} approved by {' and '.join(yes)}"))
+    session.tell(frames.notice(ANSWERED, f"{request.id} approved by {' and '.join(yes)}"))
     digest = binding(session, statement, held=request.session is not None)
     definitions = await session.target.definitions(request.relations, judged.facts.functions)
     return await session.house.desk.spend(request.id, digest, definitions, session.id)

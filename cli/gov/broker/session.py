@@ -38,6 +38,8 @@ INBOX = 1 << 20
 """Bytes that a client may send ahead while its statement is awaited: 1 MiB; then we stop reading."""
 FORMS = 512
 """Texts whose part of an audit entry is kept encoded."""
+LINGER = 10.0
+"""Seconds that a client has to read what is left once its session has ended."""
 _header = struct.Struct("!BI")
 _COPY_DATA = ord("d")
 _STARTS_WORK = frozenset(map(ord, "QPBF"))
@@ -67,6 +69,7 @@ class Session:
         self._behind = Form("statement.done", brief)
         self._forms: dict[int, tuple[Mapping[str, object], Form]] = {}
         self._because = "the client left"
+        self._goodbye = False
         self._started = house.clock()
         self._count = 0
         self._inbox = bytearray()
@@ -88,12 +91,20 @@ class Session:
         """Relay."""
         self.link.side.peer, self.client.peer = self.client, self.link.side
         self.client.lost = self.leave
+        self.client.paced = True
         self.client.attach(self._from_client)
 
     @property
     def idle(self) -> bool:
         """Whether the database waits, outside a transaction."""
         return not self.replies.expected and self.replies.status == IDLE
+
+    def tell(self, notice: bytes) -> None:
+        """Say something of our own, between two messages of the database's."""
+        if self.replies.amid:
+            self.replies.aside += notice
+        else:
+            self.client.write(notice)
 
     def summary(self) -> dict[str, object]:
         """What it did, for the entry at its end."""
@@ -124,11 +135,17 @@ class Session:
         """Take no new statement, let the running one have `grace` seconds, then end."""
         self.ending = because
         if self.replies.expected or self._busy is not None:
-            self.client.write(frames.notice("01000", f"{because}; the running statement has {grace:.0f} s left"))
-            settled = asyncio.ensure_future(self.drained())
+            self.tell(frames.notice("01000", f"{because}; the running statement has {grace:.0f} s left"))
+            settled = asyncio.ensure_future(self._settled())
             await asyncio.wait([settled, self.closed], timeout=grace, return_when=asyncio.FIRST_COMPLETED)
             settled.cancel()
         self.end(because)
+
+    async def _settled(self) -> None:
+        """Wait for what runs, but for nobody's answer to a request."""
+        await self.drained()
+        if self._busy is not None and self.held is None:
+            await asyncio.wait([self._busy])
 
     def cancel(self) -> None:
         """The client wants what runs, or waits for approval, to stop."""
@@ -145,7 +162,17 @@ class Session:
             return
 
     def leave(self) -> None:
-        """The client is gone, or says goodbye."""
+        """The client is gone; when it said goodbye before, what it asked for runs to its end."""
+        if not self._goodbye:
+            self._finish(b"")
+
+    def terminate(self) -> None:
+        """The client says goodbye. PostgreSQL hears of it when all before is done, and so it is here."""
+        self._goodbye = True
+        self.later(self._terminate())
+
+    async def _terminate(self) -> None:
+        await self.drained()
         self._finish(b"")
 
     def fatal(self, error: GovError, because: str = "") -> None:
@@ -167,8 +194,10 @@ class Session:
             self.spawn(self._stop_upstream())
         else:
             self.link.close()
-        self.client.write(last)
+        self.client.write(b"" if self.replies.amid else last)
         self.client.close()
+        if not self.client.closed:
+            self.client.lost = asyncio.get_running_loop().call_later(LINGER, self.client.abort).cancel
         self._abandon()
         self.house.sessions.remove(self)
 
@@ -199,8 +228,11 @@ class Session:
     def _pump(self) -> None:
         try:
             self._work()
-        except ProtocolError as error:
+        except GovError as error:
             self.fatal(error)
+        except Exception as error:  # a bug of ours ends in a clear error, not in a session that hangs
+            log.exception("session %s failed", self.id)
+            self.fatal(Unavailable(f"the gateway failed: {type(error).__name__}", hint="please report it"))
 
     def _work(self) -> None:
         """Take whole messages from the inbox until one has to be awaited."""
@@ -304,9 +336,17 @@ class Session:
     async def drained(self) -> None:
         """Wait until the database has answered everything that was forwarded."""
         while self.replies.expected and not self.closed.done():
-            if self._drained is None:
-                self._drained = asyncio.get_running_loop().create_future()
-            await asyncio.wait([self._drained, self.closed], return_when=asyncio.FIRST_COMPLETED)
+            await self._stirred()
+
+    async def asked_for_data(self) -> None:
+        """Wait until the database takes copy data, or has refused to: what a client sends ahead of that waits too."""
+        while self.replies.expected and not self.replies.copying and not self.closed.done():
+            await self._stirred()
+
+    async def _stirred(self) -> None:
+        if self._drained is None:
+            self._drained = asyncio.get_running_loop().create_future()
+        await asyncio.wait([self._drained, self.closed], return_when=asyncio.FIRST_COMPLETED)
 
     async def exchange(self, data: bytes) -> list[tuple[int, bytes]]:
         """Send `data`, which ends in Query or Sync, for ourselves; every reply up to ReadyForQuery.
@@ -350,12 +390,15 @@ class Session:
         if self.replies.withheld:
             self.link.side.pause("disk")
             self.spawn(self.listening.on_disk())
-        elif not self.replies.expected:
+            return
+        if not self.replies.expected:
             self.group.names.drained()
-            if self._drained is not None:
-                if not self._drained.done():
-                    self._drained.set_result(None)
-                self._drained = None
+        elif not self.replies.copying:
+            return
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+            self._drained = None
 
 
 def _common(lease: Lease, subject: Subject, session_id: SessionId) -> dict[str, object]:

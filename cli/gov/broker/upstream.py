@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gov.broker.wire import Side
-from gov.errors import GovError, NotLoggedIn, ProtocolError, Unreachable
+from gov.errors import GovError, NotLoggedIn, ProtocolError, Unavailable, Unreachable
 from gov.protocol import frames, startup
+from gov.protocol.replies import BULK, KEPT
 from gov.protocol.scram import PLAIN, ClientExchange, ClientKeys, client_keys
 from gov.target.address import Upstream
 
@@ -41,12 +42,22 @@ class Link:
     async def exchange(self, data: bytes) -> list[tuple[int, bytes]]:
         """Send `data`, which ends in Query or Sync, and collect every reply up to ReadyForQuery.
 
-        For connections that nothing is relayed on.
+        For connections that nothing is relayed on. Rows beyond `KEPT` bytes are dropped.
+
+        Raises:
+            Unavailable: The connection was lost.
         """
         self.side.write(data)
         replies: list[tuple[int, bytes]] = []
-        while not replies or replies[-1][0] != ord("Z"):
-            replies.append(await self.side.read_message(1 << 30))
+        kind, octets = 0, 0
+        while kind != ord("Z"):
+            try:
+                kind, body = await self.side.read_message(1 << 30)
+            except EOFError:
+                raise Unavailable("the target ended the connection", hint="gov broker status") from None
+            if octets <= KEPT or kind not in BULK:
+                replies.append((kind, body))
+            octets += len(body)
         return replies
 
     def close(self) -> None:

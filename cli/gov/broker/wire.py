@@ -36,6 +36,8 @@ class Side(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.lost: Callable[[], None] = _nowhere
         self.peer: Side | None = None
+        self.paced = False
+        """Whether we read no more from it while it does not read itself, as PostgreSQL does with its clients."""
         self.closed = False
         self._sink: Callable[[memoryview], None] | None = None
         self._kept = bytearray()
@@ -79,12 +81,15 @@ class Side(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """Too much waits to be written: stop reading from the peer."""
         self._writable.clear()
+        if self.paced:
+            self.pause("paced")
         if self.peer is not None:
             self.peer.pause("peer")
 
     def resume_writing(self) -> None:
         """Go on reading from the peer."""
         self._writable.set()
+        self.resume("paced")
         if self.peer is not None:
             self.peer.resume("peer")
 

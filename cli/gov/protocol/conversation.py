@@ -56,6 +56,8 @@ NEXT: Mapping[tuple[Phase, Said], Phase] = {
     **{(phase, Said.FLUSH): phase for phase in (Phase.READY, Phase.BUILDING, Phase.SKIPPING)},
     **{(Phase.READY, said): Phase.BUILDING for said in _EXTENDED},
     **{(Phase.BUILDING, said): Phase.BUILDING for said in _EXTENDED},
+    # Query ends a group as Sync does, and so asyncpg sends BEGIN behind Parse, Describe, Flush.
+    (Phase.BUILDING, Said.QUERY): Phase.READY,
     **{(Phase.SKIPPING, said): Phase.SKIPPING for said in _EXTENDED},
     **{(phase, said): phase for phase in (Phase.READY, Phase.BUILDING, Phase.SKIPPING) for said in _COPY},
     **{(phase, Said.TERMINATE): Phase.CLOSED for phase in (Phase.READY, Phase.BUILDING, Phase.SKIPPING)},

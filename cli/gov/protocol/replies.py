@@ -19,7 +19,9 @@ from gov.protocol.frames import HEADER, LONGEST_CONTROL, utf8
 _header = struct.Struct("!BI")
 _DATA_ROW = ord("D")
 _COPY_DATA = ord("d")
-_BULK = (_DATA_ROW, _COPY_DATA)
+BULK = (_DATA_ROW, _COPY_DATA)
+KEPT = 1 << 26
+"""Bytes of captured replies that are kept: 64 MiB. Rows beyond are dropped, so it is too much when it is more."""
 IDLE = ord("I")
 IN_TRANSACTION = ord("T")
 FAILED = ord("E")
@@ -77,6 +79,9 @@ class Listener(Protocol):
     def failed(self, turn: Any, body: bytes, rows: int, octets: int) -> bytes | None:
         """The database refused; what to forward instead, or None for the original."""
 
+    def certain(self) -> bool:
+        """Whether what has just been committed may be heard of; False withholds ReadyForQuery until `resume`."""
+
     def ready(self, status: int, turn: Any) -> None:
         """ReadyForQuery. `turn` is set for a simple query."""
 
@@ -101,7 +106,11 @@ class Replies:
     """The database takes copy data."""
     withheld: bool = False
     """The listener stopped the flow; `resume` goes on."""
-    _held: bytes = b""
+    aside: bytes = b""
+    """What is to be said between the reply that is on its way and the next."""
+    _held: bytearray = field(default_factory=bytearray)
+    _whole: int = 0
+    """How many bytes of `_held` the message at its head needs."""
     _skip: int = 0
     _rows: int = 0
     _octets: int = 0
@@ -117,18 +126,25 @@ class Replies:
 
     def feed(self, data: bytes | memoryview) -> bytes:
         """What the client gets for `data`. Raises ProtocolError when the database breaks the protocol."""
-        if self.withheld:
-            self._held += bytes(data)
+        if not self._held and not self.withheld:
+            return self._walk(data)
+        self._held += data
+        if self.withheld or len(self._held) < self._whole:
             return b""
-        if self._held:
-            data = self._held + bytes(data)
-            self._held = b""
-        return self._walk(data)
+        return self._again()
 
     def resume(self) -> bytes:
         """Go on after `withheld`; what the client gets."""
         self.withheld = False
-        data, self._held = self._held, b""
+        return self._again()
+
+    @property
+    def amid(self) -> bool:
+        """Whether the client has heard a part of a message only."""
+        return self._skip > 0
+
+    def _again(self) -> bytes:
+        data, self._held, self._whole = bytes(self._held), bytearray(), 0
         return self._walk(data)
 
     def _walk(self, data: bytes | memoryview) -> bytes:
@@ -137,12 +153,15 @@ class Replies:
         at = min(self._skip, end)
         self._skip -= at
         kept = 0  # where what is not yet in `out` begins
+        if self.aside and not self._skip:
+            out += [data[:at], self.aside]
+            self.aside, kept = b"", at
         mark = 0  # where the current run of rows begins
         rows = 0
         while end - at >= HEADER:
             kind, length = _header.unpack_from(data, at)
             after = at + 1 + length
-            if kind in _BULK and not self._capturing():
+            if kind in BULK and not self._capturing():
                 rows += 1
                 if after > end:
                     self._skip = after - end
@@ -153,6 +172,7 @@ class Replies:
             if not 4 <= length <= LONGEST_CONTROL:
                 raise ProtocolError(f"the database announced a message of {length} bytes", hint="gov broker status")
             if after > end:
+                self._whole = after - at
                 break
             self._rows += rows
             self._octets += at - mark
@@ -160,7 +180,7 @@ class Replies:
             instead = self._control(kind, bytes(data[at + HEADER : after]))
             if self.withheld:
                 out.append(data[kept:at])
-                self._held = bytes(data[at:])
+                self._held += data[at:]
                 return b"".join(out)
             if instead is not _FORWARD:
                 out.append(data[kept:at])
@@ -170,7 +190,7 @@ class Replies:
         self._rows += rows
         self._octets += at - mark
         if at < end:
-            self._held = bytes(data[at:])
+            self._held += data[at:]
         if not out:
             return bytes(data[:at]) if kept == 0 else b""
         out.append(data[kept:at])
@@ -195,7 +215,9 @@ class Replies:
     def _capture(self, kind: int, body: bytes) -> bytes:
         head = self.expected[0]
         assert head.captured is not None
-        head.captured.append((kind, body))
+        if self._octets <= KEPT or kind not in BULK:
+            head.captured.append((kind, body))
+        self._octets += len(body)
         if kind == ord("Z"):
             self.expected.popleft()
             self.status = body[0]
@@ -286,6 +308,9 @@ class Replies:
 
     def _ready(self, body: bytes) -> bytes:
         head = self._head(ord("Z"), Awaits.SYNC, Awaits.QUERY)
+        if body[0] == IDLE and not self.listener.certain():
+            self.withheld = True
+            return _DROP
         self.expected.popleft().confirmed()
         self.status = body[0]
         self.failing = self.copying = False
