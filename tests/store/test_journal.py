@@ -384,3 +384,31 @@ def test_a_journal_that_was_cut_short_is_noticed(tmp_path: Path) -> None:
 
     assert texts(tmp_path) == ["a"]
     assert prove(tmp_path).size == 1
+
+
+class Overtaken(Disk):
+    """A disk on which somebody appends just after a sync has looked how long the file is."""
+
+    def __init__(self) -> None:
+        self.overtake: Callable[[], object] | None = None
+
+    def length(self, fd: int) -> int:
+        """The length before the append."""
+        length = super().length(fd)
+        if (overtake := self.overtake) is not None:
+            self.overtake = None
+            overtake()
+        return length
+
+
+def test_an_append_beside_a_sync_is_not_taken_for_a_file_cut_short(tmp_path: Path) -> None:
+    """Appends go on while another thread waits for the disk."""
+    disk = Overtaken()
+    with Journal(tmp_path, KEY, ORIGIN, disk=disk) as journal:
+        journal.append(entry("a"))
+        disk.overtake = lambda: journal.append(entry("b"))
+
+        assert journal.sync() == 1
+        assert journal.sync() == 2
+
+    assert texts(tmp_path) == ["a", "b"]

@@ -128,10 +128,10 @@ class Journal:
         """
         with self._syncing:
             with self._appending:
-                segment, size = self._segment, self._size
+                segment, length, size = self._segment, self._segment.length, self._size
                 self._refuse_trouble()
             if size > self._durable:
-                self._sync(segment)
+                self._sync(segment, length)
                 self._durable = size
             return size
 
@@ -224,9 +224,10 @@ class Journal:
 
     # syncing
 
-    def _sync(self, segment: _Segment) -> None:
+    def _sync(self, segment: _Segment, length: int) -> None:
+        # `length` was read before the file is looked at: an append in between makes the file longer, never shorter.
         try:
-            if self._disk.length(segment.fd) < segment.length:
+            if self._disk.length(segment.fd) < length:
                 raise OSError("somebody removed it or cut it short")
             self._disk.sync(segment.fd)
         except OSError as why:
@@ -269,7 +270,7 @@ class Journal:
             self._spent.append(old.path)
             try:
                 if not self._trouble:
-                    self._sync(old)
+                    self._sync(old, old.length)
                     self._durable = self._tiles.size + count
             finally:
                 self._disk.close(old.fd)
