@@ -12,6 +12,7 @@ import pytest
 
 from gov.demo.stage import Stage
 from gov.protocol import frames
+from live.door import eventually
 from live.wire import FLUSH, SYNC, Lease, Wire, bind, close, dialled, execute, parse, run
 
 Approve = Callable[..., object]
@@ -293,11 +294,11 @@ def test_a_group_without_end(writer: Lease, broker: Callable[[], float]) -> None
     with dialled(writer) as wire:
         wire.socket.settimeout(60)
         before = broker()
-        for _ in range(60):
-            wire.send(close("P", "x" * 8_000_000))
-        wire.send(SYNC)
-        assert wire.until().kinds == "3" * 60 + "Z"
+        for _ in range(400):
+            wire.send(close("P", "x" * 9_900) * 100)
         assert broker() - before < 200
+        wire.send(SYNC)
+        assert wire.until().kinds == "3" * 40_000 + "Z"
 
 
 def test_a_client_that_does_not_listen(reader: Lease, wire: Wire, broker: Callable[[], float]) -> None:
@@ -317,3 +318,66 @@ def test_a_long_message_of_the_database(wire: Wire) -> None:
     said = wire.query("select cast(repeat('x', 12000000) as int)")
     assert len(said.error["M"]) > 12_000_000
     assert wire.query("select 1").rows == [("1",)]
+
+
+# Query where Sync was due
+
+
+def test_a_path_set_in_a_group_that_a_query_ends(private: Lease) -> None:
+    """A Query behind SET, with no Sync between, is judged by the path that SET leaves."""
+    with dialled(private) as wire:
+        wire.query(CLEAR)
+        wire.query("set search_path = ''")
+        wire.query(CLEAR)
+        wire.send(run("set search_path = public"), simple(CLEAR))
+        said = wire.play()
+        assert not said.rows
+
+
+@pytest.mark.parametrize("flush", [b"", FLUSH])
+def test_a_held_query_behind_what_runs(
+    writer: Lease, spare: str, approve: Approve, left: Rows, flush: bytes
+) -> None:
+    """A held Query that ends a group does not overtake what stands before it, and its refusal undoes that."""
+    with dialled(writer) as wire:
+        wire.send(run(f"insert into {spare} values (6)"), flush, simple(f"delete from {spare}"))
+        said = wire.play(held=approve)
+        assert said[-1].kind == "Z"
+        assert said[-1].body == b"I"
+        assert left() in (0, 5)
+        assert (left() == 0) == ("DELETE 6" in said.tags)
+        assert wire.query("select 1").rows == [("1",)]
+
+
+def test_a_refused_query_behind_what_ran(writer: Lease, spare: str, left: Rows) -> None:
+    """A denied Query undoes what its group did before it, flushed or not."""
+    for flush in (b"", FLUSH):
+        with dialled(writer) as wire:
+            wire.send(run(f"insert into {spare} values (6)"), flush)
+            if flush:
+                wire.until("C")
+            wire.send(simple("copy orders to program 'id'"))
+            assert wire.until().states == ["42501"]
+            assert wire.query("select 1").rows == [("1",)]
+            wire.play(SYNC)
+        assert left() == 5
+
+
+def test_a_goodbye_in_the_middle_of_copy_data(writer: Lease, admin: psycopg.Connection[Any]) -> None:
+    """Who leaves while the database waits for data leaves no session behind."""
+    with dialled(writer) as wire:
+        wire.send(simple(COPY))
+        assert wire.until("G").kinds == "G"
+        wire.send(frames.message(b"d", b"-9\n"), frames.TERMINATE)
+        wire.to_the_end()
+        eventually(admin, "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = %s", wire.pid)
+
+
+def test_a_held_query_behind_a_parse(writer: Lease, spare: str, approve: Approve, left: Rows) -> None:
+    """What was only prepared before it is no obstacle, and is answered."""
+    with dialled(writer) as wire:
+        wire.send(parse("select 7", "p"), simple(f"delete from {spare}"))
+        said = wire.play(held=approve)
+        assert said.tags == ["DELETE 5"]
+        assert said.kinds.startswith("1")
+        assert wire.play(bind("p"), execute(), SYNC).rows == [("7",)]

@@ -48,6 +48,8 @@ class Group:
         self._weight = 0
         """Bytes that were gathered since something was forwarded."""
         self._apart: apart.Apart | None = None
+        self.ending = False
+        """Whether a Query is being judged that ends a group, as Sync would."""
         self.runs = False
         """Whether something of the group runs as the session itself."""
 
@@ -62,7 +64,7 @@ class Group:
     @property
     def gathering(self) -> bool:
         """Whether a group is open: something of it was said, and Sync was not."""
-        return self._phase is Phase.BUILDING
+        return self._phase is Phase.BUILDING or self.ending
 
     def hear(self, kind: int, body: bytes) -> None:
         """Take in one message. Raises ProtocolError when it is malformed or out of turn."""
@@ -102,19 +104,24 @@ class Group:
         except GovError as error:
             self.refuse_query(error)
             return
-        self._next()
+        self.ending = self.partly or bool(self._gathered)
+        if not self.ending:
+            self._next()
         self._play(Statement(text, (), self.session.count(), "simple"), self._query_runs, self.refuse_query)
 
     def _next(self) -> None:
         """Sync or Query: the group is over, and what comes next is another."""
         self.number += 1
         self._weight = 0
-        self.partly = self.runs = False
+        self.partly = self.runs = self.ending = False
 
     def _query_runs(self, playing: Playing) -> Work | None:
         run = playing.run
         assert run is not None
         if run.apart:
+            if self._gathered:
+                self._flush(b"")
+            self._next()
             return apart.simple(self.session, playing)
         query = Expected(Awaits.QUERY, playing, undone=playing.skipped)
         self._gathered.append((frames.build_query(run.judged.sent.encode()), query))
@@ -125,7 +132,7 @@ class Group:
 
     def refuse_query(self, error: GovError) -> None:
         """Refuse a simple query; inside a transaction this fails the transaction, as any error does."""
-        if self.session.idle and not self._gathered:
+        if self.session.idle and not self.ending:
             self.session.client.write(frames.error(error) + frames.ready(IDLE))
         else:
             self._refuse_in_place(error)
@@ -135,6 +142,7 @@ class Group:
         refused = Expected(Awaits.BIND, refusal=frames.error(error))
         self._gathered += [(NOWHERE, refused), (frames.SYNC, Expected(Awaits.SYNC))]
         self._forward()
+        self._next()
 
     def _function_call(self, body: bytes) -> None:
         self.refuse_query(NotUnderstood("function calls by the fast path do not pass", hint="use SELECT function(…)"))

@@ -186,10 +186,10 @@ async def _open(session: Session, statement: Statement, judged: Judged) -> Reque
             "current transaction is aborted, commands ignored until end of transaction block", hint="ROLLBACK",
             state="25P02",
         )
-    if session.lease.request is not None and (ready := _brought(session, statement)) is not None:
-        return ready
     if session.group.runs:
         raise not_alone()
+    if session.lease.request is not None and (ready := _brought(session, statement)) is not None:
+        return ready
     house, lease, decision = session.house, session.lease, judged.decision
     relations = touched(judged)
     now = house.clock()

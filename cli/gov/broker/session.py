@@ -172,7 +172,8 @@ class Session:
         self.later(self._terminate())
 
     async def _terminate(self) -> None:
-        await self.drained()
+        if not self.replies.copying:  # or it would wait for data that nobody will send
+            await self.drained()
         self._finish(b"")
 
     def fatal(self, error: GovError, because: str = "") -> None:
@@ -364,7 +365,8 @@ class Session:
             if not done.done():
                 done.set_result(None)
 
-        self.replies.expect(Expected(Awaits.QUERY, captured=captured, done=complete))
+        if not self.replies.expect(Expected(Awaits.QUERY, captured=captured, done=complete)):
+            raise Unavailable("the statement stands behind an error and is skipped", hint="sync, and send it again")
         self.link.side.write(data)
         await asyncio.wait([done, self.closed], return_when=asyncio.FIRST_COMPLETED)
         if not done.done():
