@@ -381,3 +381,27 @@ def test_a_held_query_behind_a_parse(writer: Lease, spare: str, approve: Approve
         assert said.tags == ["DELETE 5"]
         assert said.kinds.startswith("1")
         assert wire.play(bind("p"), execute(), SYNC).rows == [("7",)]
+
+
+# The owner's rights
+
+
+@pytest.mark.parametrize("text", [
+    "create function public.leak(text, text) returns text language sql security definer as 'select 1'",
+    "create or replace procedure public.leak() language sql external security definer as 'select 1'",
+    "alter function public.leak() security definer",
+])  # fmt: skip
+def test_nobody_makes_a_function_with_the_owners_rights(leased: Callable[..., Lease], text: str) -> None:
+    """Operators and triggers call functions without being seen to; with the owner's rights they would see all."""
+    with dialled(leased("bob", "--scope", "admin", "--reason", "a test")) as wire:
+        said = wire.query(text)
+        assert said.states == ["42501"]
+        assert "grant" in said.error["M"]
+
+
+def test_a_function_with_its_callers_rights_is_made(leased: Callable[..., Lease]) -> None:
+    """SECURITY INVOKER gives nothing away."""
+    with dialled(leased("bob", "--scope", "admin", "--reason", "a test")) as wire:
+        made = wire.query("create function public.harmless() returns int language sql security invoker as 'select 1'")
+        assert made.tags == ["CREATE FUNCTION"]
+        wire.query("drop function public.harmless()", held=lambda _: wire.cancel())

@@ -132,6 +132,21 @@ def _alter_table(walk: Walk, node: Node, context: Context) -> None:
         walk.add(Effect.GRANT, context)
 
 
+_INVOKER = {"Boolean": {"boolval": False}}
+
+
+def _function(kind: str, field: str) -> Method:
+    """CREATE and ALTER FUNCTION: SECURITY DEFINER gives the owner's rights to whoever gets it called."""
+
+    def method(walk: Walk, node: Node, context: Context) -> None:
+        _listed(kind)(walk, node, context)
+        options = [each.get("DefElem", {}) for each in node.get(field, ())]
+        if any(each.get("defname") == "security" and each.get("arg") != _INVOKER for each in options):
+            walk.add(Effect.GRANT, context)
+
+    return method
+
+
 def _foreign_table(walk: Walk, node: Node, context: Context) -> None:
     walk.command = walk.command or "CREATE FOREIGN TABLE"
     walk.add(Effect.CREATE, context)
@@ -271,11 +286,13 @@ def _call(walk: Walk, node: Node, context: Context) -> None:
 
 UTILITIES: dict[str, Method] = {
     **{kind: _listed(kind) for kind in STATEMENTS},
+    "AlterFunctionStmt": _function("AlterFunctionStmt", "actions"),
     "AlterTableStmt": _alter_table,
     "CallStmt": _call,
     "CommentStmt": _about,
     "CopyStmt": _copy,
     "CreateSchemaStmt": _schema,
+    "CreateFunctionStmt": _function("CreateFunctionStmt", "options"),
     "CreateTableAsStmt": _create_as,
     "CreateForeignTableStmt": _foreign_table,
     "DeclareCursorStmt": _declare,

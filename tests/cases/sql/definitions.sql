@@ -231,9 +231,17 @@ alter view v owner to x
 -- objects: table public.orders
 alter table orders owner to x
 
--- effects: alter
+-- effects: alter, grant
 -- objects: function wipe
 alter function wipe() security definer
+
+-- effects: alter
+-- objects: function wipe
+alter function wipe() security invoker
+
+-- effects: create, grant
+-- objects: function wipe
+create function wipe() returns int language sql security definer as 'select 1'
 
 -- effects: alter
 -- objects: type mood
