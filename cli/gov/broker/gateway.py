@@ -22,6 +22,7 @@ from gov.broker import upstream
 from gov.broker.entries import who as who_fields
 from gov.broker.house import House
 from gov.broker.judge import Subject
+from gov.broker.judging import READS_VALUES
 from gov.broker.session import Session
 from gov.broker.wire import Side
 from gov.errors import Denied, GovError, NotLoggedIn, ProtocolError, Unavailable
@@ -258,6 +259,7 @@ class Gateway:
             client = f"{name or 'client'} from {peer}"
             session_id = make_id(secrets.token_bytes(8))
             session = Session(house, lease, target, subject, side, link, session_id, key, client)
+            session.judging.reads_otherwise = not READS_VALUES.isdisjoint(asked.parameters)
             self._record_opening(session, version)
             await session.learn()
         except BaseException:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from gov.broker.session import Session
 
 
+READS_VALUES = frozenset({"datestyle", "timezone", "intervalstyle"})
+"""Settings that give a literal another value. PostgreSQL reports each change of them."""
+
+
 class Judging:
     """The part of one session that knows what texts mean in it."""
 
@@ -34,6 +38,8 @@ class Judging:
         self.search_path: tuple[str, ...] = ()
         self.masked: frozenset[tuple[int, int]] = frozenset()
         """What no RowDescription may name."""
+        self.reads_otherwise = False
+        """Whether the client has changed one of READS_VALUES."""
         self._plans = Plans()
         self._plans_for: tuple[object, ...] = ()
         self._prepared: dict[str, Outline] = {}
@@ -186,4 +192,6 @@ class Judging:
         """The database reports a setting."""
         if name == "search_path":
             self._reported_path, self._stale = value, True
+        elif name.lower() in READS_VALUES:
+            self.reads_otherwise = True
 
