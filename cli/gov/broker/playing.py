@@ -250,10 +250,10 @@ def _held_notice(request: Request) -> bytes:
 
 async def _answered(session: Session, request: Request) -> Request:
     """The request once somebody has answered; withdrawn when the client goes away meanwhile."""
-    patience = await _set_aside(session)
     waiting = asyncio.ensure_future(session.house.desk.answered(request.id))
     settled = False
     try:
+        patience = await _set_aside(session)
         while not waiting.done():
             await asyncio.wait([waiting], timeout=REMIND_EVERY)
             if not waiting.done():
