@@ -43,8 +43,6 @@ class Side(asyncio.BufferedProtocol):
         self._kept = bytearray()
         self._waiter: asyncio.Future[None] | None = None
         self._pauses: set[str] = set()
-        self._writable = asyncio.Event()
-        self._writable.set()
 
     # What asyncio calls
 
@@ -72,7 +70,6 @@ class Side(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has ended."""
         self.closed = True
-        self._writable.set()
         self._wake()
         if self.peer is not None:
             self.peer.resume("peer")
@@ -80,7 +77,6 @@ class Side(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """Too much waits to be written: stop reading from the peer."""
-        self._writable.clear()
         if self.paced:
             self.pause("paced")
         if self.peer is not None:
@@ -88,7 +84,6 @@ class Side(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         """Go on reading from the peer."""
-        self._writable.set()
         self.resume("paced")
         if self.peer is not None:
             self.peer.resume("peer")
@@ -106,10 +101,6 @@ class Side(asyncio.BufferedProtocol):
         """Send `data`; it is buffered when the peer is slow, and dropped when it is gone."""
         if data and not self.transport.is_closing():
             self.transport.write(data)
-
-    async def drain(self) -> None:
-        """Wait until little waits to be written."""
-        await self._writable.wait()
 
     def pause(self, reason: str) -> None:
         """Stop reading until every reason to is gone."""

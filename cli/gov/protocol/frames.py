@@ -224,25 +224,13 @@ def build_own(text: bytes, types: bytes = bytes(2), tail: bytes = bytes(6), *, d
 SYNC = message(b"S")
 FLUSH = message(b"H")
 TERMINATE = message(b"X")
-COPY_FAIL = message(b"f", b"refused\0")
 
 # To the client
-
-PARSE_COMPLETE = message(b"1")
-BIND_COMPLETE = message(b"2")
-CLOSE_COMPLETE = message(b"3")
-NO_DATA = message(b"n")
-EMPTY_QUERY = message(b"I")
 
 
 def ready(status: int) -> bytes:
     """ReadyForQuery with a transaction status: I, T or E as a byte's number."""
     return message(b"Z", bytes((status,)))
-
-
-def command_complete(tag: str) -> bytes:
-    """CommandComplete."""
-    return message(b"C", tag.encode() + b"\0")
 
 
 ROUTINE = "gov"
@@ -278,11 +266,6 @@ def read_error(body: bytes) -> dict[str, str]:
         if piece:
             fields[chr(piece[0])] = piece[1:].decode(errors="replace")
     return fields
-
-
-def build_error(fields: dict[str, str]) -> bytes:
-    """An ErrorResponse with just these fields."""
-    return message(b"E", _fields(fields.items()))
 
 
 def described(body: bytes) -> tuple[tuple[str, int, int], ...]:

@@ -23,7 +23,6 @@ BULK = (_DATA_ROW, _COPY_DATA)
 KEPT = 1 << 26
 """Bytes of captured replies that are kept: 64 MiB. Rows beyond are dropped, so it is too much when it is more."""
 IDLE = ord("I")
-IN_TRANSACTION = ord("T")
 FAILED = ord("E")
 
 
