@@ -12,6 +12,14 @@ import pytest
 
 from gov.demo.process import Process, clean_environment, load, spawn
 
+LARGE = """
+import time
+memory = bytearray(400_000_000)
+for page in range(0, len(memory), 4096):
+    memory[page] = 1
+print("large", flush=True)
+time.sleep(60)
+"""
 DEAF = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -66,6 +74,19 @@ def test_a_pid_file_finds_it_again(tmp_path: Path) -> None:
     assert again is not None
     assert again.alive
     again.stop()
+    assert not process.alive
+
+
+def test_one_that_takes_long_to_end_has_ended_when_stop_returns(tmp_path: Path) -> None:
+    """While the system takes its memory back it has no command line, yet it has not ended."""
+    process = _start(tmp_path, sys.executable, "-c", LARGE)
+    process.save(tmp_path / "pid")
+    while "large" not in (tmp_path / "log").read_text():
+        time.sleep(0.01)
+    again = load(tmp_path / "pid")
+    assert again is not None
+    again.stop()
+
     assert not process.alive
 
 

@@ -45,15 +45,33 @@ class Process:
             return False
 
     def stop(self, ask: signal.Signals = signal.SIGTERM, *, grace: float = 10.0) -> None:
-        """Ask it to end with `ask`; after `grace` seconds use SIGKILL. Strangers are left alone."""
+        """Ask it to end with `ask`; after `grace` seconds use SIGKILL. Strangers are left alone.
+
+        Returns when it has ended, and not before: a process that is ending has no command line any more,
+        while its parent cannot see its end yet.
+        """
+        if not self.alive:
+            return
         for word, patience in ((ask, grace), (signal.SIGKILL, 5.0)):
-            if not self.alive:
-                return
             with suppress(ProcessLookupError):
                 os.kill(self.pid, word)
             deadline = time.monotonic() + patience
-            while self.alive and time.monotonic() < deadline:
+            while not self._ended() and time.monotonic() < deadline:
                 time.sleep(POLL)
+            if self._ended():
+                return
+
+    def _ended(self) -> bool:
+        """Whether a process that was ours a moment ago is gone, or a zombie that its parent may reap."""
+        if self.child is not None:
+            return self.child.poll() is not None
+        try:
+            process = psutil.Process(self.pid)
+            return process.status() == psutil.STATUS_ZOMBIE or tuple(process.cmdline()) not in ((), self.command)
+        except psutil.NoSuchProcess:  # a zombie too
+            return True
+        except psutil.AccessDenied:
+            return False
 
     def save(self, file: Path) -> None:
         """Write the pid file."""
