@@ -56,6 +56,21 @@ def token_of(broker: Broker) -> dict[str, str]:
     return {"Authorization": f"Bearer {broker._required_token()}"}
 
 
+def test_what_a_lease_would_reach(alice: Broker, eve: Broker) -> None:
+    """Every relation in reach with its columns, the masked ones marked; nothing for somebody without access."""
+    reach = alice.reach("prod", "read")
+
+    (customers,) = (each for each in reach.relations if (each.namespace, each.name) == ("public", "customers"))
+    masks = {column.name: column.mask for column in customers.columns}
+    assert (customers.kind, masks["email"], masks["id"]) == ("table", "partial", None)
+    assert reach.search_path == ["public"]
+    assert not [each for each in reach.relations if each.namespace.startswith(("pg_", "gov_"))]
+    with pytest.raises(Denied):
+        eve.reach("prod", "read")
+    with pytest.raises(NoSuch):
+        alice.reach("prod", "everything")
+
+
 def test_what_a_stranger_may_know(site: Site) -> None:
     """Enough to log in, and the newest checkpoint."""
     reply = raw(site, "GET", "/v1/info")

@@ -17,6 +17,7 @@ from gov.approval.request import Request
 from gov.broker import admission, entries, reading, submission, views
 from gov.broker.house import House
 from gov.broker.http import Call, Front, replies, reply
+from gov.broker.reach import reach
 from gov.control.models import (
     ApproveAsk,
     DenyAsk,
@@ -48,6 +49,7 @@ def application(house: House) -> Starlette:
         front.route("GET", "/v1/whoami", whoami),
         front.route("GET", "/v1/targets", targets),
         front.route("POST", "/v1/targets/{id}/sync", sync),
+        front.route("GET", "/v1/targets/{id}/reach", reach),
         front.route("GET", "/v1/leases", leases),
         front.route("POST", "/v1/leases", lease),
         front.route("DELETE", "/v1/leases/{id}", end_lease),

@@ -37,6 +37,7 @@ from gov.control.models import (
     LeaseGrant,
     LeaseView,
     Problem,
+    Reach,
     RequestView,
     SessionView,
     Status,
@@ -126,6 +127,10 @@ class Broker:
     def sync(self, target: str) -> TargetStatus:
         """Have the broker take up a target's catalog now. For operators."""
         return self._one(TargetStatus, "POST", f"/v1/targets/{_segment(target)}/sync")
+
+    def reach(self, target: str, scope: str) -> Reach:
+        """What a lease of that scope reaches: relations, columns, and which of them are masked."""
+        return self._one(Reach, "GET", f"/v1/targets/{_segment(target)}/reach", query={"scope": scope})
 
     # leases and sessions
 

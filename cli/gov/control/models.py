@@ -89,6 +89,40 @@ class TargetView(Model):
     scopes: list[ScopeOffer]
 
 
+# GET /v1/targets/{name}/reach?scope=read
+
+
+class ColumnView(Model):
+    """A column as a lease of that scope reads it."""
+
+    name: str
+    type: str
+    """As PostgreSQL spells it: `character varying(20)`."""
+    mask: str | None = None
+    """`partial`, `null`, …; None: it is read as it is."""
+
+
+class RelationView(Model):
+    """A table or view in reach."""
+
+    namespace: str
+    """Its schema."""
+    name: str
+    kind: str
+    """`table`, `view`, `materialized view`, `foreign table`, `partitioned table` or `sequence`."""
+    columns: list[ColumnView]
+
+
+class Reach(Model):
+    """What a lease of that scope reaches on a target, for whoever writes a statement."""
+
+    relations: list[RelationView]
+    functions: list[str]
+    """`schema.name` of every function outside system schemas."""
+    search_path: list[str]
+    """Schemas whose objects need no schema written before them."""
+
+
 # POST /v1/leases, GET /v1/leases, DELETE /v1/leases/{id}
 
 
