@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 
 import gov
-from gov.client import python
+from gov.client import leases as leases_module
 from gov.client.api import Broker
 from gov.demo.stage import Stage
 from gov.errors import Denied, NotLoggedIn, UsageError
@@ -62,7 +62,7 @@ def test_an_engine_uses_one_lease_until_it_is_about_to_end(monkeypatch: pytest.M
 
     before = leases()
     assert leases() == before
-    monkeypatch.setattr(python, "_left", lambda lease: 0.0)
+    monkeypatch.setattr(leases_module, "_margin", lambda lease: 3600.0)
     assert len(leases() - before) == 2
 
 

@@ -6,15 +6,13 @@ takes a new lease when the old one is about to end, so that a pool outlives its 
 
 from __future__ import annotations
 
-import threading
-import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gov.client.api import Broker
 from gov.client.config import Places, file_name
 from gov.client.files import read_private, write_private
+from gov.client.leases import Leases
 from gov.control.models import LeaseAsk, LeaseGrant
 from gov.errors import LeaseEnded, Unreachable, UsageError
 from gov.terms import Scope
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 8
 _OVER = (LeaseEnded.sqlstate, "28000", "28P01")
-_MARGIN = 30.0
-"""Seconds before its end from which a lease opens no new connection."""
 
 
 def connect(
@@ -62,24 +58,9 @@ def engine(
     """A SQLAlchemy engine over the gateway; `options` go to `sqlalchemy.create_engine`."""
     import sqlalchemy
 
-    leases = _Leases(_ask(target, scope, ttl, reason, purpose))
+    ask = _ask(target, scope, ttl, reason, purpose)
+    leases = Leases(lambda: _lease(ask))
     return sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: _open(leases.current(), {}), **options)
-
-
-class _Leases:
-    """One lease at a time, replaced when it is about to end. Used by the threads of a pool."""
-
-    def __init__(self, ask: LeaseAsk) -> None:
-        self._ask = ask
-        self._lock = threading.Lock()
-        self._lease: LeaseGrant | None = None
-
-    def current(self) -> LeaseGrant:
-        """A lease that lasts for a while yet."""
-        with self._lock:
-            if self._lease is None or _left(self._lease) < _MARGIN:
-                self._lease = _lease(self._ask)
-            return self._lease
 
 
 def _ask(target: str, scope: str | Scope, ttl: int | None, reason: str, purpose: str) -> LeaseAsk:
@@ -91,10 +72,6 @@ def _ask(target: str, scope: str | Scope, ttl: int | None, reason: str, purpose:
 def _lease(ask: LeaseAsk) -> LeaseGrant:
     with Broker.current() as broker:
         return broker.lease(ask)
-
-
-def _left(lease: LeaseGrant) -> float:
-    return datetime.fromisoformat(lease.lease.expires_at).timestamp() - time.time()
 
 
 def _open(grant: LeaseGrant, options: dict[str, Any]) -> psycopg.Connection[Any]:

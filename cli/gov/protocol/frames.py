@@ -242,10 +242,13 @@ def _fields(fields: Iterable[tuple[str, str]]) -> bytes:
     return body + b"\0"
 
 
-def error(trouble: GovError, *, severity: str = "ERROR") -> bytes:
-    """An ErrorResponse that says what `trouble` says; the routine names its code, as `gov:denied`."""
+def error(trouble: GovError, *, severity: str = "ERROR", state: str = "") -> bytes:
+    """An ErrorResponse that says what `trouble` says; the routine names its code, as `gov:denied`.
+
+    `state` is the SQLSTATE where it is another than the error's own: at start-up.
+    """
     return message(b"E", _fields([
-        ("S", severity), ("V", severity), ("C", trouble.wire_state), ("M", trouble.what),
+        ("S", severity), ("V", severity), ("C", state or trouble.wire_state), ("M", trouble.what),
         ("D", trouble.detail), ("H", trouble.hint), ("P", str(getattr(trouble, "position", 0) or "")),
         ("R", f"{ROUTINE}:{trouble.code}"),
     ]))
