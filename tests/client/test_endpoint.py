@@ -87,7 +87,8 @@ def test_what_is_no_socket_is_left_alone(here: Path) -> None:
 def test_a_directory_that_others_can_change(mode: int, taken: bool, here: Path) -> None:
     """Somebody could put a socket of theirs in our place; a sticky bit as that of /tmp keeps them from it."""
     here.chmod(mode)
-    with nullcontext() if taken else pytest.raises(UsageError, match="others can change"), endpoint.unix(here) as opened:
+    refusal = nullcontext() if taken else pytest.raises(UsageError, match="others can change")
+    with refusal, endpoint.unix(here) as opened:
         assert opened.port == 5432
     assert list(here.iterdir()) == []
 
