@@ -11,7 +11,7 @@ from gov.policy.decide import decide
 from gov.policy.decision import Decision, Verdict
 from gov.policy.outcome import outcome
 from gov.policy.pattern import ColumnPattern, RelationPattern
-from gov.policy.rules import MASKS, AccessRule, Classification, Guardrail, MaskRule, People, Policy, When
+from gov.policy.rules import AccessRule, Classification, Guardrail, MaskRule, People, Policy, When
 from gov.policy.situation import Situation
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
 from gov.sql.facts import Facts
@@ -21,6 +21,10 @@ GROUPS = ("a", "b")
 COLUMNS = ("id", "email", "ssn")
 RELATIONS = tuple(Relation("public", name) for name in ("people", "orders", "part", "seen"))
 DATA = ("pii", "pii.contact", "health")
+MASKS = (
+    "null", "redact", "partial", "year", "month", "round(10)", "round(100)", "range(10)", "range(100)",
+    "json(a=partial)", "json(a.b=null, c=redact)", "json(a.b=partial)", "hash", "hash(train)", "pseudonym(train)",
+)
 
 some = st.sampled_from([frozenset({"a"}), frozenset({"b"}), frozenset(GROUPS)])
 groups = some | st.just(frozenset[str]())

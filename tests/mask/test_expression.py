@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gov.errors import ConfigError
 from gov.mask.expression import expression
-from gov.policy.rules import MASKS
+from gov.policy.masks import PLAIN as MASKS
 
 
 @pytest.mark.parametrize("mask", MASKS)

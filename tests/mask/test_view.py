@@ -11,7 +11,7 @@ import pytest
 from gov.errors import ConfigError
 from gov.mask.view import qualified, quote, view
 from gov.policy.decision import MaskSpec
-from gov.policy.rules import MASKS
+from gov.policy.masks import PLAIN as MASKS
 from gov.sql.catalog import ColumnInfo, RelationInfo, RelationKind
 from gov.terms import Relation
 

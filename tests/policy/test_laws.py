@@ -10,14 +10,22 @@ from hypothesis import strategies as st
 from gov.policy.access import access, offers
 from gov.policy.check import NEVER
 from gov.policy.decision import Access, Verdict
+from gov.policy.document import read
+from gov.policy.masks import parse, strictest
 from gov.policy.outcome import outcome
-from gov.policy.rules import MASKS, Guardrail, People, Policy, When
+from gov.policy.rules import Guardrail, People, Policy, When
 from gov.terms import WITHIN, Effect
 from policy_worlds import CATALOG, RELATIONS, World, whens, worlds
 
 LAW = settings(max_examples=100, deadline=None)
 
 SEVERITY = {Verdict.ALLOW: 0, Verdict.CONFIRM: 1, Verdict.HOLD: 2, Verdict.DENY: 3}
+
+
+def shows_no_more(one: str, other: str) -> bool:
+    """Whether the mask `one` is at least as strict as `other`."""
+    return strictest((parse(one), parse(other))) == parse(one)
+
 
 @LAW
 @given(world=worlds)
@@ -90,7 +98,7 @@ def test_removing_a_permission_never_widens(world: World, data: st.DataObject) -
     assert narrow.relations <= wide.relations
     for column, spec in wide.masks.items():
         if column.relation in narrow.relations:
-            assert MASKS.index(narrow.masks[column].mask) <= MASKS.index(spec.mask)
+            assert shows_no_more(narrow.masks[column].mask, spec.mask)
             assert spec.write or not narrow.masks[column].write
     assert {each.scope for each in offers(fewer, world.who, "prod", "production")} <= {
         each.scope for each in offers(policy, world.who, "prod", "production")
@@ -103,6 +111,64 @@ def test_removing_a_permission_never_widens(world: World, data: st.DataObject) -
 def _ttl(policy: Policy, world: World) -> float:
     granted = access(policy, world.who, "prod", "production", world.on.scope)
     return granted.max_ttl if isinstance(granted, Access) else 0.0
+
+
+@LAW
+@given(world=worlds)
+def test_the_strictest_mask_wins(world: World) -> None:
+    """A column is masked at least as every rule that speaks of it to this person would have it."""
+    policy, on = world.policy, world.on
+    together = outcome(policy, world.who, on.target, on.environment, on.scope, CATALOG)
+    for rule in policy.masking:
+        alone = replace(policy, masking=(rule,))
+        for column, spec in outcome(alone, world.who, on.target, on.environment, on.scope, CATALOG).masks.items():
+            if column.relation in together.relations:
+                assert shows_no_more(together.masks[column].mask, spec.mask)
+                assert spec.write or not together.masks[column].write
+
+
+@LAW
+@given(data=st.data())
+def test_merging_files_equals_one_file(data: st.DataObject) -> None:
+    """Rules spread over several files, in any way, are the policy that one file with all of them is."""
+    some = {part: st.lists(st.sampled_from(texts), unique=True) for part, texts in TEXTS.items()}
+    rules = {part: data.draw(texts) for part, texts in some.items()}
+    names = ("one", "two", "three")
+    files: dict[str, dict[str, list[str]]] = {name: {} for name in names}
+    for part, texts in rules.items():
+        for text in texts:
+            files[data.draw(st.sampled_from(names))].setdefault(part, []).append(text)
+    whole, _ = read([("all", document(rules))])
+    merged, _ = read([(name, document(parts)) for name, parts in files.items()])
+
+    assert merged.digest == whole.digest
+    assert merged.roles == whole.roles
+
+
+TEXTS = {
+    "classify": ['{ columns: "*.*.email", as: pii.contact }', '{ columns: public.people.ssn, as: pii }'],
+    "access": [
+        "{ name: r, groups: [a], targets: [prod], scope: read, max_ttl: 8h }",
+        "{ name: w, users: [b], targets: [prod], scope: write, max_ttl: 1h, relations: public.orders }",
+    ],
+    "masking": ["{ name: m, data: pii, with: { round: 10 } }", "{ name: n, data: pii.contact, with: partial }"],
+    "guardrails": [
+        "{ name: g, when: { effects: [drop] }, then: hold, approvers: [a] }",
+        "{ name: h, when: { hours: 22-6 }, then: deny }",
+    ],
+    "roles": ["auditor: { groups: [a] }", "operator: { users: [b] }", "policy_admin: { groups: [a, b] }"],
+    "vouch": ["functions: public.tax", "settings: [app.tenant]"],
+}
+"""Rules as they are written, by section."""
+
+
+def document(parts: dict[str, list[str]]) -> str:
+    """A policy file of these rules."""
+    lines = ["version: 1"]
+    for part, texts in parts.items():
+        opening, closing = "{}" if part in ("roles", "vouch") else "[]"
+        lines += [f"{part}: {opening} {', '.join(texts)} {closing}"] if texts else []
+    return "\n".join(lines)
 
 
 @LAW

@@ -126,6 +126,14 @@ class Section:
     def __contains__(self, key: str) -> bool:
         return key in self._values
 
+    def keys(self) -> tuple[str, ...]:
+        """The keys that are there and known, in the order of the file."""
+        return tuple(self._values)
+
+    def nested(self, key: str) -> bool:
+        """Whether the value of `key` is a mapping."""
+        return isinstance(self._values.get(key), yaml.MappingNode)
+
     def marks(self) -> dict[str, Position]:
         """Key to the place of its value, `""` to the place of the mapping."""
         here = {"": self.source.at(self.node.start_mark)}
@@ -142,10 +150,10 @@ class Section:
                 if key not in self._values:
                     self.complain("", f"`{key}` is missing")
 
-    def text(self, key: str) -> str:
-        """A single word or sentence."""
+    def text(self, key: str, *, null: bool = False) -> str:
+        """A single word or sentence; see `_scalar` for `null`."""
         node = self._values.get(key)
-        return "" if node is None else self._scalar(node, key)
+        return "" if node is None else self._scalar(node, key, null=null)
 
     def items(self, key: str) -> tuple[tuple[yaml.Node, str], ...]:
         """As `texts`, each with its node, for complaints about one of them."""
@@ -237,6 +245,22 @@ class Section:
             return
         for item in node.value:
             yield Section(self.source, item, known, later)
+
+    def pairs(self, key: str, *, null: bool = False) -> dict[str, str]:
+        """The mapping under `key` whose keys are the author's own, each with its text; see `_scalar` for `null`."""
+        node = self._values.get(key)
+        if node is None:
+            return {}
+        if not isinstance(node, yaml.MappingNode) or not node.value:
+            self.source.complain(node, f"`{key}` must be a mapping that holds something")
+            return {}
+        found: dict[str, str] = {}
+        for name, value in node.value:
+            text = self._scalar(name, key)
+            if text in found:
+                self.source.complain(name, f"`{text}` is given twice")
+            found[text] = self._scalar(value, text, null=null)
+        return found
 
     def _scalar(self, node: yaml.Node, key: str, *, null: bool = False) -> str:
         """The text of `node`. A plain `null` is a word where `null` says so (the mask), else a slip."""

@@ -6,7 +6,7 @@ Three things are stricter than the patterns alone:
   one relation of a family is classified in all of them.
 * A view runs with its owner's rights and may return a masked column under any name. While anything on the
   target is masked for the principal, views are in reach only when a rule names them without a wildcard.
-* Of several masks for one column the strongest counts.
+* Of several masks for one column the strictest counts, as `masks.strictest` has it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from collections.abc import Iterable, Mapping
 from gov.identity.principal import Principal
 from gov.policy.access import granting
 from gov.policy.decision import MaskSpec, Outcome
+from gov.policy.masks import parse, strictest
 from gov.policy.pattern import within
-from gov.policy.rules import MASKS, AccessRule, Policy
+from gov.policy.rules import AccessRule, Policy
 from gov.sql.catalog import Catalog, RelationInfo, RelationKind
 from gov.terms import SYSTEM_SCHEMAS, Column, Relation, Scope
 
@@ -121,15 +122,15 @@ def _speaks_of(rule: AccessRule, relation: Relation) -> bool:
 
 
 def _mask(policy: Policy, principal: Principal, data: frozenset[str]) -> MaskSpec | None:
-    """The mask of a column that holds `data`; the strongest, and write only where every rule allows it."""
+    """The mask of a column that holds `data`; the strictest, and write only where every rule allows it."""
     meant = sorted(
-        (MASKS.index(rule.mask), rule.name, each, rule.write)
-        for rule in policy.masking
-        if not rule.excepted.includes(principal)
-        for each in data
-        if within(each, rule.data)
-    )
+        ((rule, each) for rule in policy.masking if not rule.excepted.includes(principal)
+         for each in data if within(each, rule.data)),
+        key=lambda pair: (pair[0].name, pair[1]),
+    )  # fmt: skip
     if not meant:
         return None
-    strength, name, each, _ = meant[0]
-    return MaskSpec(MASKS[strength], name, each, write=all(write for *_, write in meant))
+    mask = str(strictest(parse(rule.mask) for rule, _ in meant))
+    # Two rules that only together are this strict: the first by name speaks for both.
+    rule, each = next((pair for pair in meant if pair[0].mask == mask), meant[0])
+    return MaskSpec(mask, rule.name, each, write=all(rule.write for rule, _ in meant))

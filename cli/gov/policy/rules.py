@@ -17,9 +17,6 @@ from gov.terms import Effect, Scope
 Marks = Mapping[str, Position]
 """Key of a rule to the place of its value; `""` to the place of the rule itself."""
 
-MASKS = ("null", "redact", "partial")
-"""Strongest first: where several rules mask one column, the strongest does."""
-
 FRESH_WITHIN = 900.0
 """Seconds, where no file says otherwise."""
 
@@ -98,6 +95,7 @@ class MaskRule:
     name: str
     data: str
     mask: str
+    """As `masks.Mask` is spelled: `redact`, `round(1000)`."""
     excepted: People = People()
     write: bool = False
     """Whether UPDATE of the masked column is granted all the same."""

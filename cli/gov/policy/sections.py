@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from gov.policy import masks
 from gov.policy.decision import Verdict
 from gov.policy.nodes import Section
 from gov.policy.pattern import column_pattern, relation_pattern
 from gov.policy.rules import (
-    MASKS,
     AccessRule,
     Classification,
     Guardrail,
@@ -37,7 +37,7 @@ WHEN = (
 )
 GUARDRAIL = ("name", "when", "then", "approvers", "count", "expires", "message")
 ROLES = ("auditor", "operator", "policy_admin")
-LATER_MASKS = ("hash", "pseudonym", "year", "month", "round", "range", "json")
+LATER_MASKS = masks.KEYED
 
 
 def classification(section: Section) -> Classification:
@@ -75,7 +75,7 @@ def mask_rule(section: Section) -> MaskRule:
     return MaskRule(
         name=_name(section),
         data=_data(section, "data"),
-        mask=section.word("with", MASKS, LATER_MASKS),
+        mask=_mask(section),
         excepted=people(excepted) if excepted else People(),
         write=section.word("write", ("allow", "deny")) == "allow",
         marks=section.marks(),
@@ -142,6 +142,35 @@ def vouched(section: Section) -> tuple[frozenset[str], frozenset[str]]:
     """`{ functions: [public.tax], settings: [app.tenant] }`."""
     functions = section.spelled("functions", _function, "schema.function")
     return frozenset(functions), frozenset(text.lower() for text in section.texts("settings"))
+
+
+def _mask(section: Section) -> str:
+    """`redact`, `{ round: 1000 }` or `{ json: { contact.email: partial } }`, as `masks.Mask` is spelled."""
+    inner = section.section("with", (*masks.STEPPED, masks.JSON), LATER_MASKS) if section.nested("with") else None
+    if inner is None:
+        word = section.text("with", null=True)
+        if word in _MASK_FORMS:
+            section.complain("with", f"`{word}` needs to know more: {_MASK_FORMS[word]}")
+            return ""
+        return section.word("with", (*masks.PLAIN, *_MASK_FORMS), LATER_MASKS) if word else ""
+    keys = inner.keys()
+    if len(keys) > 1:
+        section.complain("with", "holds several masks; give each a rule of its own")
+    for word in keys:
+        try:
+            if word == masks.JSON:
+                return str(masks.within_json(paths)) if (paths := inner.pairs(word, null=True)) else ""
+            return str(masks.stepped(word, step)) if (step := inner.text(word)) else ""
+        except ValueError as why:
+            inner.complain(word, str(why))
+    return ""
+
+
+_MASK_FORMS = {
+    "range": "with: { range: 1000 }",
+    "round": "with: { round: 1000 }",
+    "json": "with: { json: { contact.email: partial } }",
+}
 
 
 def _name(section: Section) -> str:
