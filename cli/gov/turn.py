@@ -63,14 +63,22 @@ class Judged:
     """The part of the audit entry that does not change from run to run."""
     prepares: tuple[tuple[str, object], ...] = ()
     """(name, what it stands for) of each PREPARE in the text, for whoever follows EXECUTE by name."""
+    changes: bool = field(init=False, compare=False)
+    """Whether it changes data or definitions, so that its entry must be on disk before success is heard."""
+    steady: bool = field(init=False, compare=False)
+    """Whether names, settings and the transaction mean behind it what they meant before."""
 
-    @property
-    def changes(self) -> bool:
-        """Whether it changes data or definitions, so that its entry must be on disk before success is heard."""
-        return self.route is not Route.SESSION or bool(self.facts.effects & _CHANGING)
+    def __post_init__(self) -> None:
+        # Computed here because a judgment is made once and used for every run of its text.
+        facts = self.facts
+        changes = self.route is not Route.SESSION or not _CHANGING.isdisjoint(facts.effects)
+        object.__setattr__(self, "changes", changes)
+        steady = facts.effects <= _STEADY and not facts.settings and not self.prepares
+        object.__setattr__(self, "steady", steady)
 
 
 _CHANGING = DML | OWNED | {Effect.CALL, Effect.ROLE, Effect.UNKNOWN}
+_STEADY = DML | {Effect.READ}
 
 
 @dataclass(slots=True)
@@ -163,12 +171,6 @@ class Run(Need[Tally]):
 Turn: TypeAlias = Generator[Need[Any], Any, Tally]
 
 
-def ask(need: Need[T]) -> Generator[Need[Any], Any, T]:
-    """Yield `need` and return its answer; keeps the types of the two together."""
-    answer: T = yield need
-    return answer
-
-
 def turn(statement: Statement) -> Turn:
     """Judge `statement`; run it and count, or raise what the client shall hear.
 
@@ -180,31 +182,32 @@ def turn(statement: Statement) -> Turn:
     """
     judged: Judged | None = None
     try:
-        judged = yield from ask(Judge(statement.text))
-        permit, request = yield from _permitted(statement, judged)
+        judged = yield Judge(statement.text)
+        if judged.decision.verdict is Verdict.ALLOW:
+            permit: Permit = yield Grant(judged)
+            request = None
+        else:
+            permit, request = yield from _permitted(statement, judged)
     except GovError as error:
-        yield from ask(not_judged(statement, error) if judged is None else _said_no(statement, judged, error))
+        yield not_judged(statement, error) if judged is None else _said_no(statement, judged, error)
         raise
-    index = yield from ask(_entry(statement, judged, request))
-    tally = yield from ask(Run(permit, judged, statement, request))
-    yield from ask(_done(statement, index, tally))
+    index: int = yield _entry(statement, judged, request)
+    tally: Tally = yield Run(permit, judged, statement, request)
+    yield _done(statement, index, tally)
     return tally
 
 
-def _permitted(statement: Statement, judged: Judged) -> Generator[Need[Any], Any, tuple[Permit, Request | None]]:
-    """The permit, after whatever it takes to get it."""
-    match judged.decision.verdict:
-        case Verdict.ALLOW:
-            return (yield from ask(Grant(judged))), None
-        case Verdict.HOLD:
-            request = yield from ask(Open(statement, judged))
-            if request.state is RequestState.PENDING:
-                request = yield from ask(Answered(request))
-            if request.state is not RequestState.APPROVED:
-                raise unapproved(request)
-            return (yield from ask(Spend(request, statement, judged))), request
-        case Verdict.DENY | Verdict.CONFIRM:
-            raise refusal(judged)
+def _permitted(statement: Statement, judged: Judged) -> Generator[Need[Any], Any, tuple[Permit, Request]]:
+    """The permit of what is not simply allowed: somebody has to say yes."""
+    if judged.decision.verdict is not Verdict.HOLD:
+        raise refusal(judged)
+    request: Request = yield Open(statement, judged)
+    if request.state is RequestState.PENDING:
+        request = yield Answered(request)
+    if request.state is not RequestState.APPROVED:
+        raise unapproved(request)
+    permit: Permit = yield Spend(request, statement, judged)
+    return permit, request
 
 
 def _entry(statement: Statement, judged: Judged, request: Request | None) -> Record:

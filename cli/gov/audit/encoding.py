@@ -30,8 +30,17 @@ def _encoder() -> Callable[[object], str]:
     if make is None:
         return coding.encode
     quote = json.encoder.encode_basestring_ascii
-    encode = make(None, _plain, quote, None, ":", ",", True, False, False)
-    return lambda value: "".join(encode(value, 0))
+    whole = make(None, _plain, quote, None, ":", ",", True, False, False)
+
+    def encode(value: object) -> str:
+        kind = type(value)
+        if kind is str:
+            return quote(value)  # type: ignore[arg-type]
+        if kind is int:
+            return repr(value)
+        return "".join(whole(value, 0))
+
+    return encode
 
 
 encode = _encoder()

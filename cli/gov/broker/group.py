@@ -140,7 +140,7 @@ class Group:
     def _refuse_in_place(self, error: GovError) -> None:
         """Let the database fail here, and the client hear our reason."""
         refused = Expected(Awaits.BIND, refusal=frames.error(error))
-        self._gathered += [(NOWHERE, refused), (frames.SYNC, Expected(Awaits.SYNC))]
+        self._gathered += [(NOWHERE, refused), (frames.SYNC, _SYNCED)]
         self._forward()
         self._next()
 
@@ -174,7 +174,10 @@ class Group:
 
     def _bind(self, body: bytes) -> None:
         bound = frames.read_bind(body)
-        self._settled(bound.statement, lambda: self._bind_settled(bound))
+        if self.names.settled(bound.statement, self.number):
+            self._bind_settled(bound)
+        else:
+            self._settled(bound.statement, lambda: self._bind_settled(bound))
 
     def _bind_settled(self, bound: frames.Bind) -> None:
         prepared = self.names.get(bound.statement)
@@ -227,7 +230,7 @@ class Group:
         self._gathered.append((parse, Expected(Awaits.PARSE, quiet=True, undone=undone)))
 
     def _describe(self, body: bytes) -> None:
-        self._beside(frames.message(b"D", body), Expected(Awaits.DESCRIBE))
+        self._beside(frames.message(b"D", body), _DESCRIBED)
 
     def _execute(self, body: bytes) -> None:
         playing = self.portals.get(frames.cut(frames.Cursor(body).raw()))
@@ -273,7 +276,7 @@ class Group:
             self._apart = None
             self.session.later(apart.extended(self.session, held, synced=True))
             return
-        self._gathered.append((frames.SYNC, Expected(Awaits.SYNC)))
+        self._gathered.append((frames.SYNC, _SYNCED))
         self._forward()
 
     def _refuse(self, error: GovError) -> None:
@@ -384,8 +387,12 @@ class Group:
 
     def _sending(self, playing: Playing) -> None:
         """A statement is about to be forwarded: what it changes counts from now on."""
-        self.changing(playing)
-        self.session.listening.sending(playing)
+        assert playing.run is not None
+        judged = playing.run.judged
+        if not judged.steady:
+            self.changing(playing)
+        if judged.changes:
+            self.session.listening.sending(playing)
 
     def changing(self, playing: Playing) -> None:
         """What names and settings mean is uncertain from now on, where the statement changes it."""
@@ -399,16 +406,20 @@ class Group:
         """Send the group as far as it is gathered."""
         gathered, self._gathered, self._weight = self._gathered, [], 0
         expect = self.session.replies.expect
-        self.session.link.side.write(b"".join(
-            message for message, expected in gathered if expected is None or expect(expected)
-        ))
-        if any(expected is not None and _takes_data(expected) for _, expected in gathered):
+        messages, takes_data = [], False
+        for message, expected in gathered:
+            if expected is None or expect(expected):
+                messages.append(message)
+            if expected is not None and (turn := expected.turn) is not None and turn.run.judged.changes:
+                takes_data = takes_data or _takes_data(expected)
+        self.session.link.side.write(b"".join(messages))
+        if takes_data:
             self.session.later(self.session.asked_for_data())
 
 
 def _takes_data(expected: Expected) -> bool:
     """Whether the database will ask the client for copy data."""
-    if expected.turn is None or expected.awaits not in (Awaits.QUERY, Awaits.EXECUTE):
+    if expected.awaits not in (Awaits.QUERY, Awaits.EXECUTE):
         return False
     return Effect.COPY_IN in expected.turn.run.judged.facts.effects
 
@@ -435,6 +446,9 @@ def _reserved() -> GovError:
 
 
 _RESERVED = frames.RESERVED.encode()
+_DESCRIBED = Expected(Awaits.DESCRIBE)
+_SYNCED = Expected(Awaits.SYNC)
+"""Nothing hangs on these two but their place, so that all of a kind are one."""
 _CHANGES_NAMES = frozenset({"PrepareStmt", "DeallocateStmt", "DiscardStmt"})
 _ENDS_COPY = frozenset(map(ord, "cfX"))
 _NOT_BESIDE = frozenset(map(ord, "QPBF"))

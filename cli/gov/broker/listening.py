@@ -33,11 +33,9 @@ class Listening:
         self._seen_under: frozenset[tuple[int, int]] = frozenset()
 
     def sending(self, playing: Playing) -> None:
-        """A statement is about to be forwarded; if it changes something, its entry goes to disk meanwhile."""
-        assert playing.run is not None
-        if playing.run.judged.changes:
-            self._syncing = asyncio.get_running_loop().create_task(self.session.house.trail.durable(playing.index))
-            self._syncing.add_done_callback(_heard)
+        """A statement that changes something is about to be forwarded; its entry goes to disk meanwhile."""
+        self._syncing = asyncio.get_running_loop().create_task(self.session.house.trail.durable(playing.index))
+        self._syncing.add_done_callback(_heard)
 
     async def on_disk(self) -> None:
         """Let the client hear of success, now or when its entry is on disk."""
@@ -87,11 +85,12 @@ class Listening:
         if ends and not self.certain():
             return False
         if turn is not None:
-            self.names(turn, tag)
+            if turn.run is None or not turn.run.judged.steady:
+                self.names(turn, tag)
             turn.rows += max(rows, frames.tag_rows(tag))
             turn.octets += octets
             if last:
-                self._settle(turn.done, "")
+                self._settle(turn.done)
         return True
 
     def certain(self) -> bool:
@@ -129,9 +128,9 @@ class Listening:
     def ready(self, status: int, turn: Playing | None) -> None:
         """The database waits for the next statement."""
         if turn is not None:
-            self._settle(turn.done, "")
+            self._settle(turn.done)
         if status == IDLE:
-            self._end_portals(lambda portal: portal.done(""))
+            self._end_portals(Playing.done)
         self.session.judging.ready(status)
 
     def _end_portals(self, how: Callable[[Playing], None]) -> None:

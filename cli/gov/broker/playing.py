@@ -86,15 +86,15 @@ class Playing:
             raise
 
     def _quick(self, need: Need[Any]) -> object:
-        match need:
-            case Judge(text):
-                return self.session.judging.known(text) or _SLOW
-            case Grant(judged):
-                return permit(judged.decision, judged.digest, self.session.id)
-            case Record(durable=False):
-                return self._record(need)
-            case _:
-                return _SLOW
+        # Every statement comes through here three times, and `match` would take its time.
+        if isinstance(need, Judge):
+            return self.session.judging.known(need.text) or _SLOW
+        if isinstance(need, Grant):
+            judged = need.judged
+            return permit(judged.decision, judged.digest, self.session.id)
+        if isinstance(need, Record) and not need.durable:
+            return self._record(need)
+        return _SLOW
 
     def _record(self, need: Record) -> int:
         index = self.session.record(need)
@@ -146,9 +146,10 @@ class Playing:
         except StopIteration:
             return
 
-    def done(self, tag: str) -> None:
-        """It ended well with this command tag."""
-        self.end(Tally("done", max(self.rows, frames.tag_rows(tag)), self.octets))
+    def done(self, tag: str = "") -> None:
+        """It ended well, with this command tag if its rows are not counted yet."""
+        rows = max(self.rows, frames.tag_rows(tag)) if tag else self.rows
+        self.end(Tally("done", rows, self.octets))
 
     def failed(self, sqlstate: str, error: str) -> None:
         """The database refused it."""
