@@ -15,6 +15,7 @@ GovError
 ├── LeaseEnded          exit 3   SQLSTATE 57P01   expired or revoked (28000 at login)
 ├── NoSuch              exit 2   an id that nothing answers to
 ├── AlreadySettled      exit 6   a request that is expired, withdrawn or answered
+├── LimitReached        exit 7   SQLSTATE 53300   too many sessions, or too much of something else (53400)
 ├── Unavailable         exit 7   SQLSTATE 58000   audit, store or broker cannot answer
 ├── ConfigError         exit 2   a file with line and column
 └── ProtocolError       SQLSTATE 08P01   the peer broke the wire protocol; the connection ends
@@ -172,6 +173,23 @@ class AlreadySettled(GovError):
     code = "already-settled"
     exit_status = 6
     sqlstate = "55000"
+
+
+class LimitReached(GovError):
+    """A client has as much of something as it may have at once."""
+
+    code = "limit-reached"
+    exit_status = 7
+    sqlstate = "53300"
+
+    def __init__(self, what: str, *, hint: str, detail: str = "", state: str = "53300") -> None:
+        super().__init__(what, hint=hint, detail=detail)
+        self.state = state
+
+    @property
+    def wire_state(self) -> str:
+        """`53300` for sessions, `53400` for what one session has, `57P05` for what it leaves unread."""
+        return self.state
 
 
 class Unavailable(GovError):

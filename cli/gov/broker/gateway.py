@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import secrets
 import socket
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
@@ -24,21 +27,23 @@ from gov.broker.house import House
 from gov.broker.judge import Subject
 from gov.broker.judging import READS_VALUES
 from gov.broker.session import Session
+from gov.broker.starting import Starting
 from gov.broker.wire import Side
-from gov.errors import Denied, GovError, NotLoggedIn, ProtocolError, Unavailable
+from gov.errors import Denied, GovError, LimitReached, NotLoggedIn, ProtocolError, Unavailable
 from gov.lease.ids import session_id as make_id
 from gov.lease.lease import Lease
 from gov.protocol import frames, startup
 from gov.protocol.replies import IDLE
 from gov.protocol.scram import PLAIN, PLUS, ServerExchange, Verifier
+from gov.terms import LeaseId
 
 log = logging.getLogger(__name__)
 
 STARTUP_WITHIN = 20.0
 """Seconds from accept to an authenticated session."""
-HALF_OPEN = 256
-"""Connections that may be in start-up at once; for one more the oldest is closed, since it is the slowest."""
-BACKLOG = 512
+GOODBYE_WITHIN = 5.0
+"""Seconds that a client has to end TLS once we have said our last word."""
+BACKLOG = 1024
 _TLS_HANDSHAKE = 0x16
 
 
@@ -52,8 +57,9 @@ class Gateway:
         self._tls = house.tls.context()
         self._binding = _end_point(house.tls.certificate.read_bytes())
         self._decoy = secrets.token_bytes(32)
-        self._starting: dict[asyncio.Task[None], None] = {}
-        """Connections in start-up, oldest first."""
+        self._starting = Starting(house.config.limits)
+        self._opening: Counter[LeaseId] = Counter()
+        """Sessions on their way."""
         self._acceptor: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -76,6 +82,7 @@ class Gateway:
                 hint="listen: { gateway: HOST:PORT }",
             ) from None
         listener.listen(BACKLOG)
+        _raise_descriptors()
         self._socket = listener
         self._acceptor = self._spawn(self._accept(listener))
 
@@ -107,12 +114,8 @@ class Gateway:
                 log.warning("cannot accept a connection: %s", error)
                 await asyncio.sleep(0.1)
                 continue
-            if len(self._starting) >= HALF_OPEN:
-                oldest = next(iter(self._starting))
-                del self._starting[oldest]
-                oldest.cancel()
             sock.setblocking(False)
-            self._starting[self._spawn(self._serve(sock, f"{peer[0]}:{peer[1]}"))] = None
+            self._starting.add(self._spawn(self._serve(sock, f"{peer[0]}:{peer[1]}")), peer[0])
 
     async def _serve(self, sock: socket.socket, peer: str) -> None:
         """One connection, from its first byte to its last."""
@@ -123,22 +126,22 @@ class Gateway:
             async with asyncio.timeout(STARTUP_WITHIN):
                 side = await self._encrypted(sock)
                 session = await self._admitted(side, peer) if side else None
-            self._starting.pop(task, None)
             if session is not None:
                 await session.closed
                 self._record_end(session)
         except GovError as error:
             if side is not None:
                 side.write(frames.error(error, severity="FATAL"))
-        except (EOFError, OSError, TimeoutError):
-            pass
+        except (EOFError, OSError, TimeoutError, asyncio.CancelledError):
+            if side is not None:
+                side.abort()
         except Exception as error:  # a bug of ours: the client hears of it, and nobody else notices
             log.exception("a connection from %s failed", peer)
             if side is not None:
                 broken = Unavailable(f"the gateway failed: {type(error).__name__}", hint="please report it")
                 side.write(frames.error(broken, severity="FATAL"))
         finally:
-            self._starting.pop(task, None)
+            self._starting.remove(task)
             if side is not None:
                 side.close()
 
@@ -179,7 +182,8 @@ class Gateway:
     async def _wrapped(self, sock: socket.socket, *, direct: bool) -> Side:
         side = Side()  # not what comes back: uvloop gives its own TLS protocol instead of ours
         await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: side, sock, ssl=self._tls, ssl_handshake_timeout=STARTUP_WITHIN / 2
+            lambda: side, sock, ssl=self._tls, ssl_handshake_timeout=STARTUP_WITHIN / 2,
+            ssl_shutdown_timeout=GOODBYE_WITHIN,
         )
         spoken = side.transport.get_extra_info("ssl_object").selected_alpn_protocol()
         if direct and spoken != "postgresql":
@@ -203,12 +207,32 @@ class Gateway:
         version, say = startup.negotiate(asked.version, asked.unknown)
         side.write(say)
         lease = await self._authenticated(side, asked.user)
+        task = asyncio.current_task()
+        assert task is not None
+        self._starting.remove(task)
         try:
-            session = await self._opened(side, lease, asked, version, peer)
+            with self._room(lease):
+                session = await self._opened(side, lease, asked, version, peer)
         except GovError as error:
             self._record_refusal(lease, error, peer)
             raise
         return session
+
+    @contextmanager
+    def _room(self, lease: Lease) -> Iterator[None]:
+        """Room for one more session of `lease`. Raises LimitReached."""
+        most = self._house.config.limits.sessions_per_lease
+        if self._house.sessions.count(lease.id) + self._opening[lease.id] >= most:
+            raise LimitReached(
+                f"the lease has {most} sessions, as many as it may", hint="gov sessions; close one, or use a pool"
+            )
+        self._opening[lease.id] += 1
+        try:
+            yield
+        finally:
+            self._opening[lease.id] -= 1
+            if not self._opening[lease.id]:
+                del self._opening[lease.id]
 
     async def _authenticated(self, side: Side, user: str) -> Lease:
         """The live lease whose secret the client has proved to know.
@@ -294,6 +318,12 @@ class Gateway:
             **who_fields(lease.principal), "session": session.id, "lease": lease.id, "target": lease.target,
             "scope": lease.scope.value, **session.summary(),
         }))
+
+
+def _raise_descriptors() -> None:
+    """As many file descriptors as we may have: a session needs two, and the usual first limit is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _welcome(link: upstream.Link, key: bytes) -> bytes:

@@ -13,7 +13,7 @@ from gov.broker import apart
 from gov.broker.exchange import not_alone
 from gov.broker.playing import Playing
 from gov.broker.prepared import Names, Prepared
-from gov.errors import GovError, NotUnderstood, ProtocolError, StatementFailed
+from gov.errors import GovError, LimitReached, NotUnderstood, ProtocolError, StatementFailed
 from gov.policy.decision import Verdict
 from gov.protocol import frames
 from gov.protocol.conversation import Phase, hear
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Work = Coroutine[Any, Any, None]
 HEAVIEST = 1 << 24
 """Bytes of a group that are kept until its Sync: 16 MiB; what is more goes to the database before."""
+BURDEN = 1 << 12
+"""Bytes that a message of a group takes besides its own, generously: what is noted of its statement."""
 NOWHERE = frames.build_bind(b"", b"gov: refused", bytes(6))
 """A Bind of a statement that never exists: the database fails at this place, as it would after any error."""
 
@@ -36,7 +38,9 @@ class Group:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.names = Names()
+        limits = session.house.config.limits
+        self.names = Names(limits.prepared_per_session, limits.prepared_bytes)
+        self._most_portals = limits.prepared_per_session
         self.portals: dict[bytes, Playing] = {}
         self.number = 0
         """Of the group, counted by Sync."""
@@ -73,7 +77,7 @@ class Group:
             return
         if self._weight > HEAVIEST and self._phase is Phase.BUILDING:
             self._lighten()
-        self._weight += len(body) + frames.HEADER
+        self._weight += len(body) + BURDEN
         before, self._phase = self._phase, hear(self._phase, kind)
         if before is self._phase is Phase.SKIPPING:
             return
@@ -151,7 +155,11 @@ class Group:
 
     def _parse(self, body: bytes) -> None:
         parse = frames.read_parse(body)
-        text = frames.utf8(parse.text)
+        try:
+            text = _decoded(parse.text)
+        except GovError as error:
+            self._refuse(error)
+            return
         self._settled(parse.name, lambda: self._with_judged(text, lambda judged: self._parsed(parse, text, judged)))
 
     def _parsed(self, parse: frames.Parse, text: str, judged: Judged) -> None:
@@ -164,9 +172,12 @@ class Group:
         if self.names.taken(parse.name):
             self._refuse(_in_use(parse.name))
             return
+        fresh = Prepared(parse.name, text, judged.sent, parse.types, self.number)
+        if self.names.full(fresh):
+            self._refuse(_too_many("prepared statements", "DEALLOCATE ALL"))
+            return
         # PREPARE and Parse share their names: neither may be judged by what the other has replaced.
         self.session.judging.forget(parse.name.decode(errors="replace"))
-        fresh = Prepared(parse.name, text, judged.sent, parse.types, self.number)
         self._gathered.append((
             frames.build_parse(parse.name, judged.sent.encode(), parse.types),
             Expected(Awaits.PARSE, confirmed=self.names.confirm(fresh), undone=self.names.put(fresh)),
@@ -186,6 +197,9 @@ class Group:
             return
         if bound.portal.startswith(_RESERVED):
             self._refuse(_reserved())
+            return
+        if bound.portal not in self.portals and len(self.portals) >= self._most_portals:
+            self._refuse(_too_many("portals", "COMMIT"))
             return
         statement = Statement(prepared.text, frames.parameters(bound.tail), self.session.count(), "extended")
         self._play(statement, lambda playing: self._bind_runs(bound, prepared, playing), self._refuse)
@@ -427,7 +441,19 @@ def _takes_data(expected: Expected) -> bool:
 def _text(body: bytes) -> str:
     if body.find(b"\0") != len(body) - 1:
         raise ProtocolError("a query has a NUL inside or none at its end", hint="check the client library")
-    return frames.utf8(body[:-1])
+    return _decoded(body[:-1])
+
+
+def _decoded(raw: bytes) -> str:
+    """A statement's text; PostgreSQL refuses what is no UTF-8 with an error, and so do we."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        shown = " ".join(f"0x{each:02x}" for each in raw[error.start : error.start + 1])
+        raise StatementFailed(
+            f'invalid byte sequence for encoding "UTF8": {shown}', hint="SET client_encoding TO UTF8, and send UTF-8",
+            state="22021",
+        ) from None
 
 
 def _no_statement(name: bytes) -> GovError:
@@ -439,6 +465,12 @@ def _no_statement(name: bytes) -> GovError:
 def _in_use(name: bytes) -> GovError:
     shown = name.decode(errors="replace")
     return StatementFailed(f'prepared statement "{shown}" already exists', hint="", state="42P05")
+
+
+def _too_many(things: str, way_out: str) -> GovError:
+    return LimitReached(
+        f"the session has as many {things} as it may, or as much text in them", hint=way_out, state="53400"
+    )
 
 
 def _reserved() -> GovError:

@@ -30,6 +30,7 @@ from gov.errors import (
     Denied,
     GovError,
     LeaseEnded,
+    LimitReached,
     NoSuch,
     NotApproved,
     NotLoggedIn,
@@ -57,6 +58,7 @@ STATUS: Mapping[type[GovError], int] = {
     NotUnderstood: 422,
     TooComplex: 422,
     Unreachable: 503,
+    LimitReached: 503,
     Unavailable: 503,
 }
 """HTTP status of each error; what is not here is 500."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, cast
 from gov.broker.judge import Subject, estimated, judge_outline, masked_fields, outlined
 from gov.broker.plans import Plans
 from gov.broker.playing import Playing
-from gov.errors import GovError, NotUnderstood, StatementFailed, Unavailable
+from gov.broker.prepared import named_by
+from gov.errors import GovError, LimitReached, NotUnderstood, StatementFailed, Unavailable
 from gov.protocol import frames
 from gov.protocol.replies import FAILED, IDLE
 from gov.session.path import read_path
@@ -84,6 +85,10 @@ class Judging:
         if asked:
             rows = await self._estimate(judged)
             judged = await judge_outline(house, self.subject, text, outline, self.search_path, rows=rows)
+        if judged.prepares and len(self._prepared) >= house.config.limits.prepared_per_session:
+            raise LimitReached(
+                "the session has as many prepared statements as it may", hint="DEALLOCATE ALL", state="53400"
+            )
         if not follows and not asked and not goes_back:
             self._plans.put(text, self.search_path, judged)
         return judged
@@ -183,8 +188,18 @@ class Judging:
             if self._claims.get(name) is playing:
                 self._prepared[name] = cast(Outline, outline)
 
+    def deallocated(self, text: str) -> None:
+        """A DEALLOCATE or DISCARD has run; where more was said than that, names that are gone stay known."""
+        name = named_by(text)
+        if name == "" or text.strip("; ").upper() == "DISCARD ALL":
+            self._prepared.clear()
+        elif name is not None:
+            self._prepared.pop(name, None)
+
     def ready(self, status: int) -> None:
         """A transaction may have ended, and settings of it may have been undone."""
+        if not self.session.replies.expected and not self.session.group.gathering:
+            self._claims.clear()  # no PREPARE is on its way
         if status == IDLE and self._set_in_transaction:
             self._set_in_transaction, self._stale = False, True
 

@@ -108,6 +108,7 @@ class Listening:
         elif tag.startswith(("DEALLOCATE", "DISCARD ALL")):
             # Which name it was is not worth knowing: what is unknown here is refused, never judged wrongly.
             self.session.group.names.deallocated(turn.statement.text)
+            self.session.judging.deallocated(turn.statement.text)
 
     def suspended(self, turn: Playing | None, rows: int, octets: int) -> None:
         """A portal stopped at its row limit; its statement goes on with the next Execute."""

@@ -33,11 +33,20 @@ class Prepared:
     closing: bool = False
     """A Close is on its way."""
 
+    @property
+    def weight(self) -> int:
+        """What it takes, about, in bytes."""
+        return len(self.text) + (0 if self.sent is self.text else len(self.sent)) + len(self.types)
+
 
 class Names:
     """The prepared statements of one session, by name; the empty name is the unnamed one."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 10_000, heaviest: int = 1 << 25) -> None:
+        """At most so many, and so many bytes of their texts."""
+        self._most, self._heaviest = most, heaviest
+        self._octets = 0
+        """Never less than the bytes of all texts."""
         self._known: dict[bytes, Prepared] = {}
         self._unsure = False
         """Whether SQL of the session's own may be changing names."""
@@ -56,10 +65,19 @@ class Names:
         """Whether a Parse of `name` will fail, since the name is in use and not the unnamed one."""
         return name != b"" and self.get(name) is not None
 
+    def full(self, entry: Prepared) -> bool:
+        """Whether `entry` would be one too many, or its text too much."""
+        if len(self._known) >= self._most and entry.name not in self._known:
+            return True
+        if self._octets + entry.weight > self._heaviest:  # some are gone since it was counted
+            self._octets = sum(each.weight for each in self._known.values())
+        return self._octets + entry.weight > self._heaviest
+
     def put(self, entry: Prepared) -> Callable[[], None]:
         """A Parse was forwarded; call what is returned if the database does not run it."""
         before = self._known.get(entry.name)
         self._known[entry.name] = entry
+        self._octets += entry.weight
 
         def undo() -> None:
             if self._known.get(entry.name) is entry:
@@ -104,13 +122,11 @@ class Names:
 
     def deallocated(self, text: str) -> None:
         """A DEALLOCATE or DISCARD has run: forget its name, or all names where it cannot be told which."""
-        found = _DEALLOCATE.fullmatch(text)
-        if found is None or found["name"].upper() == "ALL":
+        name = named_by(text)
+        if not name:
             self._known.clear()
-            return
-        name = found["name"]
-        plain = name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
-        self._known.pop(plain.encode(), None)
+        else:
+            self._known.pop(name.encode(), None)
 
     def drained(self) -> None:
         """The database has answered everything: what is known here is so."""
@@ -118,6 +134,17 @@ class Names:
             self._unsure = False
             for entry in self._known.values():
                 entry.confirmed = True
+
+
+def named_by(text: str) -> str | None:
+    """Which name a DEALLOCATE takes away, the empty one for all; None when the text says more than that."""
+    found = _DEALLOCATE.fullmatch(text)
+    if found is None:
+        return None
+    name = found["name"]
+    if name.startswith('"'):
+        return name[1:-1].replace('""', '"')
+    return "" if name.upper() == "ALL" else name.lower()
 
 
 def _nothing() -> None:

@@ -24,7 +24,7 @@ from gov.broker.listening import Listening
 from gov.broker.views import rfc3339
 from gov.broker.wire import Side
 from gov.control.models import SessionView
-from gov.errors import AlreadySettled, GovError, LeaseEnded, ProtocolError, Unavailable, Unverified
+from gov.errors import AlreadySettled, GovError, LeaseEnded, LimitReached, ProtocolError, Unavailable, Unverified
 from gov.lease.lease import Lease
 from gov.protocol import frames
 from gov.protocol.replies import IDLE, Awaits, Expected, Replies
@@ -34,8 +34,10 @@ from gov.turn import Record
 
 log = logging.getLogger(__name__)
 
-INBOX = 1 << 20
-"""Bytes that a client may send ahead while its statement is awaited: 1 MiB; then we stop reading."""
+PIECE = 32
+"""Messages of one client that are taken before others get their turn."""
+AHEAD = 1024
+"""Messages that the database may owe an answer to before the client's next ones wait."""
 FORMS = 512
 """Texts whose part of an audit entry is kept encoded."""
 LINGER = 10.0
@@ -72,8 +74,13 @@ class Session:
         self._goodbye = False
         self._started = house.clock()
         self._count = 0
+        self._limits = house.config.limits
         self._inbox = bytearray()
         self._skip = 0
+        self._waits = False
+        """Whether whole messages may be left in the inbox until others had their turn, or somebody reads."""
+        self._turn: asyncio.Handle | None = None
+        self._cancels = 0
         self._busy: asyncio.Task[None] | None = None
         self._ahead: list[Coroutine[Any, Any, None]] = []
         self._drained: asyncio.Future[None] | None = None
@@ -92,6 +99,8 @@ class Session:
         self.link.side.peer, self.client.peer = self.client, self.link.side
         self.client.lost = self.leave
         self.client.paced = True
+        self.client.patience, self.client.stalled = self._limits.unread_seconds, self._unread
+        self.client.flowing = self._in_turn
         self.client.attach(self._from_client)
 
     @property
@@ -151,8 +160,15 @@ class Session:
         """The client wants what runs, or waits for approval, to stop."""
         if self.held is not None:
             self.spawn(self.withdraw(self.held, "cancelled by the requester"))
-        else:
-            self.spawn(upstream.cancel(self.running_apart or self.link))
+        elif self._cancels < 2:  # one may have come too early; a third says nothing new
+            self._cancels += 1
+            self.spawn(self._cancel())
+
+    async def _cancel(self) -> None:
+        try:
+            await upstream.cancel(self.running_apart or self.link)
+        finally:
+            self._cancels -= 1
 
     async def withdraw(self, request: RequestId, because: str) -> None:
         """Withdraw a request of this session that is still open."""
@@ -180,6 +196,10 @@ class Session:
         """End it with an error that the client hears."""
         self._because = because or error.what
         self._finish(frames.error(error, severity="FATAL"))
+
+    def _unread(self) -> None:
+        because = f"the client read nothing for {self._limits.unread_seconds:.0f} s"
+        self.fatal(LimitReached(because, hint="limits.unread_seconds of the broker", state="57P05"), because)
 
     def _upstream_lost(self) -> None:
         self.fatal(Unavailable("the target ended the connection", hint="gov broker status"))
@@ -221,10 +241,22 @@ class Session:
         if self.closed.done():
             return
         self._inbox += data
-        if self._busy is None:
+        if self._busy is None and not self._waits:
             self._pump()
-        elif len(self._inbox) > INBOX:
+        if (self._waits or self._busy is not None) and len(self._inbox) > self._limits.pending_bytes:
             self.client.pause("busy")
+
+    def _in_turn(self) -> None:
+        """Take what waits in the inbox once others had their turn."""
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._turn = None
+        if self._waits and self._busy is None and not self.closed.done():
+            self._pump()
+            if not self._waits and self._busy is None:
+                self.client.resume("busy")
 
     def _pump(self) -> None:
         try:
@@ -236,22 +268,32 @@ class Session:
             self.fatal(Unavailable(f"the gateway failed: {type(error).__name__}", hint="please report it"))
 
     def _work(self) -> None:
-        """Take whole messages from the inbox until one has to be awaited."""
-        inbox, at = self._inbox, 0
+        """Take whole messages from the inbox until one has to be awaited, or it is somebody else's turn."""
+        inbox, at, taken = self._inbox, 0, 0
+        self._waits = False
         if self._skip:
             at = min(self._skip, len(inbox))
             self._skip -= at
             self._copy_data(bytes(inbox[:at]))
         while self._busy is None and not self.closed.done() and len(inbox) - at >= frames.HEADER:
             kind, length = _header.unpack_from(inbox, at)
-            if length < 4 or (length > frames.LONGEST_CONTROL and kind != _COPY_DATA):
-                raise ProtocolError(f"a message announces {length} bytes", hint="check the client library")
+            if length < 4 or (length > self._limits.message_bytes and kind != _COPY_DATA):
+                raise ProtocolError(
+                    f"a message announces {length} bytes, and {self._limits.message_bytes} may pass",
+                    hint="send it in smaller pieces, or with COPY",
+                )
             after = at + 1 + length
             if kind == _COPY_DATA:
                 at = self._copy_run(at)
                 continue
             if after > len(inbox):
                 break
+            if taken == PIECE or self._stuck:
+                self._waits = True
+                if not self._stuck:
+                    self._in_turn()
+                break
+            taken += 1
             body = bytes(inbox[at + frames.HEADER : after])
             at = after
             if self.ending is not None and kind in _STARTS_WORK:
@@ -259,6 +301,11 @@ class Session:
             else:
                 self.group.hear(kind, body)
         del inbox[:at]
+
+    @property
+    def _stuck(self) -> bool:
+        """Whether a client must hear first: of what it has asked for, or at all."""
+        return self.client.stuffed or (len(self.replies.expected) >= AHEAD and not self.replies.copying)
 
     def _copy_run(self, start: int) -> int:
         """Forward a run of CopyData by its headers; where it ends."""
@@ -325,8 +372,9 @@ class Session:
                 left.close()
             self._ahead.clear()
         if not self.closed.done():
-            self.client.resume("busy")
             self._pump()
+            if self._busy is None and not self._waits:
+                self.client.resume("busy")
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run `work` beside what the session does."""
@@ -389,6 +437,8 @@ class Session:
         """Send replies on, as far as the trail allows."""
         if out:
             self.client.write(out)
+        if self._waits and not self._stuck:
+            self._in_turn()
         if self.replies.withheld:
             self.link.side.pause("disk")
             self.spawn(self.listening.on_disk())

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gov.broker.wire import Side
-from gov.errors import GovError, NotLoggedIn, ProtocolError, Unavailable, Unreachable
+from gov.errors import GovError, LimitReached, NotLoggedIn, ProtocolError, Unavailable, Unreachable
 from gov.protocol import frames, startup
 from gov.protocol.replies import BULK, KEPT
 from gov.protocol.scram import PLAIN, ClientExchange, ClientKeys, client_keys
@@ -71,6 +71,7 @@ async def connect(address: Upstream, parameters: dict[str, str]) -> Link:
 
     Raises:
         Unreachable: The target does not answer in time, or not over TLS as it must.
+        LimitReached: It takes no more sessions.
         GovError: It refused the role.
     """
     try:
@@ -179,7 +180,7 @@ def _remembered(password: str, salt: bytes, iterations: int) -> ClientKeys:
 def _refused(body: bytes) -> GovError:
     fields = frames.read_error(body)
     if fields.get("C", "").startswith("53"):
-        return Unreachable(f"the target takes no more sessions: {fields.get('M', '')}", hint="gov sessions")
+        return LimitReached(f"the target takes no more sessions: {fields.get('M', '')}", hint="gov sessions")
     return Unreachable(f"the target refused the session: {fields.get('M', '')}", hint="gov broker check TARGET")
 
 

@@ -38,11 +38,20 @@ class Side(asyncio.BufferedProtocol):
         self.peer: Side | None = None
         self.paced = False
         """Whether we read no more from it while it does not read itself, as PostgreSQL does with its clients."""
+        self.stuffed = False
+        """Whether it does not read what waits to be written to it."""
+        self.flowing: Callable[[], None] = _nowhere
+        """Called when it reads again."""
+        self.stalled: Callable[[], None] = _nowhere
+        """Called when it has read next to nothing for `patience`."""
+        self.patience = 0.0
+        """Seconds in which what waits must go from HIGH_WATER to a quarter of it; 0 is for ever."""
         self.closed = False
         self._sink: Callable[[memoryview], None] | None = None
         self._kept = bytearray()
         self._waiter: asyncio.Future[None] | None = None
         self._pauses: set[str] = set()
+        self._stall: asyncio.TimerHandle | None = None
 
     # What asyncio calls
 
@@ -70,6 +79,7 @@ class Side(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has ended."""
         self.closed = True
+        self._unstuff()
         self._wake()
         if self.peer is not None:
             self.peer.resume("peer")
@@ -77,6 +87,9 @@ class Side(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """Too much waits to be written: stop reading from the peer."""
+        self.stuffed = True
+        if self.patience:
+            self._stall = asyncio.get_running_loop().call_later(self.patience, self.stalled)
         if self.paced:
             self.pause("paced")
         if self.peer is not None:
@@ -84,9 +97,17 @@ class Side(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         """Go on reading from the peer."""
+        self._unstuff()
         self.resume("paced")
         if self.peer is not None:
             self.peer.resume("peer")
+        self.flowing()
+
+    def _unstuff(self) -> None:
+        self.stuffed = False
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     # What the broker calls
 

@@ -170,6 +170,8 @@ class Analysis(Section):
     """The processes that parse SQL."""
 
     workers: Annotated[int, Field(ge=1, le=64)] = 1
+    seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """How long one statement may take."""
 
 
 class Limits(Section):
@@ -179,6 +181,21 @@ class Limits(Section):
     requests_per_principal: Annotated[int, Field(ge=1)] = 50
     body_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024 * 1024
     """The largest body that the API reads."""
+    half_open: Annotated[int, Field(ge=1)] = 512
+    """Connections that are not authenticated yet."""
+    half_open_per_address: Annotated[int, Field(ge=1)] = 256
+    """The same for one address, or one /64 of IPv6."""
+    sessions_per_lease: Annotated[int, Field(ge=1)] = 100
+    message_bytes: Annotated[int, Field(ge=65536, le=1 << 30)] = 16 * 1024 * 1024
+    """The largest message of a client, CopyData apart."""
+    pending_bytes: Annotated[int, Field(ge=65536)] = 1024 * 1024
+    """What a client may send ahead while a statement of its own is awaited."""
+    prepared_per_session: Annotated[int, Field(ge=1)] = 10_000
+    """Prepared statements, and as many portals."""
+    prepared_bytes: Annotated[int, Field(ge=65536)] = 32 * 1024 * 1024
+    """Their texts together."""
+    unread_seconds: Annotated[float, Field(ge=0)] = 900.0
+    """How long a client may leave a result unread; 0 is for ever."""
 
 
 class Config(Section):
