@@ -38,17 +38,16 @@ def stepped(name: str, step: Decimal, column: str, type: Type, otherwise: str) -
         away = f"{rest} OPERATOR(pg_catalog.<) {_number(Decimal(0))}"
         result = f"({inward} OPERATOR(pg_catalog.-) {by})"
     else:
-        away = f"{_number(Decimal(2))} OPERATOR(pg_catalog.*) pg_catalog.abs({rest}) OPERATOR(pg_catalog.>=) {by}"
-        result = f"({inward} OPERATOR(pg_catalog.+) pg_catalog.sign({value}) OPERATOR(pg_catalog.*) {by})"
+        away = f"({_number(Decimal(2))} OPERATOR(pg_catalog.*) pg_catalog.abs({rest})) OPERATOR(pg_catalog.>=) {by}"
+        result = f"({inward} OPERATOR(pg_catalog.+) (pg_catalog.sign({value}) OPERATOR(pg_catalog.*) {by}))"
     fits = f" AND {_within(result, largest)}" if largest is not None else ""
-    finite = _within(value, largest) if largest is not None else (
-        f"pg_catalog.abs({value}) OPERATOR(pg_catalog.<) CAST('Infinity' AS pg_catalog.numeric)"
-    )
-    return (
-        f"CASE WHEN {column} IS NULL THEN NULL WHEN {finite} THEN CAST(pg_catalog.round("
-        f"CASE WHEN {away}{fits} THEN {result} ELSE {inward} END, {_decimals(step)}) AS {type.sql})"
-        f" ELSE {otherwise} END"
-    )
+    multiple = f"CASE WHEN {away}{fits} THEN {result} ELSE {inward} END"
+    shown = f"CAST(pg_catalog.round({multiple}, {_decimals(step)}) AS {type.sql})"
+    if type.base in _WHOLE:
+        return f"CASE WHEN {column} IS NOT NULL THEN {shown} END"
+    endless = "CAST('Infinity' AS pg_catalog.numeric)"
+    finite = f"pg_catalog.abs({value}) OPERATOR(pg_catalog.<) {endless}" if largest is None else _within(value, largest)
+    return f"CASE WHEN {column} IS NULL THEN NULL WHEN {finite} THEN {shown} ELSE {otherwise} END"
 
 
 def _unit(type: Type) -> Decimal | None:
