@@ -33,6 +33,7 @@ people = st.builds(
     groups=groups,
     users=st.frozensets(st.just("alice"), max_size=1),
     agents=st.frozensets(st.sampled_from(["*", "bot"]), max_size=1),
+    on_behalf_of=st.frozensets(st.sampled_from(["alice", "bob"]), max_size=1),
 )
 persons = st.builds(
     Principal,

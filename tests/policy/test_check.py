@@ -7,8 +7,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gov.policy.access import access
+from gov.policy.behind import behind
 from gov.policy.check import complaints_about
-from gov.policy.decision import Verdict
+from gov.policy.decision import Access, Verdict
 from gov.policy.matching import speaks
 from gov.policy.outcome import outcome
 from gov.policy.rules import Guardrail, Policy, When
@@ -42,6 +44,34 @@ def test_a_shadowed_rule_really_never_applies(world: World, outer: When, data: s
     assert speaks(denial, world.who, on, world.facts, profile) or not speaks(
         hold, world.who, on, world.facts, profile
     )
+
+
+@given(world=worlds)
+@settings(deadline=None, max_examples=150)
+def test_a_rule_behind_others_changes_nothing(world: World) -> None:
+    """Without it verdicts, masks and the terms of leases are the same."""
+    for rule, _ in behind(world.policy):
+        rest = replace(world.policy, **{
+            part: tuple(each for each in getattr(world.policy, part) if each is not rule)
+            for part in ("access", "masking", "guardrails")
+        })
+        assert world.under(rest).decision().verdict is world.decision().verdict
+        assert terms(rest, world) == terms(world.policy, world)
+        assert masks(rest, world) == masks(world.policy, world)
+
+
+def terms(policy: Policy, world: World) -> tuple[float, bool, bool] | None:
+    """Of the lease that the world's person may have."""
+    granted = access(policy, world.who, "prod", "production", world.on.scope)
+    if not isinstance(granted, Access):
+        return None
+    return granted.max_ttl, granted.reason_required, granted.purpose_required
+
+
+def masks(policy: Policy, world: World) -> dict[str, tuple[str, bool]]:
+    """Column to mask, and whether it may be set all the same."""
+    profile = outcome(policy, world.who, "prod", "production", world.on.scope, CATALOG)
+    return {str(column): (spec.mask, spec.write) for column, spec in profile.masks.items()}
 
 
 def test_narrower_conditions_are_behind_wider_ones() -> None:

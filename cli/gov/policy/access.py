@@ -38,7 +38,7 @@ def offers(policy: Policy, principal: Principal, target: str, environment: str) 
 
 
 def _best(scope: Scope, rules: Sequence[AccessRule]) -> Access:
-    best = min(rules, key=_terms)
+    best = min(rules, key=lambda rule: rule.terms)
     return Access(
         rule=best.name,
         scope=scope.value,
@@ -46,12 +46,6 @@ def _best(scope: Scope, rules: Sequence[AccessRule]) -> Access:
         reason_required=best.reason_required,
         purpose_required=best.purpose_required,
         max_statement=best.max_statement,
-    )
-
-
-def _terms(rule: AccessRule) -> tuple[float, bool, bool, float, str]:
-    return (
-        -rule.max_ttl, rule.reason_required, rule.purpose_required, -(rule.max_statement or 0.0), rule.name,
     )
 
 

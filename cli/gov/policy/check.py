@@ -1,17 +1,18 @@
 """Complaints about a policy that is well written but cannot mean what its author thinks.
 
-Duplicate names, data that nothing is classified as, and guardrails that can never apply.
+Duplicate names, data that nothing is classified as, and rules that can never apply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from gov.policy.behind import behind
 from gov.policy.complaint import Complaint, Position, did_you_mean
 from gov.policy.decision import Verdict
-from gov.policy.pattern import within
-from gov.policy.rules import AccessRule, Guardrail, Marks, MaskRule, People, Policy, When
-from gov.terms import Effect
+from gov.policy.pattern import any_word, wild, within
+from gov.policy.rules import REACH, AccessRule, Guardrail, Marks, MaskRule, Policy, When
+from gov.terms import Effect, Scope
 
 NEVER = frozenset({Effect.UNKNOWN, Effect.ROLE, Effect.NOTIFY})
 """Effects that are denied whatever a rule says."""
@@ -21,7 +22,9 @@ _NOWHERE = Position("policy", 1, 1)
 
 def complaints_about(policy: Policy) -> list[Complaint]:
     """Every complaint, at the rule or value it is about."""
-    return [*_names(policy), *_data(policy), *_idle(policy), *_shadowed(policy.guardrails)]
+    # Rules of one name are complained about already; comparing them would say it twice.
+    names = [*_names(policy)]
+    return [*names, *_data(policy), *_idle(policy), *_nowhere(policy), *([] if names else _behind(policy))]
 
 
 def _at(marks: Marks, key: str) -> Position:
@@ -72,47 +75,43 @@ def _idle(policy: Policy) -> Iterator[Complaint]:
             yield Complaint(at, f"can never apply: {words} is denied whatever a rule says")
         if rule.when.where_missing and effects and not effects & {Effect.UPDATE, Effect.DELETE}:
             yield Complaint(at, "can never apply: `where: missing` is for update and delete")
+        in_vain = rule.when.scopes and Scope.ADMIN not in rule.when.scopes
+        if rule.then is Verdict.HOLD and effects == {Effect.GRANT} and in_vain:
+            yield Complaint(at, "can never apply: grant is lent in the scope admin only")
 
 
-def _shadowed(rules: tuple[Guardrail, ...]) -> Iterator[Complaint]:
-    """A hold, confirm or allow behind a deny that is met whenever it is."""
-    denials = [rule for rule in rules if rule.then is Verdict.DENY]
-    for rule in rules:
-        if rule.then is Verdict.DENY:
+def _nowhere(policy: Policy) -> Iterator[Complaint]:
+    """Guardrails for targets, environments and scopes in which nobody can have a lease."""
+    for rule in policy.guardrails if policy.access else ():
+        when, at = rule.when, _at(rule.marks, "when")
+        if any(_may_meet(each, when) for each in policy.access):
             continue
-        for denial in denials:
-            if _covers(denial.when, rule.when):
-                what = f"can never apply: `{denial.name}` denies whatever it speaks of"
-                yield Complaint(_at(rule.marks, "when"), what)
+        known = frozenset[str]().union(*(each.targets for each in policy.access))
+        lost = next((each for each in sorted(when.targets) if not any(map(_meets(each), known))), None)
+        if lost is not None:
+            what = f"can never apply: no access rule is for the target `{lost}`{did_you_mean(lost, known)}"
+            yield Complaint(at, what)
+        else:
+            yield Complaint(at, "can never apply: no access rule gives a lease of such a target, environment and scope")
 
 
-def _covers(outer: When, inner: When) -> bool:
-    """Whether `outer` certainly holds where `inner` does. May say no where it is yes, never the reverse."""
+def _may_meet(access: AccessRule, when: When) -> bool:
     return (
-        all(
-            _part_of(getattr(inner, name), getattr(outer, name))
-            for name in (
-                "effects", "relations", "columns", "environments", "targets", "scopes", "clients", "purposes",
-            )
-        )
-        and (outer.reads is None or (inner.reads is not None and within(inner.reads, outer.reads)))
-        and _people_part_of(inner.people, outer.people)
-        and (inner.unmasked or not outer.unmasked)
-        and (not outer.unmasked or outer.reads == inner.reads)
-        and (inner.where_missing or not outer.where_missing)
-        and (outer.hours is None or outer.hours == inner.hours)
-        and (outer.rows_over is None or (inner.rows_over is not None and inner.rows_over >= outer.rows_over))
+        (not when.targets or any(any(map(_meets(each), access.targets)) for each in when.targets))
+        and (not when.environments or not access.environments or bool(when.environments & access.environments))
+        and (not when.scopes or min(map(REACH.__getitem__, when.scopes)) <= REACH[access.scope])
     )
 
 
-def _part_of(inner: Iterable[object], outer: Iterable[object]) -> bool:
-    """Whether every alternative of `inner` is one of `outer`; no alternatives stand for all."""
-    narrow, wide = frozenset(inner), frozenset(outer)
-    return not wide or (bool(narrow) and narrow <= wide)
+def _meets(one: str) -> Callable[[str], bool]:
+    """Whether a name may be meant by both patterns; of two with wildcards it is taken to be so."""
+    def meets(other: str) -> bool:
+        return any_word(one, frozenset({other})) or any_word(other, frozenset({one})) or (wild(one) and wild(other))
+
+    return meets
 
 
-def _people_part_of(inner: People, outer: People) -> bool:
-    if not outer:
-        return True
-    parts = ("groups", "users", "services", "agents")
-    return bool(inner) and all(getattr(inner, part) <= getattr(outer, part) for part in parts)
+def _behind(policy: Policy) -> Iterator[Complaint]:
+    for rule, why in behind(policy):
+        key = "when" if isinstance(rule, Guardrail) else ""
+        yield Complaint(_at(rule.marks, key), f"can never apply: {why}")

@@ -30,7 +30,7 @@ class RelationPattern:
     @property
     def exact(self) -> Relation | None:
         """The one relation it names, or None when it has a wildcard."""
-        return None if _WILD & set(self.schema + self.name) else Relation(self.schema, self.name)
+        return None if wild(self.schema + self.name) else Relation(self.schema, self.name)
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
@@ -50,12 +50,17 @@ class ColumnPattern:
 
     def among(self, names: Sequence[str]) -> list[str]:
         """Those of `names` that its column part matches; a literal part is looked up, not compared one by one."""
-        if _WILD.isdisjoint(self.column):
+        if not wild(self.column):
             return [self.column] if self.column in names else []
         return [name for name in names if fnmatchcase(name, self.column)]
 
     def __str__(self) -> str:
         return f"{self.relation}.{self.column}"
+
+
+def wild(text: str) -> bool:
+    """Whether it has a wildcard."""
+    return not _WILD.isdisjoint(text)
 
 
 def relation_pattern(text: str) -> RelationPattern | None:

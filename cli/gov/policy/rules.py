@@ -20,7 +20,8 @@ Marks = Mapping[str, Position]
 FRESH_WITHIN = 900.0
 """Seconds, where no file says otherwise."""
 
-_REACH: dict[Scope, int] = {Scope.READ: 0, Scope.WRITE: 1, Scope.ADMIN: 2}
+REACH: dict[Scope, int] = {Scope.READ: 0, Scope.WRITE: 1, Scope.ADMIN: 2}
+"""Each scope includes those before it."""
 
 
 def _marks() -> Marks:
@@ -36,19 +37,28 @@ class People:
     """Names or subjects of humans, whether they act themselves or through an agent."""
     services: frozenset[str] = frozenset()
     agents: frozenset[str] = frozenset()
-    """Subjects of agents, whoever they act for; `*` for every agent."""
+    """Subjects of agents; `*` for every agent."""
+    on_behalf_of: frozenset[str] = frozenset()
+    """Names or subjects of humans: only agents that act for them. Without `agents`, any agent that does."""
 
     def includes(self, who: Principal) -> bool:
         """Whether `who` is among them. An agent carries the groups that its token carries."""
         if any(any_word(group, self.groups) for group in who.groups):
             return True
-        if who.agent is not None and any_word(who.agent, self.agents):
+        if who.agent is not None and self._includes_agent(who, who.agent):
             return True
         names = self.services if who.kind is Kind.SERVICE else self.users
         return any_word(who.name, names) or any_word(who.subject, names)
 
+    def _includes_agent(self, who: Principal, agent: str) -> bool:
+        if not self.agents and not self.on_behalf_of:
+            return False
+        meant = not self.agents or any_word(agent, self.agents)
+        for_them = any_word(who.name, self.on_behalf_of) or any_word(who.subject, self.on_behalf_of)
+        return meant and (for_them or not self.on_behalf_of)
+
     def __bool__(self) -> bool:
-        return bool(self.groups or self.users or self.services or self.agents)
+        return bool(self.groups or self.users or self.services or self.agents or self.on_behalf_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +91,17 @@ class AccessRule:
     def grants(self, who: Principal, target: str, environment: str, scope: Scope) -> bool:
         """Whether it lets `who` hold a lease of `scope`; a scope includes the narrower ones."""
         return (
-            _REACH[scope] <= _REACH[self.scope]
+            REACH[scope] <= REACH[self.scope]
             and any_word(target, self.targets)
             and (not self.environments or environment in self.environments)
             and self.people.includes(who)
+        )
+
+    @property
+    def terms(self) -> tuple[float, bool, bool, float, str]:
+        """Sorts by what speaks for it: the longest lease, then what asks for less."""
+        return (
+            -self.max_ttl, self.reason_required, self.purpose_required, -(self.max_statement or 0.0), self.name,
         )
 
 

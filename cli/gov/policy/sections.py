@@ -24,7 +24,8 @@ _DATA = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 _FUNCTION = re.compile(r"[^.\s]+\.[^.\s]+")
 _HOURS = re.compile(r"([0-9]{1,2})-([0-9]{1,2})")
 
-_PEOPLE = ("groups", "users", "services", "agents")
+_PERSONS = ("groups", "users", "services", "agents")
+_PEOPLE = (*_PERSONS, "on_behalf_of")
 CLASSIFY = ("columns", "as")
 ACCESS = (
     "name", *_PEOPLE, "targets", "environment", "relations", "scope",
@@ -52,7 +53,7 @@ def access_rule(section: Section) -> AccessRule:
     section.require("name", "targets", "scope", "max_ttl")
     who = people(section)
     if not who:
-        section.complain("", f"says nobody; give one of {', '.join(_PEOPLE)}")
+        section.complain("", f"says nobody; give one of {', '.join(_PERSONS)}")
     return AccessRule(
         name=_name(section),
         people=who,
@@ -134,7 +135,7 @@ def people(section: Section) -> People:
 
 def roles(section: Section) -> Roles:
     """`{ auditor: { groups: [audit] }, operator: …, policy_admin: … }`."""
-    inner = {key: section.section(key, _PEOPLE) for key in ROLES}
+    inner = {key: section.section(key, _PERSONS) for key in ROLES}
     return Roles(**{key: people(each) for key, each in inner.items() if each})
 
 
