@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from gov import __version__
 from gov.approval.request import Request
-from gov.broker import admission, entries, reading, submission, views
+from gov.broker import admission, entries, reading, refusals, submission, views
 from gov.broker.house import House
 from gov.broker.http import Call, Front, replies, reply
 from gov.broker.reach import reach
@@ -63,6 +63,7 @@ def application(house: House) -> Starlette:
         front.route("POST", "/v1/requests/{id}/deny", deny),
         front.route("POST", "/v1/requests/{id}/withdraw", withdraw),
         front.route("POST", "/v1/explain", explain),
+        front.route("GET", "/v1/why", refusals.why),
         front.route("GET", "/v1/audit/entries", reading.page),
         front.route("GET", "/v1/audit/entries/{id}", reading.one),
         front.route("GET", "/v1/audit/file", reading.file),

@@ -46,6 +46,7 @@ from gov.control.models import (
     TargetStatus,
     TargetView,
     Whoami,
+    Why,
 )
 from gov.errors import Denied, GovError, NoSuch, NotLoggedIn, Unavailable, Unreachable, error_of
 from gov.identity.config import loopback
@@ -187,6 +188,10 @@ class Broker:
     def explain(self, ask: ExplainAsk) -> Explained:
         """The decision about a statement, which is not run."""
         return self._one(Explained, "POST", "/v1/explain", body=ask)
+
+    def why(self) -> Why:
+        """One's own last refusal, and what would help."""
+        return self._one(Why, "GET", "/v1/why")
 
     # the trail
 

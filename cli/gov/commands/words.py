@@ -57,7 +57,7 @@ WORDS: dict[str, Word] = {
                  ("gov deny rq-k3v9tz --reason 'use the archive job'",)),
     "explain": Word("explain", "Show what policy makes of a statement; it is not run.", _ASK,
                     ("gov explain prod -c 'drop table orders'",)),
-    "why": Word("why", "Show your last refused statement, and how to get it.", _ASK, ("gov why",)),
+    "why": Word("why", "Show what was last refused to you, and how to get it.", _ASK, ("gov why", "gov why --json")),
     "leases": Word("leases", "List leases.", _OPEN, ("gov leases", "gov leases --all --json")),
     "sessions": Word("sessions", "List open sessions.", _OPEN, ("gov sessions",)),
     "kill": Word("kill", "End a session, a lease, or all of somebody's at once.", _OPEN,

@@ -327,6 +327,56 @@ class Explained(Model):
     """None: not estimated."""
 
 
+# GET /v1/why
+
+
+class Refusal(Model):
+    """Something that the caller wanted and did not get. Empty strings: not known, or not of this kind."""
+
+    kind: Literal["statement", "request", "lease", "session"]
+    """`request`: a statement that `gov exec --no-wait` had asked for."""
+    outcome: str
+    """`denied`, `approval denied`, `timed out`, `refused`, `refused by the database` or `bound exceeded`."""
+    at: str
+    entry: int | None = None
+    """Its entry in the trail."""
+    target: str
+    scope: str
+    client: str = ""
+    session: str = ""
+    lease: str = ""
+    request: str = ""
+    statement: str | None = None
+    """None: there was none, or retention has erased it."""
+    parameters: list[str] = Field(default_factory=list)
+    rule: str = ""
+    told: str
+    """What the client heard."""
+    reasons: list[str] = Field(default_factory=list)
+    approvers: list[str] = Field(default_factory=list)
+    """Groups that could have said yes."""
+    reason: str = ""
+    """The caller's own."""
+    purpose: str = ""
+
+
+class Step(Model):
+    """A command to type, and what it does."""
+
+    command: str
+    what: str
+
+
+class Why(Model):
+    """The last refusal, and the way on."""
+
+    refusal: Refusal | None
+    """None: nothing was refused."""
+    now: str = ""
+    """The verdict on the same statement in the same scope today; empty when it cannot be told."""
+    next: list[Step] = Field(default_factory=list)
+
+
 # POST /v1/policy/check needs no broker: see `gov policy check FILE`
 
 # GET /v1/audit/entries, /v1/audit/entries/{index}, /v1/audit/tail, /v1/audit/tile/…, /v1/audit/checkpoint
