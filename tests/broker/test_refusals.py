@@ -17,7 +17,6 @@ from gov.demo.cluster import Cluster
 from servers import RunningIssuer
 
 
-
 @pytest.fixture
 def hasty(cluster: Cluster, issuer: RunningIssuer, tmp_path: Path) -> Iterator[Site]:
     """A broker at which a request waits for a second only."""
