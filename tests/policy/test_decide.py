@@ -259,3 +259,53 @@ def test_a_permit_comes_from_allow_only() -> None:
     for verdict in (Verdict.DENY, Verdict.HOLD, Verdict.CONFIRM):
         with pytest.raises(Denied, match=verdict.value):
             permit(replace(allowed, verdict=verdict), "digest", "ss-1")
+
+
+def test_listening_needs_a_channel_that_is_vouched_for() -> None:
+    """What comes on a channel no privilege guards; who may listen on it policy says by name."""
+    facts = resolve(outline("listen cache; listen prices"), CATALOG, ("public",))
+    vouched = replace(POLICY, vouched_channels=frozenset({"cache"}))
+
+    assert judge(ALICE, Scope.READ, facts).verdict is Verdict.DENY
+    assert judge(ALICE, Scope.READ, facts, vouched).reasons == (
+        "nobody vouches for the channel prices: what is sent on it passes by the masks",
+    )
+    both = replace(POLICY, vouched_channels=frozenset({"cache", "prices"}))
+    assert judge(ALICE, Scope.READ, facts, both).verdict is Verdict.ALLOW
+
+
+def test_notify_stays_refused_on_a_channel_that_is_vouched_for() -> None:
+    """Listening was vouched for, sending was not."""
+    vouched = replace(POLICY, vouched_channels=frozenset({"cache"}))
+
+    facts = resolve(outline("notify cache"), CATALOG, ("public",))
+
+    assert judge(ALICE, Scope.READ, facts, vouched).reasons == (
+        "notifications pass between sessions, outside the trail",
+    )
+
+
+@pytest.mark.parametrize("text", [
+    "copy public.customers (id, email) to stdout",
+    "declare _pg_dump_cursor cursor for select id, email from only public.customers",
+])  # fmt: skip
+def test_a_dump_holds_no_masks(text: str) -> None:
+    """pg_dump is refused masked columns, with the command that exports what may be seen; others get them masked."""
+    facts = resolve(outline(text), CATALOG, ("public",))
+    dumping = replace(on(Scope.READ), client="pg_dump")
+    refused = decide(POLICY, ALICE, dumping, facts, profile(ALICE, Scope.READ))
+
+    assert refused.verdict is Verdict.DENY
+    assert refused.rule == "contact-is-partial"
+    assert "a dump of public.customers would hold masked values of email" in refused.reasons[0]
+    assert "gov exec prod -c 'SELECT * FROM public.customers' -o customers.csv" in refused.hint
+    assert judge(ALICE, Scope.READ, facts).verdict is Verdict.ALLOW
+
+
+def test_a_dump_of_clear_columns_passes() -> None:
+    """As does its lock on a masked table, so that its definition can be dumped."""
+    dumping = replace(on(Scope.READ), client="pg_dump")
+    for text in ("lock table public.customers in access share mode", "copy public.orders (id, amount) to stdout"):
+        facts = resolve(outline(text), CATALOG, ("public",))
+
+        assert decide(POLICY, ALICE, dumping, facts, profile(ALICE, Scope.READ)).verdict is Verdict.ALLOW

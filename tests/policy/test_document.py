@@ -91,7 +91,7 @@ guardrails:
       rows_over: 100
     then: confirm
     message: sure?
-vouch: { functions: [public.tax], settings: [App.Tenant] }
+vouch: { functions: [public.tax], settings: [App.Tenant], channels: [Prices] }
 approvals: { fresh_within: 5m }
 """)])
     relation, column = relation_pattern("public.*"), column_pattern("public.customers.ssn")
@@ -107,6 +107,7 @@ approvals: { fresh_within: 5m }
     assert (policy.guardrails[0].then, policy.guardrails[0].message) == (Verdict.CONFIRM, "sure?")
     assert policy.vouched_functions == {"public.tax"}
     assert policy.vouched_settings == {"app.tenant"}
+    assert policy.vouched_channels == {"Prices"}
     assert policy.fresh_within == 300.0
 
 

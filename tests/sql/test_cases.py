@@ -27,7 +27,7 @@ from gov.terms import Column, Relation
 CASES = Path(__file__).parent.parent / "cases" / "sql"
 KEYS = (
     "effects", "reads", "writes", "columns", "written", "unbounded", "calls", "settings", "objects",
-    "temporary", "missing", "unknown", "sent",
+    "temporary", "missing", "unknown", "listens", "sent",
 )  # fmt: skip
 EXPECTED = re.compile(rf"-- ({'|'.join(KEYS)}): (.*)")
 PATH = ("public",)
@@ -88,6 +88,7 @@ def shown(facts: Facts, shop: Catalog) -> dict[str, str]:
         "temporary": listed(facts.temporary),
         "missing": listed(facts.missing),
         "unknown": "; ".join(facts.unknown),
+        "listens": listed(facts.listens),
     }
     return {key: value for key, value in spelled.items() if value}
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gov.demo.cluster import Cluster
+from gov.errors import NotUnderstood
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
 from gov.sql.outline import outline
 from gov.sql.proof import same
@@ -167,3 +168,34 @@ def test_what_is_unknown_is_left_alone(shop: Catalog) -> None:
     found = outline(text)
 
     assert rewrite(text, found, resolve(found, shop, PATH), shop, VIEWS, MASKED, PATH) is text
+
+
+@pytest.mark.parametrize("text", [
+    "copy binary customers to stdout",
+    "copy /* as of old */ BINARY public.customers (id, email) to stdout",
+    "copy customers to stdout using delimiters '|'",
+    "copy customers (email) to stdout delimiters '|' with null as ''",
+    "select 1; copy customers to stdout using delimiters '|'",
+])  # fmt: skip
+def test_copy_in_an_old_spelling_is_refused_by_name(text: str, shop: Catalog) -> None:
+    """A query cannot be copied that way; the error says so, and which way is open."""
+    outlined = outline(text)
+    facts = resolve(outlined, shop, PATH)
+
+    with pytest.raises(NotUnderstood, match=r"COPY of public\.customers in a spelling") as refused:
+        rewrite(text, outlined, facts, shop, VIEWS, MASKED, PATH)
+    assert "WITH (FORMAT binary)" in refused.value.hint
+
+
+@pytest.mark.parametrize("text", [
+    "copy customers to stdout binary",
+    "copy customers to stdout with delimiter '|'",
+    "copy customers (email) to stdout with (format csv, delimiter '|', force_quote (email))",
+])  # fmt: skip
+def test_copy_in_every_newer_spelling_is_rewritten(text: str, shop: Catalog) -> None:
+    """Also those that PostgreSQL 9.0 replaced."""
+    outlined = outline(text)
+    sent = rewrite(text, outlined, resolve(outlined, shop, PATH), shop, VIEWS, MASKED, PATH)
+
+    assert sent.startswith("copy (SELECT")
+    assert same(text, sent, renames(VIEWS))

@@ -27,6 +27,8 @@ from gov.terms import DDL, DML, WITHIN, Column, Effect, Relation, Scope
 _PUBLIC_CATALOGS = frozenset({"pg_catalog", "information_schema"})
 """Readable by everybody, as PostgreSQL itself has it. Not pg_toast: it holds raw values."""
 
+DUMP = "pg_dump"
+"""What pg_dump calls itself."""
 _READS_TARGET = frozenset({Effect.UPDATE, Effect.DELETE, Effect.MERGE})
 _COPIES_ROWS = frozenset({Effect.CREATE, Effect.ALTER})
 
@@ -141,6 +143,14 @@ def _settings(case: _Case) -> Decision | None:
     return _deny(refused, hint="leave the setting as it is, or have policy vouch for it") if refused else None
 
 
+def _channels(case: _Case) -> Decision | None:
+    """A trigger can send whole rows, and PostgreSQL knows no privilege that keeps anybody from listening."""
+    unvouched = sorted(case.facts.listens - case.policy.vouched_channels)
+    reasons = (f"nobody vouches for the channel {name}: what is sent on it passes by the masks" for name in unvouched)
+    hint = f"have policy vouch for it: vouch: {{ channels: [{', '.join(unvouched)}] }}"
+    return _deny(reasons, hint=hint) if unvouched else None
+
+
 def _out_of_reach(case: _Case) -> Decision | None:
     # What does not exist yet is PostgreSQL's to make or refuse, but not in its own schemas or ours.
     missing = frozenset(filter(governed, case.facts.missing))
@@ -176,6 +186,22 @@ def _reads_raw(case: _Case) -> tuple[str, Column] | None:
         if column := _first_masked(case, of_targets):
             return f"the write would read {column}", column
     return None
+
+
+def _dumped(case: _Case) -> Decision | None:
+    """A dump is there to be restored: masks in it would take the place of values."""
+    column = _first_masked(case, case.facts.columns_read) if case.on.client == DUMP else None
+    if column is None:
+        return None
+    rule, relation = case.outcome.masks[column].rule, column.relation
+    return Decision(
+        Verdict.DENY,
+        (f"a dump of {relation} would hold masked values of {column.name}, which {rule} masks",),
+        rule=rule,
+        rules=(rule,),
+        hint=f"pg_dump --exclude-table-data={relation}, and what you may see of it with"
+        f" gov exec {case.on.target} -c 'SELECT * FROM {relation}' -o {relation.name}.csv",
+    )
 
 
 def _overwrites(case: _Case) -> tuple[str, Column] | None:
@@ -240,8 +266,8 @@ def _confirmed(case: _Case) -> Decision | None:
 
 
 QUESTIONS: tuple[Callable[[_Case], Decision | None], ...] = (
-    _not_understood, _wrong_profile, _empty, _forbidden, _never, _settings,
-    _out_of_reach, _raw, _beyond_scope, _held, _confirmed,
+    _not_understood, _wrong_profile, _empty, _forbidden, _never, _settings, _channels,
+    _out_of_reach, _raw, _dumped, _beyond_scope, _held, _confirmed,
 )
 """In this order. Removing one can only make decisions wider, never narrower."""
 

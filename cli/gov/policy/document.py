@@ -62,9 +62,9 @@ def _part(root: Section) -> Policy:
     root.require("version")
     root.word("version", (VERSION,))
     roles = root.section("roles", sections.ROLES)
-    vouch = root.section("vouch", ("functions", "settings"))
+    vouch = root.section("vouch", sections.VOUCH)
     approvals = root.section("approvals", ("fresh_within",))
-    functions, settings = sections.vouched(vouch) if vouch else (frozenset[str](), frozenset[str]())
+    functions, settings, channels = sections.vouched(vouch) if vouch else (frozenset[str](),) * 3
     return Policy(
         classify=tuple(map(sections.classification, root.sections("classify", sections.CLASSIFY))),
         access=tuple(map(sections.access_rule, root.sections("access", sections.ACCESS))),
@@ -73,6 +73,7 @@ def _part(root: Section) -> Policy:
         roles=sections.roles(roles) if roles else Roles(),
         vouched_functions=functions,
         vouched_settings=settings,
+        vouched_channels=channels,
         fresh_within=approvals.duration("fresh_within", inf) if approvals else inf,
     )
 
@@ -89,6 +90,7 @@ def _merge(parts: Sequence[Policy]) -> Policy:
             roles=_united(whole.roles, part.roles),
             vouched_functions=whole.vouched_functions | part.vouched_functions,
             vouched_settings=whole.vouched_settings | part.vouched_settings,
+            vouched_channels=whole.vouched_channels | part.vouched_channels,
             fresh_within=min(whole.fresh_within, part.fresh_within),
         )
     return replace(whole, fresh_within=FRESH_WITHIN) if whole.fresh_within == inf else whole

@@ -178,6 +178,8 @@ class Policy:
     """Functions, `schema.name`, whose calls count as reads."""
     vouched_settings: frozenset[str] = frozenset()
     """Settings beyond the reviewed ones that clients may change."""
+    vouched_channels: frozenset[str] = frozenset()
+    """Channels that clients may LISTEN on."""
     fresh_within: float = FRESH_WITHIN
     """Seconds since an approver last proved themselves."""
 

@@ -139,10 +139,14 @@ def roles(section: Section) -> Roles:
     return Roles(**{key: people(each) for key, each in inner.items() if each})
 
 
-def vouched(section: Section) -> tuple[frozenset[str], frozenset[str]]:
-    """`{ functions: [public.tax], settings: [app.tenant] }`."""
+VOUCH = ("functions", "settings", "channels")
+
+
+def vouched(section: Section) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """`{ functions: [public.tax], settings: [app.tenant], channels: [cache_is_stale] }`."""
     functions = section.spelled("functions", _function, "schema.function")
-    return frozenset(functions), frozenset(text.lower() for text in section.texts("settings"))
+    settings = frozenset(text.lower() for text in section.texts("settings"))
+    return frozenset(functions), settings, frozenset(section.texts("channels"))
 
 
 def _mask(section: Section) -> str:

@@ -47,4 +47,4 @@ def _elsewhere(statement: Statement) -> Statement:
 
 
 def _kept(name: Name) -> Name:
-    return name._replace(use=Use.KEEP, at=-1, end=-1) if name.use is Use.READ else name
+    return name._replace(use=Use.KEEP, at=-1, end=-1) if name.use in (Use.READ, Use.LOCK) else name

@@ -50,3 +50,5 @@ class Facts:
     """PostgreSQL's names of the statements, in order: `DropStmt`, `SelectStmt`."""
     temporary: frozenset[str] = frozenset()
     """Names of temporary relations that are created, written or dropped; `writes` has them in `pg_temp`."""
+    listens: frozenset[str] = frozenset()
+    """Channels that LISTEN names. What comes on them is no table's, so no mask is in its way."""

@@ -35,6 +35,8 @@ VOUCHED = frozenset({
     "array_shuffle", "bernoulli", "system",
     # giving locks back: pools do it between clients
     "pg_advisory_unlock", "pg_advisory_unlock_shared", "pg_advisory_unlock_all",
+    # pg_dump -j: what one transaction sees, for another of the same database to see too
+    "pg_export_snapshot",
     # sequences, looked at
     "currval", "lastval",
     # judged by its arguments, see `sql.query`

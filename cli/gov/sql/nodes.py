@@ -127,7 +127,6 @@ STATEMENTS: dict[str, tuple[str, tuple[Effect, ...]]] = {
     "ConstraintsSetStmt": ("SET CONSTRAINTS", (E.TRANSACTION,)),
     "DeallocateStmt": ("DEALLOCATE", (E.PREPARE,)),
     "FetchStmt": ("FETCH", (E.CURSOR,)),
-    "ListenStmt": ("LISTEN", (E.NOTIFY,)),
     "NotifyStmt": ("NOTIFY", (E.NOTIFY,)),
     "UnlistenStmt": ("UNLISTEN", (E.SESSION,)),
     "VariableShowStmt": ("SHOW", (E.SESSION,)),

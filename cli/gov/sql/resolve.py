@@ -153,6 +153,7 @@ class _Found:
             calls=frozenset(self.calls),
             kinds=kinds,
             temporary=frozenset(each.name for each in self.writes if each.schema == TEMPORARY),
+            listens=frozenset(channel for statement in statements for channel in statement.channels),
         )
 
 

@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from gov.errors import NotUnderstood
 from gov.sql.catalog import Catalog
 from gov.sql.columns import Columns
 from gov.sql.facts import Facts
-from gov.sql.statement import Outline, Statement, Use
+from gov.sql.spans import REPLACEABLE
+from gov.sql.statement import OLD, Outline, Statement, Use
 from gov.sql.world import World, meanings, search, worlds
 from gov.terms import Relation
 
@@ -48,6 +50,9 @@ def rewrite(
     """`text` with the views of masked relations where they are needed; `text` itself when nowhere.
 
     `masked` has the masked columns of each relation in `views`; none means that every read goes to the view.
+
+    Raises:
+        NotUnderstood: It copies a masked relation in a spelling in which no query can be copied.
     """
     if facts.unknown or facts.reads.isdisjoint(views):
         return text
@@ -83,14 +88,23 @@ class _Rewriting:
         self._hits = Columns(statement, self._known, world.catalog).hits
         self._catalog = world.catalog
         self._views = views
+        self._copied_as_of_old()
         self._replaced = self._to_replace(masked)
+
+    def _copied_as_of_old(self) -> None:
+        for name, relation in zip(self._statement.names, self._known, strict=True):
+            if name.end == OLD and relation in self._views:
+                raise NotUnderstood(
+                    f"COPY of {relation} in a spelling from before PostgreSQL 7.3 cannot be masked",
+                    hint="COPY … TO STDOUT WITH (FORMAT binary), or WITH (DELIMITER '…')",
+                )
 
     def _to_replace(self, masked: Mapping[Relation, frozenset[str]]) -> frozenset[int]:
         """Numbers of the names: all that read a relation of which one needs its view."""
         candidates = {
             number
             for number, name in enumerate(self._statement.names)
-            if name.use in (Use.READ, Use.COPY) and name.end > 0 and self._known[number] in self._views
+            if name.use in REPLACEABLE and name.end > 0 and self._known[number] in self._views
         }
         needing = {
             self._known[hit.name]
@@ -98,7 +112,10 @@ class _Rewriting:
             if hit.name in candidates and (hit.column == "*" or hit.column in masked.get(self._known[hit.name], ()))
         }
         always = {relation for relation in self._views if not masked.get(relation)}
-        return frozenset(number for number in candidates if self._known[number] in needing | always)
+        return frozenset(
+            number for number in candidates
+            if self._statement.names[number].use is Use.LOCK or self._known[number] in needing | always
+        )
 
     def splices(self) -> Iterator[Splice]:
         """All of them, in no order."""

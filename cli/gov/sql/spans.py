@@ -9,9 +9,9 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from gov.sql import grammar
-from gov.sql.statement import Name, Reference, Statement, Use
+from gov.sql.statement import OLD, Name, Reference, Statement, Use
 
-REPLACEABLE = (Use.READ, Use.COPY)
+REPLACEABLE = (Use.READ, Use.COPY, Use.LOCK)
 
 
 def with_spans(text: str, statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
@@ -43,19 +43,28 @@ class _Scan:
     def name(self, name: Name) -> Name:
         if name.use not in REPLACEABLE or name.at < 0:
             return name
-        last = self._last(name.at)
-        end = self._tokens[last].end
-        return name._replace(end=self._list_end(last + 1) or end if name.use is Use.COPY else end)
+        first = bisect_left(self._tokens, (name.at,))
+        last = self._last(first)
+        if name.use is Use.COPY:
+            last = self._list_end(last + 1) or last
+            if self._old_copy(first, last):
+                return name._replace(end=OLD)
+        return name._replace(end=self._tokens[last].end)
 
     def reference(self, reference: Reference) -> Reference:
         if len(reference.parts) < 3 or reference.at < 0:
             return reference
-        last = self._last(reference.at, len(reference.parts) - 2)
+        last = self._last(bisect_left(self._tokens, (reference.at,)), len(reference.parts) - 2)
         return reference._replace(end=self._tokens[last].end)
 
-    def _last(self, at: int, parts: int = 0) -> int:
-        """The last token of the name at byte `at`, or of its first `parts`."""
-        last, count = self._part(bisect_left(self._tokens, (at,))), 1
+    def _old_copy(self, first: int, last: int) -> bool:
+        """Whether the relation of COPY is named between words that PostgreSQL 7.3 gave up."""
+        behind = range(last + 3, last + 5)  # TO, STDOUT, and then maybe USING
+        return self._is(first - 1, b"binary") or any(self._is(token, b"delimiters") for token in behind)
+
+    def _last(self, first: int, parts: int = 0) -> int:
+        """The last token of the name that begins with the token `first`, or of its first `parts`."""
+        last, count = self._part(first), 1
         while count != parts and self._is(last + 1, b"."):
             last, count = self._part(last + 2), count + 1
         return last
@@ -66,12 +75,12 @@ class _Scan:
         return token + 2 if escaped else token
 
     def _list_end(self, token: int) -> int | None:
-        """Where the list in parentheses that begins with `token` ends; None when there is none."""
+        """The last token of the list in parentheses that begins with `token`; None when there is none."""
         if not self._is(token, b"("):
             return None
         while not self._is(token, b")"):
             token += 1
-        return self._tokens[token].end
+        return token
 
     def _is(self, token: int, word: bytes) -> bool:
         return token < len(self._tokens) and self._bytes(token).lower() == word

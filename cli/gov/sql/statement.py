@@ -16,10 +16,15 @@ class Use(StrEnum):
     READ = "read"  # rows are read; the name may be replaced by a masked view's
     KEEP = "keep"  # rows are read or locked, or would be; the name stays
     COPY = "copy"  # COPY name TO
+    LOCK = "lock"  # LOCK name IN ACCESS SHARE MODE: the name of a masked view locks its table as well
     WRITE = "write"  # target of DML or COPY FROM, object of ALTER, DROP, …
     CREATE = "create"
     TEMPORARY = "temporary"  # created, in pg_temp
     LIKE = "like"  # the definition is read: CREATE TABLE (LIKE name)
+
+
+OLD = -2
+"""The end of a name in `COPY BINARY name` or `COPY name TO … DELIMITERS`, which no query can be copied with."""
 
 
 class Name(NamedTuple):
@@ -32,7 +37,7 @@ class Name(NamedTuple):
     at: int
     """Where the name begins, in bytes from the start of the text; -1 when it is not told."""
     end: int = -1
-    """Where it ends, with the list of columns after it in COPY; -1 when it is not to be replaced."""
+    """Where it ends, with the list of columns after it in COPY; -1 when it is not to be replaced, or `OLD`."""
     dml: bool = False
     """Whether rows of it are written, rather than its definition changed."""
 
@@ -115,6 +120,8 @@ class Statement(NamedTuple):
     unknown: tuple[str, ...] = ()
     followed: bool = False
     """Whether it came from EXECUTE, and is not in this text itself: see `sql.bind`."""
+    channels: tuple[str, ...] = ()
+    """What LISTEN listens on."""
 
 
 class Outline(NamedTuple):
@@ -158,4 +165,5 @@ def _statement(row: list[Any]) -> Statement:
         loose.runs,
         tuple(loose.unknown),
         loose.followed,
+        tuple(loose.channels),
     )

@@ -161,8 +161,16 @@ ACCESS_SHARE = 1
 
 def _lock(walk: Walk, node: Node, context: Context) -> None:
     walk.command = walk.command or "LOCK TABLE"
-    walk.add(Effect.READ if node.get("mode") == ACCESS_SHARE else Effect.LOCK, context)
-    walk.rest(node, context._replace(use=Use.KEEP))
+    shared = node.get("mode") == ACCESS_SHARE
+    walk.add(Effect.READ if shared else Effect.LOCK, context)
+    walk.rest(node, context._replace(use=Use.LOCK if shared else Use.KEEP))
+
+
+def _listen(walk: Walk, node: Node, context: Context) -> None:
+    """LISTEN changes the session alone; what it lets in is for policy to judge, by the channel."""
+    walk.command = walk.command or "LISTEN"
+    walk.add(Effect.SESSION, context)
+    walk.channels.append(node["conditionname"])
 
 
 def _vacuum(walk: Walk, node: Node, context: Context) -> None:
@@ -301,6 +309,7 @@ UTILITIES: dict[str, Method] = {
     "ExecuteStmt": _execute,
     "ExplainStmt": _explain,
     "GrantStmt": _grant,
+    "ListenStmt": _listen,
     "LockStmt": _lock,
     "PrepareStmt": _prepare,
     "RenameStmt": _rename,

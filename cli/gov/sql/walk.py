@@ -78,6 +78,7 @@ class Walk:
         self.makes = ("", "")
         self.runs: str | None = None
         self.unknown: dict[str, None] = {}
+        self.channels: list[str] = []
         self._work: list[tuple[object, Context]] = []
 
     def run(self, tree: Node) -> Statement:
@@ -186,6 +187,7 @@ class Walk:
             self.makes,
             self.runs,
             tuple(self.unknown),
+            channels=tuple(self.channels),
         )
 
 

@@ -12,7 +12,7 @@ from gov.terms import Relation
 
 TEMPORARY = "pg_temp"
 """The schema that facts give the session's temporary relations."""
-READING = frozenset({Use.READ, Use.KEEP, Use.COPY, Use.LIKE})
+READING = frozenset({Use.READ, Use.KEEP, Use.COPY, Use.LOCK, Use.LIKE})
 UNDOING = frozenset({"ROLLBACK", "ROLLBACK TO", "COMMIT"})
 """Commands after which an earlier search path may be back."""
 

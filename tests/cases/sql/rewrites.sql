@@ -310,3 +310,31 @@ select c1.id from customers c1, customers c2 where c2.email = 'x'
 -- objects: table pg_temp.customers
 -- temporary: customers
 create temp table customers as select 1 as email; select email from customers
+
+--- What pg_dump asks first: the view's lock is its table's as well.
+
+-- effects: read
+-- reads: customers, orders
+-- sent: lock table "gov_m_1"."customers", public.orders in access share mode
+lock table public.customers, public.orders in access share mode
+
+-- effects: read
+-- reads: customers
+-- sent: lock table only ("gov_m_1"."customers") in access share mode nowait
+lock table only (customers) in access share mode nowait
+
+-- effects: lock
+-- reads: customers
+lock table customers in share mode
+
+--- The spellings of before PostgreSQL 7.3 pass where nothing is masked.
+
+-- effects: copy_out, read
+-- reads: orders
+-- columns: orders.*
+copy binary orders to stdout
+
+-- effects: copy_out, read
+-- reads: orders
+-- columns: orders.id
+copy orders (id) to stdout using delimiters '|'

@@ -233,8 +233,9 @@ lock table orders
 -- reads: orders
 lock orders in access share mode
 
--- effects: notify
-listen x
+-- effects: session
+-- listens: X y, x
+listen x; listen "X y"
 
 -- effects: notify
 notify x, 'y'
