@@ -36,9 +36,9 @@ OWNED = DDL | {Effect.GRANT}
 """What can only run as an owner, and what alone may run as one: nothing in it reads rows."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen for the reason that a Need is not
 class Statement:
-    """What arrived."""
+    """What arrived. Nobody changes it."""
 
     text: str
     parameters: tuple[str | None, ...]

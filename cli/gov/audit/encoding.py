@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from gov.audit.kinds import PUBLIC
 from gov.audit.redact import redact
 
-_QUOTING = ("text", "parameters", "error", "notices")
+QUOTING = ("text", "parameters", "error", "notices")
 """Payload fields in which a password of a statement can stand."""
 
 
@@ -63,15 +63,16 @@ def divide(
     for name, value in fields.items():
         if value or value is False or value == 0:  # null, "" and empty collections say nothing
             (shown if name in public else hidden)[name] = value
-    for name in _QUOTING:
+    for name in QUOTING:
         if value := hidden.get(name):
-            hidden[name] = _redacted(value)
+            hidden[name] = redacted(value)
     return shown, hidden
 
 
-def _redacted(value: object) -> object:
+def redacted(value: object) -> object:
+    """A value without the passwords that its texts quote."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, list | tuple):
-        return [_redacted(item) for item in value]
+        return [redacted(item) for item in value]
     return value

@@ -6,12 +6,24 @@ that of `entry.record` with all fields in one entry.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
-from gov.audit.encoding import divide, encode
+from gov.audit.encoding import QUOTING, divide, encode, redacted
 
-Layout = tuple[tuple[str, ...], tuple[str, ...]]
-"""Names to fill in, in order, and the text around them."""
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Texts with a place for each value that is not shared, for entries that give the same names."""
+
+    shown: str
+    """A %-format of the public part."""
+    public: tuple[int, ...]
+    """Which of the values it takes."""
+    hidden: str
+    secret: tuple[int, ...]
+    quoting: tuple[int, ...]
+    """Which values may quote a password."""
 
 
 class Form:
@@ -29,37 +41,43 @@ class Form:
         shown, hidden = divide(kind, fields, {})
         self._shown = {name: encode(value) for name, value in shown.items()}
         self._hidden = {name: encode(value) for name, value in hidden.items()}
-        self._layouts: dict[tuple[bool, tuple[str, ...]], Layout] = {}
+        self._layouts: dict[tuple[str, ...], _Layout] = {}
 
     def fill(self, fields: Mapping[str, object], payload: Mapping[str, object]) -> tuple[str, str]:
         """The JSON of fields and payload, with these besides the shared ones; they win over them."""
-        shown, hidden = divide(self.kind, fields, payload)
-        return self._filled(True, self._shown, shown), self._filled(False, self._hidden, hidden)
-
-    def _filled(self, public: bool, shared: Mapping[str, str], given: Mapping[str, object]) -> str:
-        if not given and not shared:
-            return ""
-        key = (public, tuple(given))
-        layout = self._layouts.get(key)
+        values = [*fields.values(), *payload.values()]
+        if not all(value or value is False or value == 0 for value in values):
+            fields, payload = divide(self.kind, fields, payload)  # what says nothing is left out
+            values = [*fields.values(), *payload.values()]
+        names = (*fields, "", *payload)
+        layout = self._layouts.get(names)
         if layout is None:
-            layout = self._layouts[key] = _layout(shared, given)
-        names, around = layout
-        parts = [around[0]]
-        for name, after in zip(names, around[1:], strict=True):
-            parts.append(encode(given[name]))
-            parts.append(after)
-        return "".join(parts)
+            layout = self._layouts[names] = self._laid_out(tuple(fields), tuple(payload))
+        for place in layout.quoting:
+            values[place] = redacted(values[place])
+        coded = [encode(value) for value in values]
+        return (
+            layout.shown % tuple([coded[place] for place in layout.public]),
+            layout.hidden % tuple([coded[place] for place in layout.secret]),
+        )
+
+    def _laid_out(self, fields: tuple[str, ...], payload: tuple[str, ...]) -> _Layout:
+        places = {name: place for place, name in enumerate(payload, len(fields))}
+        places |= {name: place for place, name in enumerate(fields)}
+        shown, hidden = divide(self.kind, dict.fromkeys(fields, True), dict.fromkeys(payload, True))
+        public = tuple(places[name] for name in sorted(shown))
+        secret = tuple(places[name] for name in sorted(hidden))
+        quoted = tuple(place for name, place in places.items() if name in hidden and name in QUOTING)
+        return _Layout(_format(self._shown, shown), public, _format(self._hidden, hidden), secret, quoted)
 
 
-def _layout(shared: Mapping[str, str], given: Mapping[str, object]) -> Layout:
-    names: list[str] = []
-    around = [""]
-    for number, name in enumerate(sorted({*shared, *given})):
-        around[-1] += ("," if number else "{") + encode(name) + ":"
-        if name in given:
-            names.append(name)
-            around.append("")
-        else:
-            around[-1] += shared[name]
-    around[-1] += "}"
-    return tuple(names), tuple(around)
+def _format(shared: Mapping[str, str], given: Collection[str]) -> str:
+    names = sorted({*shared, *given})
+    if not names:
+        return ""
+    parts = (_escaped(encode(name)) + ":" + ("%s" if name in given else _escaped(shared[name])) for name in names)
+    return "{" + ",".join(parts) + "}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")

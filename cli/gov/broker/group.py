@@ -247,8 +247,10 @@ class Group:
         self._beside(frames.message(b"D", body), _DESCRIBED)
 
     def _execute(self, body: bytes) -> None:
-        playing = self.portals.get(frames.cut(frames.Cursor(body).raw()))
-        self._beside(frames.message(b"E", body), Expected(Awaits.EXECUTE, playing))
+        portal, end, _ = body.partition(b"\0")
+        if not end:
+            raise ProtocolError("an Execute names no portal", hint="check the client library")
+        self._beside(frames.message(b"E", body), Expected(Awaits.EXECUTE, self.portals.get(frames.cut(portal))))
 
     def _close(self, body: bytes) -> None:
         kind, name = body[:1], frames.cut(frames.Cursor(body[1:]).raw())

@@ -54,7 +54,7 @@ class Cursor:
         """A string's bytes, without its closing NUL."""
         end = self._body.find(b"\0", self._at)
         if end < 0:
-            raise ProtocolError("a string in a message has no end", hint="check the client library")
+            raise _endless()
         piece = self._body[self._at : end]
         self._at = end + 1
         return piece
@@ -71,6 +71,10 @@ class Cursor:
         """Raises ProtocolError when something is left."""
         if self._at != len(self._body):
             raise ProtocolError("a message is longer than its fields", hint="check the client library")
+
+
+def _endless() -> ProtocolError:
+    return ProtocolError("a string in a message has no end", hint="check the client library")
 
 
 def _short() -> ProtocolError:
@@ -131,7 +135,7 @@ def build_parse(name: bytes, text: bytes, types: bytes) -> bytes:
     return message(b"P", name + b"\0" + text + b"\0" + types)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for every statement, and freezing takes longer than reading it
 class Bind:
     """Make a portal of a prepared statement."""
 
@@ -143,8 +147,12 @@ class Bind:
 
 def read_bind(body: bytes) -> Bind:
     """The fields of Bind; the tail is left unread."""
-    cursor = Cursor(body)
-    return Bind(cut(cursor.raw()), cut(cursor.raw()), cursor.rest())
+    # On every statement's road, so cut in place rather than by a cursor.
+    portal, _, rest = body.partition(b"\0")
+    statement, end, tail = rest.partition(b"\0")
+    if not end:
+        raise _endless()
+    return Bind(cut(portal), cut(statement), tail)
 
 
 def build_bind(portal: bytes, statement: bytes, tail: bytes) -> bytes:
