@@ -128,14 +128,6 @@ def test_another_program_gets_the_way_in(prod: FakeBroker) -> None:
     assert ran.returncode == 3
 
 
-def test_a_program_that_is_not_there(gov: Gov, broker: FakeBroker) -> None:
-    """Status 2 and what is missing."""
-    ran = gov("connect", "prod", "--", "no-such-program")
-
-    assert ran.status == 2
-    assert ran.err.startswith("gov: error: no-such-program: no such file")
-
-
 def test_a_prompt_needs_a_terminal(gov: Gov, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Piped input belongs to `gov exec`."""
     ran = gov("connect", "prod")

@@ -81,8 +81,8 @@ class Wallet:
         write_private(self._path(asking), lease.model_dump_json())
         return self._grant(lease)
 
-    def once(self, broker: Broker, asking: Asking, request: str) -> Grant:
-        """A lease that runs the approved `request` and is not kept."""
+    def once(self, broker: Broker, asking: Asking, request: str | None = None) -> Grant:
+        """A lease that is not kept, since it ends with what it is for: a program, or an approved `request`."""
         return self._grant(broker.lease(asking.ask(request)))
 
     def targets(self) -> list[str]:
