@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,8 @@ from broker.rig import ALICE, BOB, DAVE, EVE, Rig, a_request, held, kinds, perso
 from gov.approval.request import RequestState
 from gov.broker.house import House
 from gov.errors import AlreadySettled, Denied, NoSuch, Unavailable
+from gov.store.disk import Files
+from gov.store.search import Filters, search
 from gov.terms import SessionId, StatementDigest
 
 Played = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -269,6 +272,115 @@ def test_a_restart_withdraws_what_was_held(rig: Rig, played: Played) -> None:
         RequestState.PENDING,
         RequestState.APPROVED,
     ]
+
+
+async def change(house: House, doing: str) -> None:
+    """One of the four things that happen to a request."""
+    desk, request = house.desk, a_request()
+    match doing:
+        case "open":
+            await desk.open(request)
+        case "answer":
+            await desk.answer(request.id, BOB, yes=True)
+        case "spend":
+            await desk.spend(request.id, request.digest, request.definitions, SessionId("ss-1"))
+        case _:
+            await desk.withdraw(request.id, "not needed")
+
+
+class Crash(BaseException):
+    """The broker's end, at this place."""
+
+
+def said(rig: Rig) -> list[str]:
+    """What the trail says of the requests, in its order, as states."""
+    first = {"request.opened": "pending", "request.spent": "spent"}
+    found = [*search(Files(rig.directory / "audit"), Filters(kind="request"))][::-1]
+    return [first.get(each.kind) or str(each.fields["state"]) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("doing", "before", "after"),
+    [
+        ("open", [], ["withdrawn"]),
+        ("answer", ["pending"], ["pending", "withdrawn"]),
+        ("spend", ["pending", "approved"], ["pending", "approved", "spent"]),
+        ("withdraw", ["pending", "approved"], ["pending", "approved", "withdrawn"]),
+    ],
+)
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_crash_between_store_and_trail_leaves_no_doubt(
+    rig: Rig, played: Played, doing: str, before: list[str], after: list[str], recorded: bool
+) -> None:
+    """After the next start the trail's last word of a request is what the store says, and nothing half done counts."""
+
+    async def story() -> str:
+        async with rig.house() as house:
+            desk, request = house.desk, a_request()
+            if before:
+                await desk.open(request)
+            if len(before) > 1:
+                await desk.answer(request.id, BOB, yes=True)
+            durably = desk._durably
+
+            async def crash(entry: Any) -> None:
+                if recorded:
+                    await durably(entry)
+                raise Crash
+
+            desk._durably = crash  # type: ignore[method-assign]
+            with pytest.raises(Crash):
+                await change(house, doing)
+        async with rig.house() as house:
+            assert await _answered_now(house, request) is False
+            return house.desk.get(request.id).state.value
+
+    state = played(story())
+    assert said(rig)[: len(before)] == before
+    assert said(rig)[-1] == state == after[-1]
+
+
+async def _answered_now(house: House, request: Any) -> bool:
+    """Whether somebody can still say yes, or spend it."""
+    for attempt in (
+        house.desk.answer(request.id, DAVE, yes=True),
+        house.desk.spend(request.id, request.digest, request.definitions, SessionId("ss-1")),
+    ):
+        with suppress(AlreadySettled):
+            await attempt
+            return True
+    return False
+
+
+@pytest.mark.parametrize("doing", ["open", "answer", "spend", "withdraw"])
+def test_a_change_of_a_request_is_not_cut_off_in_its_middle(rig: Rig, played: Played, doing: str) -> None:
+    """The session that spends it ends, or the client hangs up: store and trail agree nevertheless."""
+
+    async def story() -> str:
+        async with rig.house() as house:
+            desk, request = house.desk, a_request()
+            if doing != "open":
+                await desk.open(request)
+            if doing == "spend":
+                await desk.answer(request.id, BOB, yes=True)
+            durably, reached = desk._durably, asyncio.Event()
+
+            async def slowly(entry: Any) -> None:
+                reached.set()
+                await asyncio.sleep(0)
+                await durably(entry)
+
+            desk._durably = slowly  # type: ignore[method-assign]
+            task = asyncio.ensure_future(change(house, doing))
+            await reached.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await house.desk.close()
+            return house.desk.get(request.id).state.value
+
+    state = played(story())
+    assert said(rig)[-1] == state
 
 
 def test_what_ran_out_while_the_broker_was_down_expires_at_start(rig: Rig, played: Played) -> None:

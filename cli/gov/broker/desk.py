@@ -4,6 +4,9 @@ The rules are `approval.settle`'s, the rows the store's. Here is the order in wh
 
 - A yes or no is in the trail, on disk, before it counts: nobody can run what no record allows.
 - A request is spent before that is written down: what cannot be recorded is lost, not run twice.
+- Between the two writes the request is doubtful, and stored as such: what a crash leaves in doubt is withdrawn
+  at the next start, or ended once more in the trail, before anybody is served.
+- What has begun is done to its end, also when whoever asked for it goes away in the middle.
 - One lock per request puts answers, withdrawals and expiry in a row; the store's compare-and-set
   keeps that true should a second broker share the database.
 """
@@ -13,9 +16,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gov.approval import settle
 from gov.approval.request import Answer, Request, RequestState
@@ -35,6 +40,24 @@ log = logging.getLogger(__name__)
 OPEN = (RequestState.PENDING, RequestState.APPROVED)
 """States in which something can still come of a request."""
 RESTARTED = "the broker restarted"
+DOUBTFUL = "the broker stopped in the middle of a change, so nothing came of it"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Method = Callable[Concatenate["RequestDesk", P], Coroutine[Any, Any, T]]
+
+
+def _to_its_end(method: Method[P, T]) -> Method[P, T]:
+    """Once begun the method runs to its end, whoever stops waiting for it."""
+
+    @wraps(method)
+    async def run(self: RequestDesk, /, *args: P.args, **more: P.kwargs) -> T:
+        task = asyncio.create_task(method(self, *args, **more))
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return await asyncio.shield(task)
+
+    return run
 
 
 @dataclass(slots=True)
@@ -54,9 +77,12 @@ class RequestDesk:
         self._store = store
         self._watched: dict[RequestId, _Watch] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._begun: set[asyncio.Task[Any]] = set()
 
     async def recover(self) -> None:
-        """After a start: what was held in a session is withdrawn, the rest waits on until it expires."""
+        """After a start: what is in doubt or was held in a session ends, the rest waits on until it expires."""
+        for request in self._store.doubtful():
+            await self._cleared(request)
         for request in self._store.open():
             self._watch(request)
             if request.session is not None:
@@ -69,6 +95,7 @@ class RequestDesk:
             if self._store.get(fresh) is None:
                 return fresh
 
+    @_to_its_end
     async def open(self, request: Request) -> Request:
         """Store and record a pending request, and start its clock.
 
@@ -95,6 +122,7 @@ class RequestDesk:
                 # Nobody may be asked about what is not on record.
                 await self._replaced(request, settle.withdraw(request))
                 raise
+            await self._certain(request)
         return request
 
     def get(self, request_id: RequestId) -> Request:
@@ -116,6 +144,7 @@ class RequestDesk:
             await watch.changed.wait()
         return self.get(request_id)
 
+    @_to_its_end
     async def answer(
         self,
         request_id: RequestId,
@@ -139,8 +168,9 @@ class RequestDesk:
             settle.may_answer(self._current(request), who, now, self._house.policy.fresh_within)
             answer = Answer(who, yes, now, reason, max_rows)
             settled = settle.answer(request, answer, now)
+            await asyncio.to_thread(self._store.doubt, request_id)
             await self._durably(entries.request_answered(settled, answer, now))
-            return await self._replaced(request, settled)
+            return await self._replaced(request, settled, recorded=True)
 
     async def withdraw(self, request_id: RequestId, because: str) -> Request:
         """The request, withdrawn: it can no longer be answered or spent.
@@ -170,6 +200,7 @@ class RequestDesk:
             "nobody made use of it in time",
         )
 
+    @_to_its_end
     async def spend(
         self,
         request_id: RequestId,
@@ -197,6 +228,7 @@ class RequestDesk:
                 raise
             await self._replaced(request, spent)
             await self._durably(entries.request_spent(spent, permit.session, now))
+            await self._certain(spent)
             return permit
 
     def visible_to(self, who: Principal, *, settled: bool = False) -> list[Request]:
@@ -234,10 +266,11 @@ class RequestDesk:
                 watch.timer.cancel()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._begun, return_exceptions=True)
 
     # Behind the counter
 
+    @_to_its_end
     async def _end(self, request_id: RequestId, event: Callable[[Request, float], Request], because: str) -> Request:
         async with self._locked(request_id):
             request = self.get(request_id)
@@ -248,11 +281,30 @@ class RequestDesk:
 
     async def _settle(self, request: Request, ended: Request, because: str) -> None:
         await self._replaced(request, ended)
+        await self._told(ended, because)
+
+    async def _cleared(self, request: Request) -> None:
+        """End what a crash left in doubt; what has ended already ends in the trail too, maybe twice."""
+        if request.state in OPEN:
+            await self._settle(request, settle.withdraw(request), DOUBTFUL)
+        else:
+            await self._told(request, DOUBTFUL)
+
+    async def _told(self, ended: Request, because: str) -> None:
         try:
             await self._durably(entries.request_ended(ended, because, self._house.clock()))
         except Unavailable:
-            # Nothing runs because of it, so it holds without its record.
-            log.error("the end of %s could not be recorded", request.id)
+            # Nothing runs because of it, so it holds without its record until the next start, which tries again.
+            log.error("the end of %s could not be recorded", ended.id)
+        else:
+            await self._certain(ended)
+
+    async def _certain(self, request: Request) -> None:
+        """Store and trail say the same. Where that cannot be stored, the next start says it once more."""
+        try:
+            await asyncio.to_thread(self._store.certain, request.id)
+        except Unavailable as error:
+            log.error("%s stays in doubt: %s", request.id, error)
 
     def _current(self, request: Request) -> Request:
         """The request as today's policy sees it: whom it no longer names may no longer answer."""
@@ -273,9 +325,9 @@ class RequestDesk:
                     hint="run the statement again and have it approved anew",
                 )
 
-    async def _replaced(self, old: Request, new: Request) -> Request:
+    async def _replaced(self, old: Request, new: Request, *, recorded: bool = False) -> Request:
         """Store `new` if nobody has changed `old`, and wake up whoever waits for it."""
-        if not await asyncio.to_thread(self._store.replace, old, new):
+        if not await asyncio.to_thread(self._store.replace, old, new, recorded=recorded):
             raise AlreadySettled(f"{old.id} was settled meanwhile", hint=f"gov requests --all shows {old.id}")
         if new.state is not old.state:
             if watch := self._watched.get(new.id):

@@ -62,6 +62,9 @@ REQUESTS = Table(
     Column("document", String, nullable=False),
 )
 
+DOUBTFUL = Table("gov_doubtful_requests", METADATA, Column("id", String, primary_key=True))
+"""Requests of which it is not certain that the trail says what the store says: see `store.requests`."""
+
 
 class Database:
     """An open store. Safe for several threads, each call its own transaction."""

@@ -1,11 +1,16 @@
-"""Approval requests in the store. Whoever changes one says what it was: two cannot claim the same."""
+"""Approval requests in the store. Whoever changes one says what it was: two cannot claim the same.
+
+Store and trail are two files, so a crash can fall between them. Where one is ahead of the other the request is
+**doubtful**: marked so in the transaction that begins a change, unmarked once both say the same. What is still
+marked at the next start has to be settled before anything else.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from gov.approval.request import Request, RequestState
-from gov.store.database import REQUESTS, Database, Document
+from gov.store.database import DOUBTFUL, REQUESTS, Database, Document
 from gov.terms import RequestId
 
 _DOCUMENT = Document(Request)
@@ -19,13 +24,14 @@ class Requests:
         self._database = database
 
     def put(self, request: Request) -> None:
-        """Store a new request. On the disk when this returns.
+        """Store a new request, doubtful until `certain`. On the disk when this returns.
 
         Raises:
             Unavailable: The store does not take it, or has one with its id.
         """
         with self._database.write() as connection:
             connection.execute(insert(REQUESTS).values(_row(request)))
+            _mark(connection, request.id)
 
     def get(self, request: RequestId) -> Request | None:
         """The request with that id."""
@@ -50,8 +56,13 @@ class Requests:
         with self._database.read() as connection:
             return [_request(row) for row in connection.execute(query).mappings()][::-1]
 
-    def replace(self, old: Request, new: Request) -> bool:
+    def replace(self, old: Request, new: Request, *, recorded: bool = False) -> bool:
         """Store `new` where `old` is; False when what is stored is not `old` any more.
+
+        Args:
+            old: As it was read.
+            new: As it shall be.
+            recorded: Whether the trail says so already; else the request is doubtful until `certain`.
 
         Raises:
             Unavailable: The store does not answer.
@@ -65,7 +76,43 @@ class Requests:
                 return False
             # The writer is alone from BEGIN on; the condition holds for stores that let several write.
             unchanged = (REQUESTS.c.id == old.id) & (REQUESTS.c.document == row["document"])
-            return connection.execute(update(REQUESTS).where(unchanged).values(_row(new))).rowcount == 1
+            if connection.execute(update(REQUESTS).where(unchanged).values(_row(new))).rowcount != 1:
+                return False
+            (_unmark if recorded else _mark)(connection, new.id)
+            return True
+
+    def doubt(self, request: RequestId) -> None:
+        """From now until `certain`, or a recorded `replace`, the trail may be ahead of what is stored.
+
+        Raises:
+            Unavailable: The store does not take it.
+        """
+        with self._database.write() as connection:
+            _mark(connection, request)
+
+    def certain(self, request: RequestId) -> None:
+        """The trail says what is stored.
+
+        Raises:
+            Unavailable: The store does not take it.
+        """
+        with self._database.write() as connection:
+            _unmark(connection, request)
+
+    def doubtful(self) -> list[Request]:
+        """Requests whose last change was cut off between store and trail, oldest first."""
+        query = select(REQUESTS).join(DOUBTFUL, DOUBTFUL.c.id == REQUESTS.c.id).order_by(REQUESTS.c.created_at)
+        with self._database.read() as connection:
+            return [_request(row) for row in connection.execute(query).mappings()]
+
+
+def _mark(connection: Connection, request: RequestId) -> None:
+    _unmark(connection, request)
+    connection.execute(insert(DOUBTFUL).values(id=request))
+
+
+def _unmark(connection: Connection, request: RequestId) -> None:
+    connection.execute(delete(DOUBTFUL).where(DOUBTFUL.c.id == request))
 
 
 def _request(row: RowMapping) -> Request:
