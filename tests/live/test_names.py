@@ -125,6 +125,13 @@ def test_execute_after_a_parse_took_the_name(writing: Wire, unchanged: Callable[
     assert unchanged()
 
 
+def test_execute_again_and_again(wire: Wire) -> None:
+    """What SQL's PREPARE made can be executed more than once, as pg_dump does."""
+    wire.query("prepare p (int) as select email from customers where id = $1")
+    assert [wire.query("execute p (1)").rows for _ in range(3)] == [[("s***@e***.com",)]] * 3
+    assert wire.query("execute p (2)").rows == [("z***@e***.net",)]
+
+
 def test_bind_after_prepare_took_the_name(writing: Wire, unchanged: Callable[[], bool]) -> None:
     """Parse, DEALLOCATE, then PREPARE of the same name: Bind is not judged by what Parse said."""
     writing.play(parse(HELD, "p"), SYNC)

@@ -60,3 +60,10 @@ def test_other_texts_stay_as_they_are() -> None:
     found = outline("select 1")
 
     assert follow(found, {}) is found
+
+
+def test_what_is_followed_prepares_nothing_anew() -> None:
+    """EXECUTE gives no statement a name: what it runs keeps the name that it has."""
+    found = follow(outline("execute p"), dict(prepared(outline("prepare p as select 1"))))
+
+    assert list(prepared(found)) == []

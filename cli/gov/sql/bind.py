@@ -42,6 +42,7 @@ def _elsewhere(statement: Statement) -> Statement:
     return statement._replace(
         names=tuple(map(_kept, statement.names)),
         references=tuple(reference._replace(at=-1, end=-1) for reference in statement.references),
+        makes=("", ""),
         followed=True,
     )
 
