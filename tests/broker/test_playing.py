@@ -8,9 +8,12 @@ from typing import Any, cast
 
 import pytest
 
+from broker.rig import ALICE, held
 from gov.approval.request import Request
-from gov.broker.playing import _answered
+from gov.broker.playing import _answered, _spend
 from gov.broker.session import Session
+from gov.terms import Scope
+from gov.turn import Judged, Statement
 
 
 @pytest.mark.parametrize("hangs", ["database", "approver"])
@@ -43,3 +46,42 @@ def test_a_request_is_withdrawn_whenever_its_session_goes(hangs: str) -> None:
     asyncio.run(play())
 
     assert withdrawn == ["rq-1"]
+
+
+@pytest.mark.parametrize("hangs", ["database", "broker"])
+def test_an_approval_is_withdrawn_when_its_session_goes_before_spending_it(hangs: str) -> None:
+    """Between the yes and the run: only that session could have spent it, so nobody can any more."""
+    withdrawn: list[str] = []
+    reached: list[str] = []
+
+    async def forever(*_: object, **__: object) -> Any:
+        reached.append("there")
+        await asyncio.Event().wait()
+
+    async def at_once(*_: object) -> str:
+        return "e"
+
+    async def withdraw(request: str, because: str) -> None:
+        withdrawn.append(request)
+
+    session = SimpleNamespace(
+        id="ss-1", withdraw=withdraw, tell=lambda notice: None, spawn=asyncio.ensure_future,
+        target=SimpleNamespace(definitions=forever if hangs == "database" else at_once),
+        house=SimpleNamespace(desk=SimpleNamespace(spend=forever)),
+        lease=SimpleNamespace(target="prod", principal=ALICE, scope=Scope.READ, purpose=""),
+        judging=SimpleNamespace(search_path=("public",)),
+    )
+
+    async def play() -> None:
+        statement = Statement("DROP TABLE t", (), 1, "simple")
+        judged = cast(Judged, SimpleNamespace(facts=SimpleNamespace(functions=())))
+        spending = asyncio.create_task(_spend(cast(Session, session), held(), statement, judged))
+        while not reached:  # noqa: ASYNC110 - it comes from another task
+            await asyncio.sleep(0)
+        spending.cancel()
+        await asyncio.wait([spending])
+        await asyncio.sleep(0)
+
+    asyncio.run(play())
+
+    assert withdrawn == [held().id]

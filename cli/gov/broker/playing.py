@@ -261,9 +261,9 @@ async def _answered(session: Session, request: Request) -> Request:
                 left = max(0, round((request.expires_at - session.house.clock()) / 60))
                 session.tell(frames.notice(STILL_HELD, f"still waiting for {request.id}, {left} min left"))
         answered = waiting.result()
-        settled = True
         for name, value in patience.items():
             await own(session.exchange, f"SET {name} = '{value}'")
+        settled = True
         return answered
     finally:
         waiting.cancel()
@@ -287,8 +287,13 @@ async def _spend(session: Session, request: Request, statement: Statement, judge
     yes = [answer.approver.display for answer in request.answers if answer.yes]
     session.tell(frames.notice(ANSWERED, f"{request.id} approved by {' and '.join(yes)}"))
     digest = binding(session, statement, held=request.session is not None)
-    definitions = await session.target.definitions(request.relations, judged.facts.functions)
-    return await session.house.desk.spend(request.id, digest, definitions, session.id)
+    try:
+        definitions = await session.target.definitions(request.relations, judged.facts.functions)
+        return await session.house.desk.spend(request.id, digest, definitions, session.id)
+    except BaseException:
+        if request.session is not None:  # nobody else may spend it
+            session.spawn(session.withdraw(request.id, "its session made no use of it"))
+        raise
 
 
 
