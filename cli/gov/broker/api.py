@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from gov import __version__
 from gov.approval.request import Request
-from gov.broker import admission, entries, reading, refusals, submission, views
+from gov.broker import admission, entries, policies, reading, refusals, submission, views
 from gov.broker.house import House
 from gov.broker.http import Call, Front, replies, reply
 from gov.broker.reach import reach
@@ -50,6 +50,8 @@ def application(house: House) -> Starlette:
         front.route("GET", "/v1/targets", targets),
         front.route("POST", "/v1/targets/{id}/sync", sync),
         front.route("GET", "/v1/targets/{id}/reach", reach),
+        front.route("GET", "/v1/targets/{id}/catalog", policies.catalog),
+        front.route("GET", "/v1/policy", policies.policy),
         front.route("GET", "/v1/leases", leases),
         front.route("POST", "/v1/leases", lease),
         front.route("DELETE", "/v1/leases/{id}", end_lease),

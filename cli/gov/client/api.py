@@ -36,6 +36,7 @@ from gov.control.models import (
     LeaseAsk,
     LeaseGrant,
     LeaseView,
+    PolicyView,
     Problem,
     Reach,
     RequestView,
@@ -54,6 +55,7 @@ from gov.identity.config import loopback
 M = TypeVar("M")
 
 _FILE: Final = "/v1/audit/file"
+_CATALOG: Final = TypeAdapter(dict[str, object])
 _LEASES: Final = TypeAdapter(list[LeaseView])
 _SESSIONS: Final = TypeAdapter(list[SessionView])
 _REQUESTS: Final = TypeAdapter(list[RequestView])
@@ -132,6 +134,14 @@ class Broker:
     def reach(self, target: str, scope: str) -> Reach:
         """What a lease of that scope reaches: relations, columns, and which of them are masked."""
         return self._one(Reach, "GET", f"/v1/targets/{_segment(target)}/reach", query={"scope": scope})
+
+    def catalog(self, target: str) -> dict[str, object]:
+        """What the broker knows of a target's tables and functions; `policy.snapshot` reads it."""
+        return self._read(_CATALOG, self._send("GET", f"/v1/targets/{_segment(target)}/catalog"))
+
+    def policy(self) -> PolicyView:
+        """The policy in force. For auditors, operators and policy admins."""
+        return self._one(PolicyView, "GET", "/v1/policy")
 
     # leases and sessions
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from gov.commands import policy_showing, policy_testing
 from gov.commands.asking import JsonFlag
+from gov.commands.policy_files import catalog_of_target, snapshot, texts_of
 from gov.errors import ConfigError
 from gov.policy import document
+from gov.policy.complaint import Complaint
 from gov.policy.rules import Policy
 from gov.ui.escape import escape
 from gov.ui.output import print_json
@@ -28,31 +30,55 @@ def policy() -> None:
 
 
 @app.command()
-def check(files: Files, json: JsonFlag = False) -> None:
+def check(
+    files: Files,
+    catalog: Annotated[list[str] | None, typer.Option(
+        "--catalog", metavar="FILE", help="Look for what meets nothing in this snapshot. May be given again.")] = None,
+    target: Annotated[list[str] | None, typer.Option(
+        "--target", metavar="NAME", help="Look for what meets nothing in this target. May be given again.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Doubts are mistakes, too.")] = False,
+    json: JsonFlag = False,
+) -> None:
     """Check policy files; every mistake is shown with its line and column.
+
+    Mistakes are what the broker would refuse, rules that can never apply among them. Doubts are what may be
+    meant otherwise: a group that is spelled nearly as another, and with a catalog every pattern that meets no
+    table or column.
 
     \b
     Examples:
       gov policy check policy.yaml
-      gov policy check base.yaml team.yaml --json
+      gov policy check base.yaml team.yaml --target prod --strict
     """
-    texts = [_text(name) for name in files]
+    loaded, complaints = document.read(texts_of(files))
+    doubtful = [] if complaints else _doubts(loaded, catalog or [], target or [])
     if json:
-        loaded, complaints = document.read(texts)
         print_json({
             "valid": not complaints,
             "digest": None if complaints else loaded.digest,
-            "complaints": [
-                {"file": each.at.file, "line": each.at.line, "column": each.at.column, "what": each.what}
-                for each in complaints
-            ],
+            "complaints": [*map(_as_json, complaints)],
+            "doubts": [*map(_as_json, doubtful)],
         })
-        if complaints:
-            raise typer.Exit(ConfigError.exit_status)
-        return
-    loaded = document.load(texts)
-    typer.echo(f"{escape(', '.join(files))}: {_summary(loaded)}")
-    typer.echo(f"digest {loaded.digest}")
+    elif complaints:
+        raise document.refusal(files, complaints)
+    else:
+        for each in doubtful:
+            typer.echo(f"{escape(str(each.at))}: doubt: {escape(each.what)}", err=True)
+        typer.echo(f"{escape(', '.join(files))}: {_summary(loaded)}")
+        typer.echo(f"digest {loaded.digest}")
+    if complaints or (strict and doubtful):
+        raise typer.Exit(ConfigError.exit_status)
+
+
+def _doubts(loaded: Policy, snapshots: Sequence[str], targets: Sequence[str]) -> list[Complaint]:
+    from gov.policy.doubts import doubts, unmatched
+
+    catalogs = dict(map(snapshot, snapshots)) | {name: catalog_of_target(name) for name in targets}
+    return sorted([*doubts(loaded), *unmatched(loaded, catalogs)])
+
+
+def _as_json(each: Complaint) -> dict[str, object]:
+    return {"file": each.at.file, "line": each.at.line, "column": each.at.column, "what": each.what}
 
 
 def _summary(policy: Policy) -> str:
@@ -64,17 +90,6 @@ def _summary(policy: Policy) -> str:
     return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counted)
 
 
-def _text(name: str) -> tuple[str, str]:
-    """Name and text of a file.
-
-    Raises:
-        ConfigError: It cannot be read.
-    """
-    try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return ("<stdin>" if name == "-" else name), data.decode()
-    except OSError as why:
-        reason = (why.strerror or "no reason given").lower()
-        raise ConfigError(f"cannot read {name}: {reason}", hint="gov policy check FILE") from None
-    except UnicodeDecodeError as why:
-        raise ConfigError(f"{name} is not UTF-8 at byte {why.start}", hint="save it as UTF-8") from None
+app.command("test")(policy_testing.run)
+app.command()(policy_showing.show)
+app.command()(policy_showing.catalog)

@@ -377,7 +377,24 @@ class Why(Model):
     next: list[Step] = Field(default_factory=list)
 
 
-# POST /v1/policy/check needs no broker: see `gov policy check FILE`
+# GET /v1/policy; checking needs no broker: see `gov policy check FILE`
+
+
+class PolicyView(Model):
+    """The policy in force."""
+
+    digest: str
+    version: int
+    """How many policies have been in force since the broker started."""
+    loaded_at: str
+    files: list[str]
+    error: str | None = None
+    """Why the newest policy file was refused; the last good one is in force."""
+    document: str
+    """All files merged into one."""
+
+
+# GET /v1/targets/{name}/catalog: the JSON of `policy.snapshot`, with `target` and `environment`
 
 # GET /v1/audit/entries, /v1/audit/entries/{index}, /v1/audit/tail, /v1/audit/tile/…, /v1/audit/checkpoint
 

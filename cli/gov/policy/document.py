@@ -29,13 +29,18 @@ def load(files: Sequence[tuple[str, str]]) -> Policy:
     """
     policy, complaints = read(files)
     if complaints:
-        many = "a mistake" if len(complaints) == 1 else f"{len(complaints)} mistakes"
-        raise ConfigError(
-            f"the policy has {many}",
-            hint=f"correct it, then: gov policy check {' '.join(name for name, _ in files)}",
-            detail="\n".join(map(str, complaints)),
-        )
+        raise refusal([name for name, _ in files], complaints)
     return policy
+
+
+def refusal(names: Sequence[str], complaints: Sequence[Complaint]) -> ConfigError:
+    """The error that says all of `complaints` about the files `names`."""
+    many = "a mistake" if len(complaints) == 1 else f"{len(complaints)} mistakes"
+    return ConfigError(
+        f"the policy has {many}",
+        hint=f"correct it, then: gov policy check {' '.join(names)}",
+        detail="\n".join(map(str, complaints)),
+    )
 
 
 def read(files: Sequence[tuple[str, str]]) -> tuple[Policy, list[Complaint]]:

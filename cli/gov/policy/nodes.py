@@ -262,6 +262,25 @@ class Section:
             found[text] = self._scalar(value, text, null=null)
         return found
 
+    def named(self, key: str, known: Collection[str], *, alone: str = "") -> Iterator[tuple[str, Section]]:
+        """The mappings under `key`, whose names are the author's own. One that is a list only is its `alone`."""
+        node = self._values.get(key)
+        if node is None:
+            return
+        if not isinstance(node, yaml.MappingNode):
+            self.source.complain(node, f"`{key}` must be a mapping of names")
+            return
+        seen: set[str] = set()
+        for name, value in node.value:
+            text = self._scalar(name, key)
+            if text in seen:
+                self.source.complain(name, f"`{text}` is given twice")
+            seen.add(text)
+            if alone and isinstance(value, yaml.SequenceNode):
+                word = yaml.ScalarNode("tag:yaml.org,2002:str", alone, value.start_mark, value.start_mark)
+                value = yaml.MappingNode("tag:yaml.org,2002:map", [(word, value)], value.start_mark, value.end_mark)
+            yield text, Section(self.source, value, known)
+
     def _scalar(self, node: yaml.Node, key: str, *, null: bool = False) -> str:
         """The text of `node`. A plain `null` is a word where `null` says so (the mask), else a slip."""
         if not isinstance(node, yaml.ScalarNode):

@@ -1,0 +1,156 @@
+"""A policy written out as a document: what `document.load` reads back as the same policy, digest and all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from gov.policy.masks import JSON, KEYED, PLAIN, parse
+from gov.policy.rules import AccessRule, Classification, Guardrail, MaskRule, People, Policy, When
+
+Value = str | bool | Iterable[str]
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
+"""What YAML takes for something else than text, however it is capitalised."""
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+def text(policy: Policy) -> str:
+    """The whole policy as one file, each rule in the order it has."""
+    parts = (
+        ("classify", [_flow(_classification(each)) for each in policy.classify]),
+        ("access", [_flow(_access(each)) for each in policy.access]),
+        ("masking", [_flow(_masking(each)) for each in policy.masking]),
+        ("guardrails", [_block(_guardrail(each)) for each in policy.guardrails]),
+    )
+    lines = ["version: 1"]
+    for name, rules in parts:
+        lines += ["", f"{name}:", *(f"  - {rule}" for rule in rules)] if rules else []
+    lines += _governing(policy)
+    return "\n".join(lines) + "\n"
+
+
+def _governing(policy: Policy) -> Iterator[str]:
+    roles = {name: getattr(policy.roles, name) for name in ("auditor", "operator", "policy_admin")}
+    said = [f"  {name}: {_flow(_people(people))}" for name, people in roles.items() if people]
+    if said:
+        yield from ("", "roles:", *said)
+    vouched = _present({
+        name: sorted(getattr(policy, f"vouched_{name}")) for name in ("functions", "settings", "channels")
+        if hasattr(policy, f"vouched_{name}")
+    })
+    if vouched:
+        yield from ("", f"vouch: {_flow(vouched)}")
+    yield from ("", f"approvals: {_flow({'fresh_within': _duration(policy.fresh_within)})}")
+
+
+def _classification(rule: Classification) -> dict[str, str]:
+    return _present({"columns": map(str, rule.columns), "as": rule.data})
+
+
+def _access(rule: AccessRule) -> dict[str, str]:
+    where = _present({
+        "targets": sorted(rule.targets), "environment": sorted(rule.environments),
+        "relations": map(str, rule.relations), "scope": rule.scope.value,
+    })  # fmt: skip
+    return _present({"name": rule.name}) | _people(rule.people) | where | _given({
+        "max_ttl": _duration(rule.max_ttl),
+        "max_statement": _duration(rule.max_statement) if rule.max_statement else "",
+        "reason": "required" if rule.reason_required else "",
+        "purpose": "required" if rule.purpose_required else "",
+    })
+
+
+def _masking(rule: MaskRule) -> dict[str, str]:
+    return _present({"name": rule.name, "data": rule.data}) | _given({
+        "with": mask(rule.mask),
+        "except": _flow(_people(rule.excepted)) if rule.excepted else "",
+        "write": "allow" if rule.write else "",
+    })
+
+
+def mask(spelled: str) -> str:
+    """A mask as `with:` has it."""
+    meant = parse(spelled)
+    if meant.name in PLAIN or (meant.name in KEYED and not meant.purpose):
+        return _scalar(meant.name) if meant.name != "null" else "null"
+    if meant.name == JSON:
+        paths = {_scalar(path): each for path, each in meant.paths}
+        return _flow({JSON: _flow(paths)})
+    return _flow({meant.name: str(meant.step) if meant.step is not None else _scalar(meant.purpose)})
+
+
+def _guardrail(rule: Guardrail) -> dict[str, str]:
+    hold = bool(rule.approvers)
+    return _given({
+        "name": _scalar(rule.name),
+        "when": _flow(_when(rule.when)),
+        "then": rule.then.value,
+        "approvers": _yaml(sorted(rule.approvers)),
+        "count": str(rule.count) if hold else "",
+        "expires": _duration(rule.expires) if hold else "",
+        "message": _yaml(rule.message),
+    })
+
+
+def _when(when: When) -> dict[str, str]:
+    found = _present({
+        "effects": sorted(when.effects), "relations": map(str, when.relations), "columns": map(str, when.columns),
+        "reads": when.reads or "", "unmasked": when.unmasked, "where": "missing" if when.where_missing else "",
+        "environment": sorted(when.environments), "targets": sorted(when.targets), "scope": sorted(when.scopes),
+        "client": sorted(when.clients), "purpose": sorted(when.purposes),
+    }) | _people(when.people)  # fmt: skip
+    if when.hours is not None:
+        found["hours"] = f"{when.hours[0]}-{when.hours[1]}"
+    if when.rows_over is not None:
+        found["rows_over"] = str(when.rows_over)
+    return found
+
+
+def _people(people: People) -> dict[str, str]:
+    return _present({
+        name: sorted(getattr(people, name)) for name in ("groups", "users", "services", "agents", "on_behalf_of")
+    })
+
+
+def _present(values: Mapping[str, Value]) -> dict[str, str]:
+    """Each value as YAML, those that say nothing left out."""
+    return _given({key: _yaml(value) for key, value in values.items()})
+
+
+def _given(values: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value}
+
+
+def _yaml(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else ""
+    if isinstance(value, str):
+        return _scalar(value) if value else ""
+    items = [_scalar(each) for each in value]
+    return f"[{', '.join(items)}]" if items else ""
+
+
+def _flow(values: Mapping[str, str]) -> str:
+    return "{ " + ", ".join(f"{key}: {value}" for key, value in values.items()) + " }" if values else "{}"
+
+
+def _block(values: Mapping[str, str]) -> str:
+    return "\n    ".join(f"{key}: {value}" for key, value in values.items())
+
+
+def _scalar(text: str) -> str:
+    """Text that YAML reads as this text: plain where it can be, else in double quotes."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    return '"' + "".join(each if each.isprintable() and each not in '"\\' else _escaped(each) for each in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    return f"\\{character}" if character in '"\\' else f"\\U{ord(character):08x}"
+
+
+def _duration(seconds: float) -> str:
+    return next(f"{int(seconds // unit)}{letter}" for unit, letter in _UNITS if seconds % unit == 0)

@@ -1,0 +1,73 @@
+"""A catalog as JSON, so that policy can be tested where there is no database.
+
+`gov policy catalog TARGET` writes one. Only names, types and kinds are in it, never a row. The fields are those
+of `sql.catalog`, relations and functions as lists.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from gov.sql.catalog import Catalog, ColumnInfo, FunctionInfo, RelationInfo, RelationKind
+from gov.terms import Relation
+
+FORMAT = "gov-catalog-1"
+
+
+def dump(catalog: Catalog) -> dict[str, object]:
+    """`catalog` as values that JSON knows."""
+    relations = sorted(catalog.relations.values(), key=lambda info: info.relation)
+    return {
+        "format": FORMAT,
+        "version": catalog.version,
+        "server_version": catalog.server_version,
+        "search_path": list(catalog.search_path),
+        "relations": [asdict(info) for info in relations],
+        "functions": [asdict(each) for name in sorted(catalog.functions) for each in catalog.functions[name]],
+    }
+
+
+def load(value: object) -> Catalog:
+    """The catalog that `dump` made `value` of.
+
+    Raises:
+        ValueError: It is something else, or of a version of gov that knows other fields.
+    """
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise ValueError(f"it is no catalog of the format {FORMAT}")
+    try:
+        infos = [_relation(each) for each in value["relations"]]
+        overloads: dict[str, list[FunctionInfo]] = defaultdict(list)
+        for each in value["functions"]:
+            overloads[each["name"]].append(_made(FunctionInfo, each))
+        return Catalog(
+            version=str(value["version"]),
+            relations={info.relation: info for info in infos},
+            functions={name: tuple(each) for name, each in overloads.items()},
+            search_path=tuple(map(str, value["search_path"])),
+            server_version=int(value["server_version"]),
+        )
+    except (KeyError, TypeError, AttributeError) as why:
+        raise ValueError(f"it is not a whole catalog: {why}") from None
+
+
+def _relation(value: Mapping[str, Any]) -> RelationInfo:
+    parent = value.get("parent")
+    info: RelationInfo = _made(RelationInfo, {
+        **value,
+        "relation": Relation(**value["relation"]),
+        "kind": RelationKind(value["kind"]),
+        "columns": tuple(_made(ColumnInfo, each) for each in value["columns"]),
+        "parent": Relation(**parent) if parent else None,
+    })  # fmt: skip
+    return info
+
+
+def _made(kind: Any, value: Mapping[str, Any]) -> Any:
+    """A `kind` of the fields in `value`. One it does not know is a mistake, as it may mean something."""
+    if unknown := sorted(set(value) - {each.name for each in fields(kind)}):
+        raise ValueError(f"it has the field `{unknown[0]}`, which this version of gov does not know")
+    return kind(**value)
