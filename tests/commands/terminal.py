@@ -44,6 +44,11 @@ class Terminal:
         """Press keys."""
         self._screen.send(text)
 
+    def until_end(self) -> str:
+        """Everything that is still shown, to the end."""
+        self._screen.expect(EOF)
+        return str(self._screen.before)
+
     def ends(self) -> int:
         """Wait for the end; the exit status."""
         self._screen.expect(EOF)

@@ -176,3 +176,15 @@ def test_completion(
 
     assert ran.stdout.split() == expected
     assert broker.asked == []
+
+
+@pytest.mark.parametrize("words", [["targets"], ["exec", "prod", "-c", "select 1"], ["--help"]])
+def test_a_full_disk_is_no_bug(prod: FakeBroker, words: list[str]) -> None:
+    """What cannot be written is said in one line with status 1, whoever notices it."""
+    code = "from gov.commands import main; main()"
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run([sys.executable, "-c", code, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("gov: error: standard output: no space left on device\ngov: hint: ")
+    assert len(ran.stderr.splitlines()) == 2

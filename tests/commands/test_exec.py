@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import psycopg
 import pytest
 
 from commands.fake_broker import FakeBroker, Gov, pending
+from commands.terminal import terminal
 from gov.broker.authority import own
 from gov.control.models import Submitted
 
@@ -268,3 +270,84 @@ def until(condition: Callable[[], bool]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it never happened")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_cancels_as_ctrl_c_does(
+    prod: FakeBroker, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    """The statement stops at the server, and no part of a file is left."""
+    marker = f"signalled {tmp_path.name}"
+    words = ["exec", "prod", "-c", f"select '{marker}', pg_sleep(60)", "-o", str(tmp_path / "out.csv")]
+    running = "select count(*) from pg_stat_activity where query like %s and state = 'active'"
+    pattern = (f"select '{marker}%",)
+    with (
+        psycopg.connect(prod.dsn, autocommit=True) as admin,
+        subprocess.Popen([sys.executable, "-c", "from gov.commands import main; main()", *words],
+                         stderr=subprocess.PIPE, text=True) as child,
+    ):
+        until(lambda: admin.execute(running, pattern).fetchone() == (1,))
+
+        child.send_signal(number)
+        _, err = child.communicate(timeout=20)
+
+        assert (child.returncode, err) == (status, "")
+        until(lambda: admin.execute(running, pattern).fetchone() == (0,))
+    assert not [entry for entry in tmp_path.iterdir() if "out.csv" in entry.name]
+
+
+def test_a_file_that_cannot_be_written(gov: Gov, prod: FakeBroker) -> None:
+    """A full disk is said plainly."""
+    ran = gov("exec", "prod", "-c", "select 1", "--format", "csv", "-o", "/dev/full")
+
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "gov: error: /dev/full: no space left on device")
+
+
+def test_the_last_line_counts(gov: Gov, prod: FakeBroker, tmp_path: Path) -> None:
+    """Rows, bytes as they are in the file, seconds and rate; nothing of it where the data goes."""
+    path = tmp_path / "out.csv"
+
+    ran = gov("exec", "prod", "-c", "select 'ä' as s from generate_series(1, 1200)", "-o", str(path))
+
+    assert ran.out == ""
+    size = path.stat().st_size
+    assert size == len("s\n") + 1200 * len("ä\n".encode())
+    said = rf"{re.escape(str(path))}: 1,200 rows, {size / 1000:.1f} kB in \d+\.\ds, [\d.]+ \w+/s\n"
+    assert re.fullmatch(said, ran.err)
+
+
+def test_progress_is_shown_to_whoever_looks_on(prod: FakeBroker, tmp_path: Path) -> None:
+    """On a terminal: the time while nothing comes, then rows, bytes and rate; then the line goes away."""
+    path = tmp_path / "out.csv"
+    slow = "select n, pg_sleep(case n when 1 then 1.5 when 3000 then 1.5 else 0 end) from generate_series(1, 3000) n"
+
+    with terminal("exec", "prod", "-c", slow, "-o", str(path)) as screen:
+        screen.sees("no row yet  0:0[01]")
+        screen.sees(r"[\d,]+ rows  [\d.]+ kB  [\d.]+ k?B/s  0:0\d")
+        screen.sees(r"out.csv: 3,000 rows, [\d.]+ kB in \d\.\ds, [\d.]+ k?B/s")
+        assert screen.ends() == 0
+
+
+def test_a_result_on_the_terminal_has_no_progress(prod: FakeBroker) -> None:
+    """Rows and a line that is drawn over and over do not go together."""
+    with terminal("exec", "prod", "-c", "select pg_sleep(1.5), 'here'") as screen:
+        said = screen.until_end()
+
+    assert "here" in said
+    assert "no row yet" not in said
+
+
+def test_a_long_result_is_never_held_whole(prod: FakeBroker, tmp_path: Path) -> None:
+    """Of 100 MB of rows a few MB are in memory at any time."""
+    code = (
+        "import resource, sys; from gov.commands import run\n"
+        "def export(sql): run(['exec', 'prod', '-c', sql, '-o', sys.argv[2]])\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "export('select 1'); before = peak(); export(sys.argv[1]); print(peak() - before)"
+    )
+    many = "select repeat('x', 1000) from generate_series(1, 100000)"
+
+    ran = subprocess.run([sys.executable, "-c", code, many, str(tmp_path / "out.csv")], capture_output=True, text=True)
+
+    assert (tmp_path / "out.csv").stat().st_size > 100_000_000
+    assert int(ran.stdout) < 16_000  # kB

@@ -5,6 +5,7 @@ Nothing heavy is imported here: a word's module is loaded when the word is used.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -114,9 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     status = run(words)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:  # what is left cannot be written either, and Python would try again at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = status or BROKEN_PIPE
+        status = status or (BROKEN_PIPE if isinstance(error, BrokenPipeError) else _show(_of_system(error), words))
     raise SystemExit(status)
 
 
@@ -134,6 +135,9 @@ def run(words: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         typer.echo(err=True)
         return INTERRUPTED
+    except OSError as error:
+        plain = error.filename or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+        return _show(_of_system(error), words) if plain else _show_bug(error)
     except Exception as error:
         return _show_bug(error)
 
@@ -163,6 +167,15 @@ def _usage(error: typer.TyperException) -> UsageError:
     what = plain(error.message if near else error.format_message()).partition("? did you mean ")
     hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help"
     return UsageError(what[0], hint=f"did you mean {what[2]}" if what[2] else hint)
+
+
+def _of_system(error: OSError) -> GovError:
+    """What the system refuses, at a file or, where none is named, at standard output."""
+    if os.environ.get("GOV_DEBUG"):
+        raise error
+    why = (error.strerror or str(error)).lower()
+    hint = "GOV_DEBUG=1 shows who asked for it" if error.filename else "is there room where the output goes?"
+    return GovError(f"{error.filename or 'standard output'}: {why}", hint=hint)
 
 
 def _show_bug(error: Exception) -> int:

@@ -10,13 +10,13 @@ import psycopg
 from gov.commands.opening import connect
 from gov.commands.refusals import meant
 from gov.commands.running import Columns, Copied, Done, Rows, run
-from gov.commands.sink import sink
+from gov.commands.sink import ended_by_signals, sink
 from gov.commands.statements import bound
 from gov.commands.wallet import Grant
 from gov.errors import UsageError
 from gov.ui import hold
 from gov.ui.escape import escape
-from gov.ui.progress import Progress
+from gov.ui.progress import Progress, watched
 from gov.ui.results import Format, Writer, writer
 from gov.ui.terminal import say
 
@@ -45,9 +45,12 @@ class Batch:
                 raise UsageError(f"-p {name}: no statement has :{name}", hint=f"write :{name} in one")
 
     def run(self, grant: Grant, texts: list[str]) -> None:
-        """Run `texts`; the first error ends it and, with an output file, leaves no file."""
-        with sink(self._output) as out, closing(connect(grant, self._name, on_notice)) as connection:
-            progress = Progress()
+        """Run `texts`; the first error ends it and, with an output file, leaves no file.
+
+        So does a signal that ends us: what runs is cancelled at the server first.
+        """
+        with ended_by_signals(), sink(self._output) as out, closing(self._connection(grant)) as connection:
+            progress = Progress(shown=watched() and not out.isatty())
             counted = _Counting(out)
             shown = writer(self._kind, counted, terminal=out.isatty())
             try:
@@ -57,6 +60,11 @@ class Batch:
                 progress.clear()
         if self._output not in (None, "-"):
             say(f"{escape(self._output or '')}: {progress.summary()}")
+        elif progress.drawn:
+            say(f"gov: {progress.summary()}")
+
+    def _connection(self, grant: Grant) -> Connection[Any]:
+        return connect(grant, self._name, on_notice)
 
     def _one(
         self, connection: Connection[Any], text: str, shown: Writer, out: _Counting, progress: Progress
@@ -80,18 +88,18 @@ class Batch:
 
 
 class _Counting:
-    """A stream that knows how many characters went through."""
+    """A stream that knows how many bytes of UTF-8 went through."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
         self._count = 0
 
     def write(self, text: str) -> int:
-        self._count += len(text)
+        self._count += len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
         return self._out.write(text)
 
     def taken(self) -> int:
-        """Characters since the last call."""
+        """Bytes since the last call."""
         count, self._count = self._count, 0
         return count
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
-from gov.errors import UsageError
+from gov.errors import GovError, UsageError
 from gov.ui.results import Format
 
 _ENDINGS = {".txt": Format.TABLE, ".csv": Format.CSV, ".json": Format.JSON,
@@ -39,14 +41,44 @@ def sink(path: str | None) -> Iterator[IO[str]]:
     no regular file (a pipe, a device) is written directly.
     """
     if path in (None, "-"):
-        yield sys.stdout
-        sys.stdout.flush()
+        with _writing("standard output"):
+            yield sys.stdout
+            sys.stdout.flush()
     elif (place := Path(path or "")).exists() and not place.is_file():
-        with place.open("w", encoding="utf-8", newline="") as out:
+        with _writing(str(place)), place.open("w", encoding="utf-8", newline="") as out:
             yield out
     else:
-        with _whole(place) as out:
+        with _writing(str(place)), _whole(place) as out:
             yield out
+
+
+@contextmanager
+def _writing(name: str) -> Iterator[None]:
+    """Say plainly that something cannot be written; a reader that has left is another matter."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        what = f"{name}: {(error.strerror or str(error)).lower()}"
+        raise GovError(what, hint="-o FILE, on a disk with room for it") from error
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """While it lasts, SIGTERM and SIGHUP end us as Ctrl-C does: everything on the way out is still done."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

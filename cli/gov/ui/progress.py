@@ -1,12 +1,20 @@
-"""How far a long result has come: rows, bytes and rate, on standard error of a terminal only."""
+"""How far a long result has come: rows, bytes, rate and time, on standard error of a terminal only."""
 
 from __future__ import annotations
 
+import os
 import sys
+from threading import Lock, Timer
 from time import monotonic
+from typing import TYPE_CHECKING
 
-EVERY = 0.2
-"""Seconds between two updates."""
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+
+AFTER = 0.5
+"""Seconds before anything is shown: what is done by then needs no progress."""
+_PER_SECOND = 8
 
 
 def amount(size: float) -> str:
@@ -19,15 +27,22 @@ def amount(size: float) -> str:
 
 
 class Progress:
-    """Counts rows and bytes, and shows them while they come."""
+    """Counts rows and bytes, and shows them while they come; also while nothing comes yet."""
 
-    def __init__(self, *, shown: bool | None = None) -> None:
+    def __init__(self, *, shown: bool) -> None:
+        """`shown` is for a person who looks on, and whose terminal the result does not go to."""
         self.rows = 0
         self.bytes = 0
-        self._shown = sys.stderr.isatty() if shown is None else shown
+        self.drawn = False
+        """Whether it took long enough to be shown."""
         self._began = monotonic()
-        self._last = self._began
-        self._drawn = False
+        self._live: Live | None = None
+        self._lock = Lock()
+        self._over = False
+        self._timer = Timer(AFTER, self._draw)
+        self._timer.daemon = True
+        if shown:
+            self._timer.start()
 
     @property
     def seconds(self) -> float:
@@ -38,19 +53,54 @@ class Progress:
         """Count what has come."""
         self.rows += rows
         self.bytes += size
-        if self._shown and monotonic() - self._last >= EVERY:
-            self._last, self._drawn = monotonic(), True
-            rate = amount(self.bytes / max(self.seconds, 1e-9))
-            print(f"\r\x1b[K{self.rows:,} rows  {amount(self.bytes)}  {rate}/s",
-                  end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Take the line away."""
-        if self._drawn:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-            self._drawn = False
+        self._timer.cancel()
+        with self._lock:
+            self._over = True
+            if self._live is not None:
+                self._live.stop()
+                self._live = None
 
     def summary(self) -> str:
-        """`10,000 rows, 3.4 MB in 1.2s`."""
+        """`10,000 rows, 3.4 MB in 1.2s, 2.8 MB/s`."""
         rows = f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
-        return f"{rows}, {amount(self.bytes)} in {self.seconds:.1f}s"
+        return f"{rows}, {amount(self.bytes)} in {self.seconds:.1f}s, {self._rate}"
+
+    @property
+    def _rate(self) -> str:
+        return f"{amount(self.bytes / max(self.seconds, 1e-9))}/s"
+
+    def _draw(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        console = Console(stderr=True, highlight=False, emoji=False, markup=False)
+        spinner = Spinner("line")
+
+        def line() -> RenderableType:
+            spinner.update(text=self._line())
+            return spinner
+
+        with self._lock:
+            if self._over:
+                return
+            self.drawn = True
+            # Standard output is where the result goes, and no terminal.
+            self._live = Live(get_renderable=line, console=console, transient=True, redirect_stdout=False,
+                              refresh_per_second=_PER_SECOND)
+            self._live.start(refresh=True)
+
+    def _line(self) -> str:
+        minutes, seconds = divmod(int(self.seconds), 60)
+        clock = f"{minutes}:{seconds:02}"
+        if not self.rows:
+            return f"no row yet  {clock}"
+        return f"{self.rows:,} rows  {amount(self.bytes)}  {self._rate}  {clock}"
+
+
+def watched() -> bool:
+    """Whether somebody looks at standard error, on a terminal that can take a line away again."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
