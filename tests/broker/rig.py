@@ -22,6 +22,7 @@ from gov.broker.desk import RequestDesk
 from gov.broker.house import House
 from gov.broker.leases import LeaseDesk
 from gov.broker.reload import policy_of
+from gov.broker.schemas import Schemas
 from gov.broker.sessions import Sessions
 from gov.broker.trail import Trail
 from gov.control.config import parse
@@ -29,9 +30,11 @@ from gov.demo.cluster import Cluster
 from gov.errors import Unreachable
 from gov.identity.principal import Kind, Principal
 from gov.lease.names import installation
+from gov.store.columns import Columns
 from gov.store.database import Database
 from gov.store.journal import Journal
 from gov.store.leases import Leases
+from gov.store.releases import Releases
 from gov.store.requests import Requests
 from gov.target import bootstrap
 from gov.target.target import Target
@@ -200,6 +203,7 @@ class Rig:
         house.leases = LeaseDesk(house, Leases(database))
         house.desk = RequestDesk(house, Requests(database))
         house.sessions = Sessions()
+        house.schemas = Schemas(house, Columns(database), Releases(database))
         for target in targets.values():
             with suppress(Unreachable):
                 await target.open()

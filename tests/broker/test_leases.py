@@ -64,7 +64,7 @@ def test_a_lease_opens_the_target_masked(rig: Rig, shop: Shop, played: Played) -
         assert shop.roles() == []
 
     played(story())
-    assert kinds(rig.directory) == ["lease.created", "lease.ended"]
+    assert kinds(rig.directory) == ["columns.accepted", "lease.created", "lease.ended"]
 
 
 @pytest.mark.parametrize(

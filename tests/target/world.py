@@ -87,11 +87,13 @@ class Shop:
 def outcome(catalog: Catalog, scope: str = "read", **masks: str) -> Outcome:
     """All tables of the shop, with the named columns of customers masked (email and ssn when left out)."""
     chosen = masks or {"email": "partial", "ssn": "redact"}
+    info = catalog.relations.get(CUSTOMERS)
     return Outcome(
         target="prod",
         scope=scope,
         relations=frozenset(name for name in catalog.relations if name.schema == "public"),
         masks={Column(CUSTOMERS, name): MaskSpec(mask, "rule", "pii") for name, mask in chosen.items()},
+        opened={CUSTOMERS: frozenset(column.name for column in info.columns)} if info else {},
     )
 
 

@@ -86,6 +86,9 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     ),
     "log.erased": _fields(public="first end policy", personal="principal"),
     "schema.changed": _fields(public="target relations version request statement command"),
+    "schema.released": _fields(public=f"{_WHO} target relations", personal="principal"),
+    "schema.synced": _fields(public=f"{_WHO} target relations version", personal="principal"),
+    "columns.accepted": _fields(public=f"{_WHO} target columns how", personal="principal"),
     "role.swept": _fields(public="target role lease because"),
 }
 """Kind to field to sensitivity. `log.erased` covers the payloads of entries first ≤ index < end."""

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gov.approval.settle import Voided
@@ -176,7 +177,7 @@ async def _one_shot(session: Session, playing: Playing, query: bytes) -> list[Me
         return await _as_one_shot(session, playing, query, await target.one_shot(Lent(session.judging.subject.outcome)))
     # Only what changes or drops a table has our views in its way; the catalog is read anew for all.
     in_the_way = facts.writes if facts.effects & {Effect.ALTER, Effect.DROP} else frozenset[Relation]()
-    async with target.altering(in_the_way):
+    async with target.altering(in_the_way, partial(session.house.sessions.quiet, target.name)):
         ticket = await target.one_shot(AsOwner(await target.owner_for(facts)))
         return await _as_one_shot(session, playing, query, ticket)
 

@@ -19,6 +19,8 @@ from gov.broker.house import House
 from gov.broker.http import Call, Front, replies, reply
 from gov.broker.reach import reach
 from gov.control.models import (
+    AcceptAsk,
+    Accepted,
     ApproveAsk,
     DenyAsk,
     ExplainAsk,
@@ -26,6 +28,7 @@ from gov.control.models import (
     Kill,
     Killed,
     LeaseAsk,
+    ReleaseAsk,
     RequestView,
     SessionView,
     Status,
@@ -37,8 +40,8 @@ from gov.errors import Denied, NoSuch, UsageError
 from gov.identity.principal import Principal
 from gov.lease.lease import Lease, LeaseState
 from gov.policy.access import offers
-from gov.policy.roles import may_operate
-from gov.terms import RequestId, SessionId, TargetName
+from gov.policy.roles import may_accept_policy, may_operate
+from gov.terms import Relation, RequestId, SessionId, TargetName
 
 
 def application(house: House) -> Starlette:
@@ -49,6 +52,8 @@ def application(house: House) -> Starlette:
         front.route("GET", "/v1/whoami", whoami),
         front.route("GET", "/v1/targets", targets),
         front.route("POST", "/v1/targets/{id}/sync", sync),
+        front.route("POST", "/v1/targets/{id}/release", release),
+        front.route("POST", "/v1/targets/{id}/accept", accept),
         front.route("GET", "/v1/targets/{id}/reach", reach),
         front.route("GET", "/v1/targets/{id}/catalog", policies.catalog),
         front.route("GET", "/v1/policy", policies.policy),
@@ -122,12 +127,43 @@ async def targets(call: Call) -> Response:
 async def sync(call: Call) -> Response:
     """Read a target's catalog now and bring views and leases up to it. For operators."""
     house, name = call.house, TargetName(call.id)
-    target = house.target(name)
+    house.target(name)
     if not may_operate(house.policy, call.who):
         raise Denied("only operators sync a target", hint=_ASK_OPERATOR)
-    await target.refresh()
-    await house.leases.follow_catalog(name)
+    await house.schemas.sync(call.who, name)
     return reply(_target_status(house, name, house.leases.unfinished()))
+
+
+async def release(call: Call) -> Response:
+    """Close tables for a migration that does not come through gov, until a sync. For operators."""
+    house, name, ask = call.house, TargetName(call.id), await call.body(ReleaseAsk)
+    house.target(name)
+    if not may_operate(house.policy, call.who):
+        raise Denied("only operators release a table", hint=_ASK_OPERATOR)
+    if not ask.tables:
+        raise UsageError("no table to release", hint="gov broker release TARGET SCHEMA.TABLE")
+    await house.schemas.release(call.who, name, {_relation(each) for each in ask.tables})
+    return reply(_target_status(house, name, house.leases.unfinished()))
+
+
+async def accept(call: Call) -> Response:
+    """Closed columns are clear from now on. For whoever may accept policy."""
+    house, name, ask = call.house, TargetName(call.id), await call.body(AcceptAsk)
+    house.target(name)
+    if not may_accept_policy(house.policy, call.who):
+        raise Denied(
+            "only who may accept policy says that a column is clear",
+            hint="ask whoever has the role `policy_admin` in the policy",
+        )
+    opened = await house.schemas.accept(call.who, name, _relation(ask.table) if ask.table else None)
+    return reply(Accepted(columns=[*map(str, opened)]))
+
+
+def _relation(text: str) -> Relation:
+    schema, dot, name = text.partition(".")
+    if not dot or not schema or not name:
+        raise UsageError(f"`{text}` is no table", hint="write SCHEMA.TABLE, like public.customers")
+    return Relation(schema, name)
 
 
 async def status(call: Call) -> Response:
@@ -151,6 +187,7 @@ async def status(call: Call) -> Response:
 
 def _target_status(house: House, name: TargetName, unfinished: list[Lease]) -> TargetStatus:
     mine = [each for each in unfinished if each.target == name]
+    closing = house.target(name).closing
     return TargetStatus(
         name=name,
         status="down" if name in house.down else "up",
@@ -158,6 +195,7 @@ def _target_status(house: House, name: TargetName, unfinished: list[Lease]) -> T
         leases=sum(each.state is LeaseState.ACTIVE for each in mine),
         sessions=sum(house.sessions.count(each.id) for each in mine),
         stuck=sum(each.state is LeaseState.STUCK for each in mine),
+        closed={str(each): closing.why(each) for each in sorted(closing.all)},
     )
 
 

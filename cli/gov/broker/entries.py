@@ -124,6 +124,27 @@ def lease_ended(lease: Lease, at: float) -> Entry:
     )
 
 
+def schema_changed(target: str, relations: Sequence[str], version: str, at: float) -> Entry:
+    """Somebody changed tables, and gov has followed."""
+    return _entry("schema.changed", at, target=target, relations=[*relations], version=version)
+
+
+def schema_released(principal: Principal, target: str, relations: Sequence[str], at: float) -> Entry:
+    """Tables are closed for a migration that does not come through gov."""
+    return _entry("schema.released", at, **who(principal), target=target, relations=[*relations])
+
+
+def schema_synced(principal: Principal, target: str, relations: Sequence[str], version: str, at: float) -> Entry:
+    """A catalog was read because somebody asked; `relations` had been released and are open again."""
+    return _entry("schema.synced", at, **who(principal), target=target, relations=[*relations], version=version)
+
+
+def columns_accepted(principal: Principal | None, target: str, columns: Sequence[str], at: float) -> Entry:
+    """Columns of classified tables are clear now: somebody says so, or gov sees their table for the first time."""
+    by, how = ({}, "first seen") if principal is None else (who(principal), "accepted")
+    return _entry("columns.accepted", at, **by, target=target, columns=[*columns], how=how)
+
+
 def role_swept(target: str, role: str, because: str, at: float, *, lease: str | None = None) -> Entry:
     """The janitor dropped a role that nobody owns."""
     return _entry("role.swept", at, target=target, role=role, lease=lease, because=because)

@@ -66,6 +66,11 @@ class Group:
         return all(each is None or each.turn is None for _, each in self._gathered)
 
     @property
+    def gathered(self) -> list[Expected]:
+        """What is kept until the group is forwarded."""
+        return [each for _, each in self._gathered if each is not None]
+
+    @property
     def gathering(self) -> bool:
         """Whether a group is open: something of it was said, and Sync was not."""
         return self._phase is Phase.BUILDING or self.ending

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gov.broker.authority import Authority
     from gov.broker.desk import RequestDesk
     from gov.broker.leases import LeaseDesk
+    from gov.broker.schemas import Schemas
     from gov.broker.sessions import Sessions
     from gov.broker.tokens import Verifier
     from gov.broker.trail import Trail
@@ -53,6 +54,7 @@ class House:
     leases: LeaseDesk = field(init=False)
     desk: RequestDesk = field(init=False)
     sessions: Sessions = field(init=False)
+    schemas: Schemas = field(init=False)
 
     def target(self, name: str) -> Target:
         """The target of that name, up or down.

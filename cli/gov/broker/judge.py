@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gov.broker.house import House
-from gov.errors import NotUnderstood, StatementFailed, Unavailable
+from gov.errors import Denied, NotUnderstood, StatementFailed, Unavailable
 from gov.identity.principal import Principal
+from gov.policy.accepted import closed, narrowed
 from gov.policy.decide import decide
 from gov.policy.decision import MaskSpec, Outcome, Verdict
 from gov.policy.outcome import outcome as outcome_of
@@ -20,10 +21,12 @@ from gov.policy.situation import Situation
 from gov.protocol.frames import RESERVED
 from gov.sql.bind import prepared
 from gov.sql.catalog import Catalog
+from gov.sql.columns import Columns
 from gov.sql.facts import Facts
 from gov.sql.outline import Outline
 from gov.sql.resolve import resolve
 from gov.sql.rewrite import renames, rewrite
+from gov.sql.world import World, meanings, search, worlds
 from gov.target.target import Target
 from gov.terms import SYSTEM_SCHEMAS, Column, Effect, Relation, Scope
 from gov.turn import Judged, Route, route
@@ -69,6 +72,10 @@ async def judge_outline(
         Unavailable: A table it touches is closed while its views are rebuilt, or a worker does not answer.
     """
     catalog = await subject.target.catalog()
+    hidden = closed(subject.outcome, catalog)
+    if hidden:
+        _none_closed(subject.target, outline, catalog, hidden, search_path)
+        catalog = narrowed(catalog, hidden)
     facts = resolve(outline, catalog, search_path)
     _open(subject.target, facts)
     if facts.temporary:
@@ -82,7 +89,7 @@ async def judge_outline(
         )
     sent = text
     if decision.verdict is not Verdict.DENY and way is not Route.OWNER and subject.views:
-        sent = await _rewritten(house, subject, text, outline, facts, catalog, search_path)
+        sent = await _rewritten(house, subject, text, outline, facts, catalog, hidden, search_path)
     digest = hashlib.sha256(text.encode()).hexdigest()
     judged = Judged(facts, decision, digest, sent, way, prepares=tuple(prepared(outline)))
     _runs_here(judged)
@@ -115,19 +122,66 @@ def _situation(house: House, subject: Subject) -> Situation:
     )
 
 
+class BeingAltered(Unavailable):
+    """An approved statement is changing what this one touches: it goes on in a moment."""
+
+    def __init__(self, relations: frozenset[Relation]) -> None:
+        super().__init__(f"{min(relations)} is being altered", hint="try again in a moment")
+        self.relations = relations
+
+
 def _open(target: Target, facts: Facts) -> None:
-    if shut := target.closed & (facts.reads | facts.writes):
-        raise Unavailable(
-            f"{min(shut)} is closed while its masked views are rebuilt", hint="try again in a moment; gov broker status"
+    """Refuse what touches a closed relation.
+
+    Raises:
+        BeingAltered: It opens by itself.
+        Unavailable: It was released for a migration, or its masked views could not be made.
+    """
+    if not (shut := target.closed & (facts.reads | facts.writes)):
+        return
+    if shut <= target.closing.altering:
+        raise BeingAltered(shut)
+    first = min(shut - target.closing.altering)
+    if first in target.closing.released:
+        hint = f"when the migration is done, an operator runs: gov broker sync {target.name}"
+    else:
+        hint = f"a database administrator looks with: gov broker check {target.name}"
+    raise Unavailable(f"{first} is closed: {target.closing.why(first)}", hint=hint)
+
+
+def _none_closed(
+    target: Target, outline: Outline, catalog: Catalog, hidden: frozenset[Column], search_path: tuple[str, ...]
+) -> None:
+    """Refuse what names a closed column; `*` gets along without.
+
+    Raises:
+        Denied: It does.
+    """
+    for statement, world, _ in worlds(outline, World(catalog, search(search_path), frozenset())):
+        known = meanings(statement, world)
+        named = {Column(known[hit.name], hit.column) for hit in Columns(statement, known, catalog).hits} & hidden
+        if not named:
+            continue
+        column = min(named)
+        raise Denied(
+            f"the column {column} is closed: it is new in a table with classified data, and nobody has said what it"
+            " holds",
+            hint="ask whoever has the role `policy_admin` to classify it, or to say that it is clear:"
+            f" gov policy accept {target.name} {column.relation}",
         )
 
 
 async def _rewritten(
     house: House, subject: Subject, text: str, outline: Outline, facts: Facts, catalog: Catalog,
-    search_path: tuple[str, ...],
+    hidden: frozenset[Column], search_path: tuple[str, ...],
 ) -> str:
     """The text as it is sent, proven to be the same statement over other relations."""
-    masked = {relation: frozenset(subject.outcome.masked_in(relation)) for relation in subject.views}
+    masked = {
+        relation: frozenset(
+            {*subject.outcome.masked_in(relation), *(each.name for each in hidden if each.relation == relation)}
+        )
+        for relation in subject.views
+    }
     sent = rewrite(text, outline, facts, catalog, subject.views, masked, search_path)
     if sent is not text and sent != text and not await house.analysts.same(text, sent, renames(subject.views)):
         raise Unavailable("rewriting to the masked views changed the statement", hint="please report the statement")
@@ -166,13 +220,14 @@ def masked_and_clear(
 
 
 def masked_fields(catalog: Catalog, outcome: Outcome) -> frozenset[tuple[int, int]]:
-    """(OID, attribute number) of every masked column of a base table: what no RowDescription may name."""
+    """(OID, number) of every masked or closed column of a base table: what no RowDescription may name."""
+    secret = outcome.masks.keys() | closed(outcome, catalog)
     return frozenset(
         (info.oid, column.number)
-        for relation in {column.relation for column in outcome.masks}
+        for relation in {column.relation for column in secret}
         if (info := catalog.relations.get(relation)) is not None
         for column in info.columns
-        if Column(relation, column.name) in outcome.masks
+        if Column(relation, column.name) in secret
     )
 
 
@@ -204,6 +259,8 @@ class Opinion:
     outcome: Outcome
     masks: Mapping[Column, MaskSpec]
     rewritten: str | None
+    closed: tuple[Column, ...] = ()
+    """Closed columns of the tables that it reads."""
 
 
 async def judge(
@@ -214,10 +271,12 @@ async def judge(
     Raises like `outlined` and `judge_outline`, and Unreachable when the target's catalog cannot be read.
     """
     environment = house.environment(target.name)
-    catalog = await target.catalog()
-    content = outcome_of(house.policy, who, target.name, environment, scope, catalog)
-    views = (await target.profile(content)).views if content.masks else {}
+    catalog = await house.schemas.met(target.name)
+    content = outcome_of(house.policy, who, target.name, environment, scope, catalog, target.ledger)
+    hidden = closed(content, catalog)
+    views = (await target.profile(content)).views if content.masks or hidden else {}
     subject = Subject(who, target, environment, scope, content, views, client, purpose)
     judged = await judge_outline(house, subject, text, await outlined(house, text), catalog.search_path)
     masks, _ = masked_and_clear(judged.facts.columns_read, content)
-    return Opinion(judged, content, masks, judged.sent if judged.sent != text else None)
+    read = tuple(sorted(column for column in hidden if column.relation in judged.facts.reads))
+    return Opinion(judged, content, masks, judged.sent if judged.sent != text else None, read)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from gov.broker.judge import Subject, estimated, judge_outline, masked_fields, outlined
+from gov.broker.judge import BeingAltered, Subject, estimated, judge_outline, masked_fields, outlined
 from gov.broker.plans import Plans
 from gov.broker.playing import Playing
 from gov.broker.prepared import named_by
@@ -63,7 +63,23 @@ class Judging:
         return self._plans.get(text, self.search_path)
 
     async def judged(self, text: str) -> Judged:
-        """The judgment of a text. Raises like `outlined` and `judge_outline`."""
+        """The judgment of a text, which waits while what it touches is being altered.
+
+        Raises like `outlined` and `judge_outline`.
+        """
+        while True:
+            try:
+                judged = await self._judged(text)
+            except BeingAltered as shut:
+                if not await self.session.while_open(self.session.target.closing.settled(shut.relations)):
+                    raise StatementFailed(
+                        "canceling statement due to user request", hint="", state="57014"
+                    ) from None
+            else:
+                if self._plans_for == self._versions():  # else the views it names may be gone meanwhile
+                    return judged
+
+    async def _judged(self, text: str) -> Judged:
         await self._fresh()
         session, house = self.session, self.session.house
         outline = await outlined(house, text)
@@ -120,7 +136,8 @@ class Judging:
     def _versions(self) -> tuple[object, ...]:
         """What every judgment depends on besides the text; the hour, since rules may speak of it."""
         house = self.session.house
-        return house.policy_version, self.session.target.version, int(house.clock() // 3600)
+        target = self.session.target
+        return house.policy_version, target.version, target.closing.number, int(house.clock() // 3600)
 
     async def _renew(self) -> None:
         """Policy or catalog have changed: judge anew, over the newest views."""

@@ -189,7 +189,8 @@ class LeaseDesk:
             raise LeaseEnded(f"the lease {lease.id} is over", hint=f"gov connect {lease.target}")
         target = self._house.target(lease.target)
         async with held.moving:
-            if (await target.catalog()).version != held.standing.catalog:
+            await self._house.schemas.met(lease.target)
+            if target.version != held.standing.catalog:
                 old, new = held.standing, await stand(self._house, held.standing.basis, anew=False)
                 if new.profile.role != old.profile.role:
                     await target.move(lease.role, old.profile, new.profile)
@@ -206,6 +207,7 @@ class LeaseDesk:
                     continue
                 except GovError as error:
                     log.warning("%s stays with the catalog of before: %s", lease.id, error)
+        self._house.target(name).forget_unused(self.versions(name))
 
     def get(self, lease_id: str) -> Lease:
         """The lease, live or over.

@@ -8,6 +8,7 @@ from gov.broker import admission
 from gov.broker.house import scope_of
 from gov.broker.http import Call, reply
 from gov.control.models import ColumnView, Reach, RelationView
+from gov.policy.accepted import closed, narrowed
 from gov.policy.decision import Outcome
 from gov.policy.outcome import outcome
 from gov.sql.catalog import Catalog, RelationInfo
@@ -26,8 +27,9 @@ async def reach(call: Call) -> Response:
     scope = scope_of(call.request.query_params.get("scope", "read"))
     target = house.target(name)
     admission.granted(house, call.who, name, scope)
-    catalog = await target.catalog()
-    return reply(shown(catalog, outcome(house.policy, call.who, name, house.environment(name), scope, catalog)))
+    catalog, environment = await house.schemas.met(name), house.environment(name)
+    content = outcome(house.policy, call.who, name, environment, scope, catalog, target.ledger)
+    return reply(shown(narrowed(catalog, closed(content, catalog)), content))
 
 
 def shown(catalog: Catalog, content: Outcome) -> Reach:

@@ -27,6 +27,7 @@ from gov.broker.gateway import Gateway
 from gov.broker.house import House
 from gov.broker.leases import LeaseDesk
 from gov.broker.reload import PolicyWatch, policy_of
+from gov.broker.schemas import Schemas
 from gov.broker.sessions import Sessions
 from gov.broker.targets import TargetWatch
 from gov.broker.tokens import Verifier
@@ -34,9 +35,11 @@ from gov.broker.trail import Trail
 from gov.control.config import Address, Config
 from gov.errors import Unavailable
 from gov.lease.names import installation
+from gov.store.columns import Columns
 from gov.store.database import Database
 from gov.store.journal import Journal
 from gov.store.leases import Leases
+from gov.store.releases import Releases
 from gov.store.requests import Requests
 from gov.target.target import Target
 from gov.terms import TargetName
@@ -138,6 +141,7 @@ def build(config: Config, stack: AsyncExitStack) -> House:
     house.leases = LeaseDesk(house, Leases(database))
     house.desk = RequestDesk(house, Requests(database))
     house.sessions = Sessions()
+    house.schemas = Schemas(house, Columns(database), Releases(database))
     return house
 
 

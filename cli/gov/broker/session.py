@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from typing import Any
 
 from gov.audit.entry import Entry
@@ -29,7 +29,7 @@ from gov.lease.lease import Lease
 from gov.protocol import frames
 from gov.protocol.replies import IDLE, Awaits, Expected, Replies
 from gov.target.target import Target
-from gov.terms import LeaseId, RequestId, SessionId
+from gov.terms import LeaseId, Relation, RequestId, SessionId, TargetName
 from gov.turn import Record
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,8 @@ class Session:
         self._busy: asyncio.Task[None] | None = None
         self._ahead: list[Coroutine[Any, Any, None]] = []
         self._drained: asyncio.Future[None] | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        """Done when the client cancels what waits."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # Beginning and end
@@ -156,9 +158,29 @@ class Session:
         if self._busy is not None and self.held is None:
             await asyncio.wait([self._busy])
 
+    def reaches(self, target: TargetName, relations: frozenset[Relation]) -> bool:
+        """Whether something that is on its way to the database may touch one of `relations`."""
+        return self.lease.target == target and any(
+            _reaches(each, relations) for each in (*self.replies.expected, *self.group.gathered)
+        )
+
+    async def while_open(self, event: Awaitable[None]) -> bool:
+        """Wait for something that no message of the database's will tell of; False when the client cancelled."""
+        waiting = asyncio.ensure_future(event)
+        self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait([waiting, self._waiting, self.closed], return_when=asyncio.FIRST_COMPLETED)
+            return waiting.done()
+        finally:
+            waiting.cancel()
+            self._waiting = None
+
     def cancel(self) -> None:
         """The client wants what runs, or waits for approval, to stop."""
-        if self.held is not None:
+        if self._waiting is not None:
+            if not self._waiting.done():
+                self._waiting.set_result(None)
+        elif self.held is not None:
             self.spawn(self.withdraw(self.held, "cancelled by the requester"))
         elif self._cancels < 2:  # one may have come too early; a third says nothing new
             self._cancels += 1
@@ -451,6 +473,14 @@ class Session:
             if not self._drained.done():
                 self._drained.set_result(None)
             self._drained = None
+
+
+def _reaches(each: Expected, relations: frozenset[Relation]) -> bool:
+    """What has no statement of its own, a Parse or a query of ours, may reach anything; it is over soon."""
+    if each.turn is None:
+        return each.awaits in (Awaits.PARSE, Awaits.QUERY)
+    facts = each.turn.run.judged.facts
+    return not relations.isdisjoint(facts.reads | facts.writes)
 
 
 def _common(lease: Lease, subject: Subject, session_id: SessionId) -> dict[str, object]:

@@ -7,7 +7,12 @@ import hmac
 from typing import Protocol
 
 from gov.control.models import SessionView
-from gov.terms import LeaseId, SessionId
+from gov.terms import LeaseId, Relation, SessionId, TargetName
+
+QUIET_WITHIN = 2.0
+"""Seconds that a change of tables waits for statements that are on their way."""
+QUIET_AGAIN = 0.005
+"""Seconds between two looks at them."""
 
 
 class Live(Protocol):
@@ -29,6 +34,9 @@ class Live(Protocol):
 
     def cancel(self) -> None:
         """The client wants what runs, or waits for approval, to stop."""
+
+    def reaches(self, target: TargetName, relations: frozenset[Relation]) -> bool:
+        """Whether something that is on its way to the database may touch one of `relations`."""
 
 
 class Sessions:
@@ -79,6 +87,18 @@ class Sessions:
     async def drain(self, lease_id: LeaseId, grace: float, because: str = "the lease expired") -> None:
         """End every session of a lease softly, within `grace` seconds."""
         await asyncio.gather(*(session.drain(because, grace) for session in self._of(lease_id)))
+
+    async def quiet(self, target: TargetName, relations: frozenset[Relation]) -> None:
+        """Wait until nothing on its way to a target reaches any of `relations`.
+
+        What the database has begun it holds locks for; this is about what it has not read yet.
+
+        Raises:
+            TimeoutError: Something still does, after as long as a lock would be waited for.
+        """
+        async with asyncio.timeout(QUIET_WITHIN):
+            while any(session.reaches(target, relations) for session in self._live.values()):  # noqa: ASYNC110
+                await asyncio.sleep(QUIET_AGAIN)
 
     async def end_all(self, because: str) -> None:
         """The broker stops."""

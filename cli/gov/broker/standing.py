@@ -47,7 +47,7 @@ class Standing:
 
     basis: Basis
     catalog: str
-    """Version of the catalog that `outcome` was made with."""
+    """Version of the catalog, and of what is accepted of it, that `outcome` was made with."""
     outcome: Outcome
     profile: Profile
 
@@ -55,8 +55,7 @@ class Standing:
 async def stand(house: House, basis: Basis, *, anew: bool) -> Standing:
     """What policy makes of `basis` with today's catalog, and the role on the target that holds just that.
 
-    `anew` is for a lease that begins: columns that masked tables gained since are judged for it, while
-    for a lease that goes on they stay closed.
+    `anew` is for a lease that begins: what anybody could read past a mask is a reason to make none.
 
     Raises:
         Unreachable: the target does not answer.
@@ -65,11 +64,13 @@ async def stand(house: House, basis: Basis, *, anew: bool) -> Standing:
     target = house.target(basis.target)
     with reaching(basis.target):
         async with asyncio.timeout(REACH):
-            catalog = await target.catalog()
-            environment = house.environment(basis.target)
-            content = outcome(basis.policy, basis.who, basis.target, environment, basis.scope, catalog)
-            profile = await target.profile(content, seen=catalog.version if anew else None)
-    return Standing(basis, catalog.version, content, profile)
+            catalog = await house.schemas.met(basis.target)
+            version, environment = target.version, house.environment(basis.target)
+            content = outcome(
+                basis.policy, basis.who, basis.target, environment, basis.scope, catalog, target.ledger
+            )
+            profile = await target.profile(content, anew=anew)
+    return Standing(basis, version, content, profile)
 
 
 async def again(house: House, basis: Basis, who: Principal) -> Basis | None:
@@ -82,12 +83,14 @@ async def again(house: House, basis: Basis, who: Principal) -> Basis | None:
     if isinstance(answer, NoAccess):
         return None
     try:
-        catalog = await house.target(basis.target).catalog()
+        target = house.target(basis.target)
+        catalog = await house.schemas.met(basis.target)
     except GovError:
         return None
     fresh = replace(basis, who=who, policy=house.policy, access=answer)
     old, new = (
-        outcome(each.policy, each.who, each.target, environment, each.scope, catalog) for each in (basis, fresh)
+        outcome(each.policy, each.who, each.target, environment, each.scope, catalog, target.ledger)
+        for each in (basis, fresh)
     )
     return fresh if old.digest == new.digest else None
 

@@ -37,6 +37,8 @@ class TargetWatch:
     def __init__(self, house: House) -> None:
         self._house = house
         self._opened: set[TargetName] = set()
+        self._used: dict[TargetName, set[str]] = {}
+        """The versions of masked views that leases used at the last look."""
 
     async def open(self) -> None:
         """Look at every target once, all at the same time."""
@@ -110,11 +112,11 @@ class TargetWatch:
         """Take up what somebody else changed in the catalog, and drop views that nobody uses any more."""
         try:
             async with asyncio.timeout(SWEEP_PATIENCE):
-                before = (await target.catalog()).version
-                after = await target.refresh()
-                if after.version != before:
-                    await self._house.leases.follow_catalog(name)
-                await target.drop_unused(self._house.leases.versions(name))
+                await self._house.schemas.follow(name)
+                # A statement may be on its way with the views of a moment ago; by the next look it has arrived.
+                now = self._house.leases.versions(name)
+                before, self._used[name] = self._used.get(name, now), now
+                await target.drop_unused(now | before)
         except (GovError, psycopg.Error, TimeoutError) as error:
             log.warning("the catalog of %s is not followed: %s", name, _reason(error))
 

@@ -159,6 +159,7 @@ def explained(opinion: Opinion) -> Explained:
             for column, spec in sorted(opinion.masks.items())
         ],
         rewritten=opinion.rewritten,
+        closed=_names(opinion.closed),
     )
 
 

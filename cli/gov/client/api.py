@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -24,6 +24,8 @@ from gov.client.growth import extends
 from gov.client.transport import TOTAL, Transport, trust
 from gov.control.models import (
     CHECKPOINT_HEADER,
+    AcceptAsk,
+    Accepted,
     ApproveAsk,
     DenyAsk,
     Entries,
@@ -39,6 +41,7 @@ from gov.control.models import (
     PolicyView,
     Problem,
     Reach,
+    ReleaseAsk,
     RequestView,
     SessionView,
     Status,
@@ -130,6 +133,16 @@ class Broker:
     def sync(self, target: str) -> TargetStatus:
         """Have the broker take up a target's catalog now. For operators."""
         return self._one(TargetStatus, "POST", f"/v1/targets/{_segment(target)}/sync")
+
+    def release(self, target: str, tables: Sequence[str]) -> TargetStatus:
+        """Close tables (`schema.table`) for a migration, until `sync`. For operators."""
+        ask = ReleaseAsk(tables=[*tables])
+        return self._one(TargetStatus, "POST", f"/v1/targets/{_segment(target)}/release", body=ask)
+
+    def accept(self, target: str, table: str | None) -> list[str]:
+        """Say that the closed columns of a table, or of all, are clear; which they were. For policy admins."""
+        ask = AcceptAsk(table=table)
+        return self._one(Accepted, "POST", f"/v1/targets/{_segment(target)}/accept", body=ask).columns
 
     def reach(self, target: str, scope: str) -> Reach:
         """What a lease of that scope reaches: relations, columns, and which of them are masked."""

@@ -104,7 +104,7 @@ def sync(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A target of the running broker.")],
     json: JsonFlag = False,
 ) -> None:
-    """Have the running broker read a target's catalog and rebuild the masked views. For operators."""
+    """Have the running broker read a target's catalog and open what was released. For operators."""
     from gov.client.api import Broker
     from gov.ui.escape import escape
     from gov.ui.output import print_json
@@ -113,8 +113,39 @@ def sync(
         found = broker.sync(target)
     if json:
         print_json(found)
-    else:
-        typer.echo(escape(_target_line(found)))
+        return
+    for line in (_target_line(found), *_closed_lines(found)):
+        typer.echo(escape(line))
+
+
+@app.command()
+def release(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A target of the running broker.")],
+    tables: Annotated[list[str], typer.Argument(metavar="SCHEMA.TABLE...", help="What the migration changes.")],
+    json: JsonFlag = False,
+) -> None:
+    """Take gov's views off tables, so that a migration past gov can change them. For operators.
+
+    The tables, and their partitions, are closed for everybody until `gov broker sync TARGET`.
+
+    \b
+    Example:
+      gov broker release prod public.customers
+      psql -f migration.sql
+      gov broker sync prod
+    """
+    from gov.client.api import Broker
+    from gov.ui.escape import escape
+    from gov.ui.output import print_json
+
+    with Broker.current() as broker:
+        found = broker.release(target, tables)
+    if json:
+        print_json(found)
+        return
+    for line in _closed_lines(found):
+        typer.echo(escape(line))
+    typer.echo(f"when the migration is done: gov broker sync {target}", err=True)
 
 
 @app.command()
@@ -146,8 +177,16 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         *refused,
         ("trail", f"{journal}, {found.log_size} entries"),
         ("requests", f"{found.requests_pending} pending"),
-        *(("target", _target_line(each)) for each in found.targets),
+        *(
+            ("" if number else "target", line)
+            for each in found.targets
+            for number, line in enumerate((_target_line(each), *_closed_lines(each)))
+        ),
     ]
+
+
+def _closed_lines(each: TargetStatus) -> list[str]:
+    return [f"{table} is closed: {why}" for table, why in sorted(each.closed.items())]
 
 
 def _target_line(each: TargetStatus) -> str:

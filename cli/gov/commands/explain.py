@@ -70,6 +70,7 @@ def _facts(explained: Explained) -> Iterator[tuple[str, str]]:
         ("writes", [", ".join(explained.columns_written or explained.writes)]),
         ("calls", [", ".join(explained.functions)]),
         ("masked", [f"{m.column}: {m.mask}, by {m.rule} ({m.classification})" for m in explained.masks]),
+        ("closed", [", ".join(explained.closed)]),
         ("rows", ["" if explained.estimated_rows is None else f"about {explained.estimated_rows:,}"]),
     )
     for label, texts in said:

@@ -26,7 +26,7 @@ Files = Annotated[
 
 @app.callback()
 def policy() -> None:
-    """Check policy."""
+    """Check policy, and accept what it does not speak of."""
 
 
 @app.command()
@@ -79,6 +79,37 @@ def _doubts(loaded: Policy, snapshots: Sequence[str], targets: Sequence[str]) ->
 
 def _as_json(each: Complaint) -> dict[str, object]:
     return {"file": each.at.file, "line": each.at.line, "column": each.at.column, "what": each.what}
+
+
+@app.command()
+def accept(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A target of the running broker.")],
+    table: Annotated[
+        str, typer.Argument(metavar="[SCHEMA.TABLE]", help="Its closed columns only, and its partitions'.")
+    ] = "",
+    json: JsonFlag = False,
+) -> None:
+    """Say that new columns of classified tables hold nothing sensitive. For policy admins.
+
+    A column that appears in such a table is closed for everybody, until the policy classifies it or this
+    command says that it is clear. It is recorded who said so.
+
+    \b
+    Examples:
+      gov policy accept prod public.customers
+      gov policy accept prod --json
+    """
+    from gov.commands.asking import broker
+
+    with broker() as asked:
+        opened = asked.accept(target, table or None)
+    if json:
+        print_json({"target": target, "accepted": opened})
+        return
+    for column in opened:
+        typer.echo(f"{escape(column)} is clear now")
+    if not opened:
+        typer.echo("no column was closed", err=True)
 
 
 def _summary(policy: Policy) -> str:

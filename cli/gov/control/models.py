@@ -325,6 +325,31 @@ class Explained(Model):
     """What would be sent to the database, when it differs from the statement."""
     estimated_rows: int | None = None
     """None: not estimated."""
+    closed: list[str] = Field(default_factory=list)
+    """Columns of the tables it reads that nobody reads: new, and neither classified nor accepted."""
+
+
+# POST /v1/targets/{name}/accept, /v1/targets/{name}/release
+
+
+class AcceptAsk(Model):
+    """Closed columns are clear: those of one table, or all."""
+
+    table: str | None = None
+    """`schema.table`"""
+
+
+class Accepted(Model):
+    """What is clear now, and was closed."""
+
+    columns: list[str]
+
+
+class ReleaseAsk(Model):
+    """Close tables for a migration that does not come through gov."""
+
+    tables: list[str]
+    """`schema.table`"""
 
 
 # GET /v1/why
@@ -430,6 +455,8 @@ class TargetStatus(Model):
     leases: int = 0
     sessions: int = 0
     stuck: int = 0
+    closed: dict[str, str] = Field(default_factory=dict)
+    """Tables that nobody may reach now, each with the reason."""
 
 
 class Status(Model):

@@ -75,14 +75,17 @@ class Outcome:
     """Columns of those relations that are masked for this profile."""
     classified: dict[Column, str] = field(default_factory=dict)
     """Every classified column of those relations, masked or clear, with its classification."""
+    opened: dict[Relation, frozenset[str]] = field(default_factory=dict)
+    """For those with classified columns, the columns that are not closed: see `policy.accepted`."""
 
     @property
     def digest(self) -> str:
-        """16 hex characters, equal exactly when target, scope, relations and masks are."""
+        """16 hex characters, equal exactly when target, scope, relations, masks and open columns are."""
         parts = [self.target, self.scope, *sorted(map(str, self.relations))]
         parts += sorted(
             f"{column}={spec.mask}{':write' if spec.write else ''}" for column, spec in self.masks.items()
         )
+        parts += sorted(f"{relation}({','.join(sorted(names))})" for relation, names in self.opened.items())
         return sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def masked_in(self, relation: Relation) -> dict[str, MaskSpec]:

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from gov.identity.principal import Principal
+from gov.policy.accepted import Ledger, met, watched
 from gov.policy.access import granting
 from gov.policy.decision import MaskSpec, Outcome
 from gov.policy.masks import parse, strictest
@@ -35,10 +36,15 @@ Classes = Mapping[Column, frozenset[str]]
 
 
 def outcome(
-    policy: Policy, principal: Principal, target: str, environment: str, scope: Scope, catalog: Catalog
+    policy: Policy, principal: Principal, target: str, environment: str, scope: Scope, catalog: Catalog,
+    ledger: Ledger | None = None,
 ) -> Outcome:
-    """The content of the profile; without an access rule nothing is in reach."""
+    """The content of the profile; without an access rule nothing is in reach.
+
+    `ledger` says which columns of classified tables are accepted; None: all that there are.
+    """
     classes = classified(policy, catalog)
+    known = met({}, classes, catalog) if ledger is None else ledger
     masks = {column: spec for column, each in classes.items() if (spec := _mask(policy, principal, each))}
     rules = granting(policy, principal, target, environment, scope)
     reach = frozenset(
@@ -54,6 +60,7 @@ def outcome(
         classified={
             column: ", ".join(sorted(each)) for column, each in classes.items() if column.relation in reach
         },
+        opened={name: columns for name, columns in watched(known, classes, catalog).items() if name in reach},
     )
 
 

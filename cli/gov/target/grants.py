@@ -74,19 +74,24 @@ SELECT 'DATABASE', x.privilege_type, d.datname, '', ''
 """
 
 
-def wanted(outcome: Outcome, catalog: Catalog, withheld: Collection[Relation]) -> frozenset[Grant]:
-    """Every privilege of the profile of `outcome` on other people's tables, and on their schemas."""
+def wanted(
+    outcome: Outcome, catalog: Catalog, withheld: Collection[Relation], partial: Collection[Relation] = ()
+) -> frozenset[Grant]:
+    """Every privilege of the profile of `outcome` on other people's tables, and on their schemas.
+
+    Of the tables in `partial` the catalog shows some columns only, and nothing is granted on the whole.
+    """
     found: set[Grant] = set()
     writes = outcome.scope != Scope.READ
     for relation in outcome.relations.difference(withheld):
         info = catalog.relations[relation]
-        grants = set(_on(info, outcome.masked_in(relation).keys(), writes))
+        grants = set(_on(info, outcome.masked_in(relation).keys(), writes, whole=relation not in partial))
         if grants:
             found |= grants | {Grant(On.SCHEMA, "USAGE", relation.schema)}
     return frozenset(found)
 
 
-def _on(info: RelationInfo, masked: Collection[str], writes: bool) -> Iterator[Grant]:
+def _on(info: RelationInfo, masked: Collection[str], writes: bool, *, whole: bool) -> Iterator[Grant]:
     """The privileges on one relation."""
     schema, name = info.relation.schema, info.relation.name
     if info.kind is RelationKind.COMPOSITE:
@@ -100,7 +105,7 @@ def _on(info: RelationInfo, masked: Collection[str], writes: bool) -> Iterator[G
     if writes:
         yield Grant(On.TABLE, "INSERT", name, schema)
         yield Grant(On.TABLE, "DELETE", name, schema)
-    if not masked:
+    if not masked and whole:
         yield Grant(On.TABLE, "SELECT", name, schema)
         if writes:
             yield Grant(On.TABLE, "UPDATE", name, schema)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from psycopg import errors
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from gov.errors import Unavailable
 from gov.lease.names import Marker, profile_role, views_role
+from gov.policy.accepted import closed as closed_columns
+from gov.policy.accepted import narrowed
 from gov.policy.decision import Outcome
 from gov.sql.catalog import Catalog
 from gov.target import terrain, views
@@ -75,7 +77,7 @@ class Builder:
         catalog: Catalog,
         *,
         closed: Collection[Relation] = (),
-        known: Mapping[Relation, frozenset[str]] | None = None,
+        unproven: Collection[Relation] = (),
     ) -> Profile:
         """Bring the profile of `outcome` to what it must be now, in one transaction.
 
@@ -84,26 +86,29 @@ class Builder:
             outcome: What policy says.
             catalog: The newest snapshot.
             closed: Relations that nobody may reach for now.
-            known: For tables with masks, the columns that policy has seen; others stay closed.
+            unproven: Those of them that may be readable by a right that is not the profile's.
 
         Raises:
-            Unavailable: A grant or a mask would not hold.
-            ConfigError: A mask cannot keep the type of its column.
+            Refused: One relation is in the way: a mask, a view or a grant would not hold.
             psycopg.Error: By SQLSTATE.
         """
         role = profile_role(self.installation, outcome.digest)
-        catalog = _narrow(catalog, outcome, known or {})
+        hidden = closed_columns(outcome, catalog)
+        partial = {column.relation for column in hidden}
         async with connection.transaction():
             await self._serialise(connection)
             await self._ensure_role(connection, role, outcome)
             around = await terrain.load(connection)
-            withheld = terrain.withheld(outcome, catalog, around, closed)
-            reachable = [catalog.relations[name] for name in outcome.relations.difference(withheld)]
-            plan = views.plan(role, outcome, reachable)
-            await self._grant(connection, role, wanted(outcome, catalog, withheld), around)
+            withheld = terrain.withheld(outcome, catalog, around, closed, hidden)
+            shown = narrowed(catalog, hidden)
+            reachable = [shown.relations[name] for name in outcome.relations.difference(withheld)]
+            plan = views.plan(role, outcome, reachable, partial)
+            await self._grant(connection, role, wanted(outcome, shown, withheld, partial), around)
             await self._grant(connection, self.views_owner, plan.owner_needs, around, keep_others=True)
             await views.ensure(connection, plan, owner=self.views_owner, profile=role)
-            await self._prove(connection, role, outcome, terrain.leaky(outcome, catalog, around))
+            secret = [column for column in (*outcome.masks, *hidden) if column.relation not in unproven]
+            leaky = terrain.leaky(outcome, catalog, around, hidden).keys() - set(unproven)
+            await self._prove(connection, role, secret, leaky)
         return Profile(role, plan.views, plan.version, withheld)
 
     async def _serialise(self, connection: Connection) -> None:
@@ -132,15 +137,17 @@ class Builder:
             grants |= {Grant(On.DATABASE, "CONNECT", around.database)}
         missing = await reconcile(connection, role, grants - public, keep_others=keep_others)
         if missing:
-            raise Unavailable(
-                f"the broker may not grant {min(missing)}", hint=f"gov broker check {self.target}"
-            )
+            first, hint = min(missing), f"gov broker check {self.target}"
+            what = f"the broker may not grant {first}"
+            if first.schema:
+                raise views.Refused(Relation(first.schema, first.name), what, hint=hint)
+            raise Unavailable(what, hint=hint)
 
     async def _prove(
-        self, connection: Connection, role: str, outcome: Outcome, leaky: Collection[Relation]
+        self, connection: Connection, role: str, secret: Collection[Column], leaky: Collection[Relation]
     ) -> None:
         """Ask PostgreSQL whether the profile could read what it must not, by whatever right."""
-        columns = sorted(outcome.masks) + [Column(relation, "") for relation in sorted(leaky)]
+        columns = sorted(secret) + [Column(relation, "") for relation in sorted(leaky)]
         parameters = {
             "role": role,
             "schemas": [column.relation.schema for column in columns],
@@ -151,7 +158,8 @@ class Builder:
         if readable:
             schema, name, column = map(str, readable[0])
             what = f"{schema}.{name}" + (f".{column}" if column else "")
-            raise Unavailable(
+            raise views.Refused(
+                Relation(schema, name),
                 f"{what} would be readable past its mask: PUBLIC or a role of the profile may read it",
                 hint=f"gov broker check {self.target}",
             )
@@ -166,14 +174,3 @@ async def _create(connection: Connection, role: str, marker: Marker, *, become: 
     if become:
         parts.append(membership(name, SQL("CURRENT_USER"), version, inherit=True, become=True))
     await connection.execute(SQL(";\n").join(parts))
-
-
-def _narrow(catalog: Catalog, outcome: Outcome, known: Mapping[Relation, frozenset[str]]) -> Catalog:
-    """`catalog` without the columns of tables with masks that policy has not seen."""
-    relations = dict(catalog.relations)
-    for relation, columns in known.items():
-        info = relations.get(relation)
-        if info is not None and outcome.masked_in(relation):
-            kept = tuple(column for column in info.columns if column.name in columns)
-            relations[relation] = replace(info, columns=kept)
-    return replace(catalog, relations=relations)

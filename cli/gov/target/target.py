@@ -19,16 +19,18 @@ from gov.errors import GovError, Unavailable
 from gov.lease import names
 from gov.lease.ids import ENOUGH, encode
 from gov.lease.secret import derive, verifier
+from gov.policy.accepted import Ledger
 from gov.policy.decision import Outcome
 from gov.sql.catalog import Catalog
 from gov.sql.facts import Facts
 from gov.target import bootstrap, check, definitions, describe, ownership, roles, sweeping
 from gov.target.address import Tls, Upstream, parse
 from gov.target.check import Finding
+from gov.target.closing import Closing
 from gov.target.connection import Connections
 from gov.target.oneshot import LIFETIME, AsOwner, Lent, OneShot, Ticket
 from gov.target.profiles import Builder, Profile
-from gov.target.upkeep import Upkeep
+from gov.target.upkeep import Fence, Upkeep
 from gov.terms import LeaseId, Relation, TargetName
 
 NEWBORN = 60.0
@@ -69,6 +71,8 @@ class Target:
         self._clock = clock
         self._connections = Connections(name, self.address)
         self._upkeep = Upkeep(self._connections, Builder(self.installation, name))
+        self._ledger: Ledger = {}
+        self._edition = 0
         self._tickets: set[str] = set()
         self._minted: dict[str, float] = {}
 
@@ -79,13 +83,28 @@ class Target:
 
     @property
     def version(self) -> str:
-        """The version of the newest catalog snapshot; empty before the first."""
-        return self._upkeep.version
+        """Of the newest catalog snapshot and of what is accepted of it; empty before the first."""
+        return f"{self._upkeep.version}-{self._edition}" if self._upkeep.version else ""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Which columns of classified tables are accepted."""
+        return self._ledger
+
+    @ledger.setter
+    def ledger(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._edition += 1
+
+    @property
+    def closing(self) -> Closing:
+        """What is closed on the target, and why."""
+        return self._upkeep.closing
 
     @property
     def closed(self) -> frozenset[Relation]:
-        """Relations that nobody may reach now: being altered, or their masked views could not be rebuilt."""
-        return self._upkeep.closed
+        """Relations that nobody may reach now: altered, released, or their masked views could not be made."""
+        return self._upkeep.closing.all
 
     async def open(self) -> None:
         """Get ready to build profiles, and take the first snapshot."""
@@ -108,19 +127,22 @@ class Target:
         """Take a snapshot. Where it differs, the profiles are rebuilt, or what they mask is closed."""
         return await self._upkeep.refresh()
 
-    async def profile(self, outcome: Outcome, *, seen: str | None = None) -> Profile:
+    async def profile(self, outcome: Outcome, *, anew: bool = True) -> Profile:
         """The profile of `outcome`, built where it is not there.
 
         Args:
             outcome: What policy makes of a snapshot.
-            seen: The version of that snapshot. Columns that a table with masks gained since the profile
-                was first built stay closed until an outcome comes whose policy has seen them.
+            anew: For a lease that begins: nothing may be readable past a mask. For one that lives already, whose
+                role has what anybody has, it is enough that the table is closed.
 
         Raises:
             Unavailable: A mask would not hold, or a table is locked.
-            ConfigError: A mask cannot keep the type of its column.
         """
-        return await self._upkeep.profile(outcome, seen=seen)
+        return await self._upkeep.profile(outcome, anew=anew)
+
+    def forget_unused(self, versions_in_use: Collection[str]) -> None:
+        """Let go of profiles that no lease stands on: what was wrong with them closes nothing any more."""
+        self._upkeep.forget_unused(versions_in_use)
 
     async def drop_unused(self, versions_in_use: Collection[str]) -> list[str]:
         """Drop the masked views of versions that no session and no profile uses; the names of the schemas."""
@@ -201,6 +223,15 @@ class Target:
             swept, self.stuck = await sweeping.end_all(connection, unowned)
         return swept + await self._upkeep.drop_profiles()
 
+    async def missing(self, among: Collection[str]) -> list[str]:
+        """The names of `among` that no role has."""
+        if not among:
+            return []
+        async with self._connections.work() as connection:
+            cursor = await connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", ([*among],))
+            there = {str(name) for (name,) in await cursor.fetchall()}
+        return [role for role in among if role not in there]
+
     def _newborn(self) -> set[str]:
         """Roles so young that whoever counted the live leases may not have known them."""
         limit = time.monotonic() - NEWBORN
@@ -228,14 +259,21 @@ class Target:
             inherits=not as_owner,
         )
         self._tickets.add(role)
-        async with self._connections.work() as connection:
-            oid = await roles.create(connection, birth)
+        try:
+            async with self._connections.work() as connection:
+                oid = await roles.create(connection, birth)
+        except BaseException:
+            self._tickets.discard(role)  # it may be there or not, and nobody has it: the next sweep ends it
+            raise
         set_role = member_of if as_owner else None
         return Ticket(role, oid, password, set_role, self.address.upstream(role, password))
 
     async def drop_one_shot(self, ticket: Ticket) -> None:
-        """End it; see `revoke`."""
-        await self.revoke(ticket.role)
+        """End it; see `revoke`. Where that fails, the next sweep does it."""
+        try:
+            await self.revoke(ticket.role)
+        finally:
+            self._tickets.discard(ticket.role)
 
     async def owner_for(self, facts: Facts) -> str:
         """The durable owner that an approved utility statement runs as.
@@ -267,21 +305,25 @@ class Target:
     # schema changes
 
     @asynccontextmanager
-    async def altering(self, relations: Collection[Relation]) -> AsyncIterator[None]:
+    async def altering(self, relations: Collection[Relation], fence: Fence | None = None) -> AsyncIterator[None]:
         """Around an approved DDL: takes our views out of its way, and puts new ones up whatever happens."""
-        affected = await self.before_ddl(relations)
+        affected = await self.before_ddl(relations, fence)
         try:
             yield
         finally:
             await asyncio.shield(self.after_ddl(affected))
 
-    async def before_ddl(self, relations: Collection[Relation]) -> frozenset[Relation]:
+    async def before_ddl(self, relations: Collection[Relation], fence: Fence | None = None) -> frozenset[Relation]:
         """Drop the masked views that stand on `relations`; the tables that are closed until `after_ddl`.
 
+        Args:
+            relations: What will be changed.
+            fence: Called once they are closed and before a view goes; see `upkeep.Fence`.
+
         Raises:
-            Unavailable: A view is in use (a transaction reads it); nothing was dropped.
+            Unavailable: A view is in use (a transaction reads it) and stayed so; nothing was dropped.
         """
-        return await self._upkeep.before_ddl(relations)
+        return await self._upkeep.before_ddl(relations, fence)
 
     async def after_ddl(self, affected: frozenset[Relation] | None = None) -> str:
         """Take a snapshot and rebuild every profile; the version of the catalog.
@@ -292,6 +334,24 @@ class Target:
             affected: What `before_ddl` gave; None: everything that is closed.
         """
         return await self._upkeep.after_ddl(affected)
+
+    async def release(self, relations: Mapping[Relation, str], fence: Fence | None = None) -> frozenset[Relation]:
+        """Close relations for a migration that does not come through gov, and take our views off them.
+
+        They stay closed, whatever `refresh` finds, until `reopen`.
+
+        Args:
+            relations: Each with who releases it, in words.
+            fence: As for `before_ddl`.
+
+        Raises:
+            Unavailable: A view is in use. They are closed all the same; releasing again tries again.
+        """
+        return await self._upkeep.release(relations, fence)
+
+    async def reopen(self) -> Catalog:
+        """Take a snapshot and open what was released, masked as before."""
+        return await self._upkeep.reopen()
 
     # the DBA's side
 

@@ -15,7 +15,7 @@ from typing import Any
 from gov.policy.decision import Outcome
 from gov.sql.catalog import Catalog
 from gov.target.connection import Connection
-from gov.terms import Relation
+from gov.terms import Column, Relation
 
 _OURS = r"n.nspname LIKE 'gov\_m\_%'"
 _SYSTEM = "n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast')"
@@ -110,7 +110,8 @@ async def load(connection: Connection) -> Terrain:
 
 
 def withheld(
-    outcome: Outcome, catalog: Catalog, terrain: Terrain, closed: Collection[Relation]
+    outcome: Outcome, catalog: Catalog, terrain: Terrain, closed: Collection[Relation],
+    hidden: Collection[Column] = (),
 ) -> dict[Relation, str]:
     """The relations of `outcome` that its profile must not reach, each with the reason, in words."""
     reasons: dict[Relation, str] = {}
@@ -119,19 +120,24 @@ def withheld(
         if info is None:
             reasons[relation] = "it does not exist"
         elif relation in closed:
-            reasons[relation] = "it is being altered"
+            reasons[relation] = "it is closed"
         elif info.oid not in terrain.grantable:
             reasons[relation] = f"the broker is no member of its owner {info.owner}"
         elif not terrain.may_use(relation.schema):
             reasons[relation] = f"the broker may not grant the use of schema {relation.schema}"
-    return leaky(outcome, catalog, terrain) | reasons
+    return leaky(outcome, catalog, terrain, hidden) | reasons
 
 
-def leaky(outcome: Outcome, catalog: Catalog, terrain: Terrain) -> dict[Relation, str]:
-    """Relations of `outcome` through which masked values of another could be read, with the reason."""
+def leaky(
+    outcome: Outcome, catalog: Catalog, terrain: Terrain, hidden: Collection[Column] = ()
+) -> dict[Relation, str]:
+    """Relations of `outcome` through which masked values of another could be read, with the reason.
+
+    The columns `hidden` are closed: what shows them counts like what shows masked ones.
+    """
     names = {info.oid: info.relation for info in catalog.relations.values()}
     reasons: dict[Relation, str] = {}
-    for reader, source in _leaks(outcome, catalog, terrain):
+    for reader, source in _leaks(outcome, catalog, terrain, hidden):
         if names.get(reader) in outcome.relations:
             reasons[names[reader]] = f"it shows masked values of {names[source]}"
     for relative, masked in _uneven(outcome, catalog, terrain):
@@ -139,9 +145,11 @@ def leaky(outcome: Outcome, catalog: Catalog, terrain: Terrain) -> dict[Relation
     return reasons
 
 
-def _leaks(outcome: Outcome, catalog: Catalog, terrain: Terrain) -> Iterator[tuple[int, int]]:
+def _leaks(
+    outcome: Outcome, catalog: Catalog, terrain: Terrain, hidden: Collection[Column]
+) -> Iterator[tuple[int, int]]:
     """(reader, masked source) for everything that shows a masked column, through any number of views."""
-    masked = _masked_numbers(outcome, catalog)
+    masked = _numbers(catalog, {*outcome.masks, *hidden})
     readers: dict[int, set[int]] = defaultdict(set)
     for reading in terrain.readings:
         readers[reading.source].add(reading.reader)
@@ -160,13 +168,14 @@ def _leaks(outcome: Outcome, catalog: Catalog, terrain: Terrain) -> Iterator[tup
         found += [(above, source) for above in readers[reader]]
 
 
-def _masked_numbers(outcome: Outcome, catalog: Catalog) -> dict[int, frozenset[int]]:
-    """OID to the attnums of its masked columns."""
+def _numbers(catalog: Catalog, columns: Collection[Column]) -> dict[int, frozenset[int]]:
+    """OID to the attnums of those of its columns that are among `columns`."""
     found: dict[int, frozenset[int]] = {}
-    for relation in outcome.relations:
-        info, masks = catalog.relations.get(relation), outcome.masked_in(relation)
-        if info and masks:
-            found[info.oid] = frozenset(column.number for column in info.columns if column.name in masks)
+    for relation in {column.relation for column in columns}:
+        if info := catalog.relations.get(relation):
+            found[info.oid] = frozenset(
+                each.number for each in info.columns if Column(relation, each.name) in columns
+            )
     return found
 
 

@@ -13,8 +13,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from psycopg import errors
 from psycopg.sql import SQL, Identifier
 
+from gov.errors import ConfigError, Unavailable
 from gov.lease.names import mask_schema, mask_schema_prefix
 from gov.mask.view import view as view_sql
 from gov.policy.decision import Outcome
@@ -42,16 +44,37 @@ class Plan:
         return frozenset(tables | {Grant(On.SCHEMA, "USAGE", table.schema) for table in self.views})
 
 
-def plan(profile: str, outcome: Outcome, infos: Iterable[RelationInfo]) -> Plan:
+class Refused(Unavailable):
+    """One relation stands in the way of a profile."""
+
+    def __init__(self, relation: Relation, what: str, *, hint: str, detail: str = "") -> None:
+        super().__init__(what, hint=hint, detail=detail)
+        self.relation = relation
+
+
+def plan(
+    profile: str, outcome: Outcome, infos: Iterable[RelationInfo], partial: Collection[Relation] = ()
+) -> Plan:
     """The views of the profile role `profile` over the tables `infos`; tables without masks need none.
 
+    Args:
+        profile: The role.
+        outcome: What policy says.
+        infos: The tables, without their closed columns.
+        partial: Tables that have closed columns, and so need a view in any case.
+
     Raises:
-        ConfigError: A mask cannot keep the type of its column.
+        Refused: A mask cannot keep the type of its column.
     """
-    masked = {info.relation: info for info in infos if outcome.masked_in(info.relation)}
+    masked = {
+        info.relation: info for info in infos if info.relation in partial or outcome.masked_in(info.relation)
+    }
 
     def definition(view: Relation, table: Relation) -> str:
-        return view_sql(view, masked[table], outcome.masked_in(table))
+        try:
+            return view_sql(view, masked[table], outcome.masked_in(table))
+        except ConfigError as error:
+            raise Refused(table, error.what, hint=error.hint, detail=error.detail) from error
 
     anywhere = [(str(table), info.oid, definition(table, table)) for table, info in sorted(masked.items())]
     version = sha256(repr(anywhere).encode()).hexdigest()[:12]
@@ -90,8 +113,13 @@ async def ensure(connection: Connection, plan: Plan, *, owner: str, profile: str
             SQL("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}").format(**names)
         )
     await connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(owner)))
+    tables = {view: table for table, view in plan.views.items()}
     for view in missing:
-        await connection.execute(plan.definitions[view].encode())
+        try:
+            await connection.execute(plan.definitions[view].encode())
+        except (errors.ProgrammingError, errors.NotSupportedError) as error:
+            what = f"the masked view of {tables[view]} cannot be made: {error.diag.message_primary}"
+            raise Refused(tables[view], what, hint="gov broker check TARGET") from error
     for view in closed:
         await connection.execute(
             SQL("GRANT SELECT ON {} TO {}").format(Identifier(view.schema, view.name), Identifier(profile))
@@ -167,8 +195,15 @@ async def drop_schemas(connection: Connection, keep: Collection[str], *, owner: 
         schemas[str(schema)] += [Relation(str(schema), str(name))] if name else []
     kept = tuple(f"gov_m_{version}{mark}" for version in keep for mark in "_-")
     unused = sorted(schema for schema in schemas if not schema.startswith(kept))
-    for schema in unused:
+    return [schema for schema in unused if await _dropped(connection, schema, schemas[schema])]
+
+
+async def _dropped(connection: Connection, schema: str, views: Collection[Relation]) -> bool:
+    """Whether the schema could be dropped: what a transaction still reads, or somebody built on, stays for now."""
+    try:
         async with connection.transaction():
-            await drop(connection, schemas[schema])
+            await drop(connection, views)
             await connection.execute(SQL("DROP SCHEMA {}").format(Identifier(schema)))
-    return unused
+    except (errors.LockNotAvailable, errors.DependentObjectsStillExist):
+        return False
+    return True
