@@ -29,6 +29,7 @@ from gov.broker.authority import Authority, own
 from gov.control.models import (
     CHECKPOINT_HEADER,
     AnswerView,
+    ColumnView,
     Entries,
     EntryView,
     Explained,
@@ -37,6 +38,8 @@ from gov.control.models import (
     LeaseView,
     Model,
     Problem,
+    Reach,
+    RelationView,
     RequestView,
     ScopeOffer,
     SessionView,
@@ -79,6 +82,11 @@ def pending(id: str = "rq-aaaaaa", **changes: Any) -> RequestView:
     return RequestView(**{**fields, **changes})
 
 
+REACH = Reach(search_path=["public"], functions=["public.held"], relations=[
+    RelationView(namespace="public", name="people", kind="table", columns=[
+        ColumnView(name="id", type="integer"), ColumnView(name="email", type="text", mask="partial")])])
+
+
 @dataclass
 class FakeBroker:
     """What the API knows. `dsn` is the database that leases lead to, `port` the TLS front of it."""
@@ -94,6 +102,7 @@ class FakeBroker:
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """(path, body) of everything that was posted."""
     submitted: Submitted = field(default_factory=lambda: Submitted(verdict="allow", reasons=["in scope"]))
+    reach: Reach = field(default_factory=lambda: REACH)
     refusal: GovError | None = None
     """Raised by every call, when set."""
 
@@ -142,6 +151,8 @@ class FakeBroker:
         match method, *path.removeprefix("/v1/").split("/"):
             case "GET", "targets":
                 return self.targets()
+            case "GET", "targets", _, "reach":
+                return self.reach
             case "GET", "leases":
                 return self.leases
             case "POST", "leases":

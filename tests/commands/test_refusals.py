@@ -13,6 +13,7 @@ import pytest
 from gov.commands.refusals import meant
 from gov.commands.running import run
 from gov.errors import StatementFailed, error_of, every_error
+from gov.ui.results import cell_width
 
 READY = b"Z\x00\x00\x00\x05I"
 
@@ -55,7 +56,8 @@ def _serve(listener: socket.socket, answers: list[bytes]) -> None:
             client.sendall(answers.pop(0) + READY)
 
 
-@pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.code)
+@pytest.mark.parametrize("kind", [kind for kind in every_error() if kind is not StatementFailed],
+                         ids=lambda kind: kind.code)
 def test_a_marked_refusal_is_the_gateways(scripted: tuple[list[bytes], str], kind: type) -> None:
     """The routine names the error; its exit status, hint and detail follow."""
     answers, dsn = scripted
@@ -72,6 +74,22 @@ def test_a_marked_refusal_is_the_gateways(scripted: tuple[list[bytes], str], kin
     assert found.exit_status == expected.exit_status
 
 
+def test_a_syntax_error_that_the_gateway_found_shows_where(scripted: tuple[list[bytes], str]) -> None:
+    """The gateway reads with PostgreSQL's grammar: its syntax errors have the code and the position too."""
+    answers, dsn = scripted
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        answers.append(error(S="ERROR", V="ERROR", C="42601", M="syntax error at or near \"selec\"", P="1",
+                             R="gov:statement-failed"))
+
+        with pytest.raises(psycopg.Error) as raised:
+            list(run(connection, "selec 1"))
+
+    found = meant(raised.value, "selec 1")
+    assert isinstance(found, StatementFailed)
+    assert (found.what, found.detail) == (
+        "syntax error at or near \"selec\" (SQLSTATE 42601)", "LINE 1: selec 1\n        ^")
+
+
 def test_the_same_sqlstate_without_the_mark_is_the_databases(scripted: tuple[list[bytes], str]) -> None:
     """PostgreSQL's own `permission denied` has exit status 1, its code, and the position."""
     answers, dsn = scripted
@@ -86,6 +104,22 @@ def test_the_same_sqlstate_without_the_mark_is_the_databases(scripted: tuple[lis
     assert isinstance(found, StatementFailed)
     assert found.what == "permission denied for table t (SQLSTATE 42501)"
     assert found.detail == "LINE 2:  from t\n             ^"
+
+
+def test_a_position_far_to_the_right_stays_in_sight(scripted: tuple[list[bytes], str]) -> None:
+    """Of a long line the part around the caret is shown, and the caret is below it, wide characters or not."""
+    statement = f"select '{'漢' * 100}', nope, {'x, ' * 100} 1"
+    answers, dsn = scripted
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        answers.append(error(S="ERROR", V="ERROR", C="42703", M="no such column",
+                             P=str(statement.index("nope") + 1), R="parserOpenTable"))
+
+        with pytest.raises(psycopg.Error) as raised:
+            list(run(connection, statement))
+
+    shown, caret = meant(raised.value, statement).detail.split("\n")
+    assert len(shown) < 80
+    assert cell_width(shown[: shown.index("nope")]) == caret.index("^")
 
 
 @pytest.mark.parametrize(("text", "status", "what"), [

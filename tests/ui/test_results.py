@@ -9,7 +9,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov.ui.results import MEASURED, Expanded, Format, Table, writer
+from gov.ui.records import Expanded
+from gov.ui.results import MEASURED, Format, Table, writer
 from gov.ui.values import as_json
 
 ROWS = st.lists(st.tuples(st.none() | st.text(), st.none() | st.text()), max_size=5)

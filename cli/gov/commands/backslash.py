@@ -1,101 +1,131 @@
-"""The few backslash commands of our prompt, as plain SQL over the catalogs."""
+"""The backslash commands of our prompt: what they are called, what they say of themselves, and what they set.
+
+Those that describe the catalog are pgspecial's (see `describing`); the doing of ours is `prompt`'s.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Literal, TypeVar, get_args
 
-HELP = """\
-  \\q            leave (Ctrl-D too)
-  \\dt           tables and views
-  \\d NAME       columns of a table or view, and which are masked for you
-  \\x            rows as one line for each column, on and off
-  \\timing       how long each statement took, on and off
-  \\?            this help
-  Ctrl-C        clears the line; cancels what runs; withdraws what is held
-"""
+from gov.errors import UsageError
+from gov.ui.pager import Paging
+from gov.ui.results import Format
 
-TABLES = """\
-select n.nspname as schema, c.relname as name,
-       case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' when 'v' then 'view'
-            when 'm' then 'materialized view' else 'foreign table' end as type
-from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^(pg_|gov_m_|information_schema$)'
-order by 1, 2"""
+T = TypeVar("T", bound=str)
+Expansion = Literal["auto", "on", "off"]
 
-COLUMNS = """\
-select a.attname as column, pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
-       case when a.attnotnull then 'not null' else '' end as nullable,
-       n.nspname || '.' || c.relname || '.' || a.attname as mask
-from pg_catalog.pg_attribute a
-join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where a.attrelid = pg_catalog.to_regclass($1) and a.attnum > 0 and not a.attisdropped
-order by a.attnum"""
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as help and completion show it."""
+
+    name: str
+    arguments: str
+    about: str
+    values: tuple[str, ...] = ()
+    """What its first argument may be, where that is a closed list."""
+
+
+OURS = (
+    Command("\\q", "", "leave (Ctrl-D too)"),
+    Command("\\?", "", "this help"),
+    Command("\\h", "[COMMAND]", "the syntax of a SQL command"),
+    Command("\\conninfo", "", "where you are, as whom, and for how long"),
+    Command("\\lease", "[new]", "your lease; new takes another one now", ("new",)),
+    Command("\\why", "", "the last refusal here, and what policy makes of the statement now"),
+    Command("\\x", "[on|off|auto]", "rows as a line for each column; auto: when they are too wide",
+            ("on", "off", "auto")),
+    Command("\\timing", "[on|off]", "how long each statement took", ("on", "off")),
+    Command("\\pset", "[NAME [VALUE]]", "expanded, format, null, pager, timing; alone: how they stand",
+            ("expanded", "format", "null", "pager", "timing")),
+    Command("\\e", "[FILE]", "edit the statement before it, else the last one, in $EDITOR; run what was changed"),
+    Command("\\p", "", "show the statement before it, else the last one"),
+    Command("\\g", "", "run the statement before it, else the last one"),
+    Command("\\gx", "", "the same, with rows as a line for each column"),
+    Command("\\watch", "[SECONDS]", "the same again and again, until Ctrl-C"),
+    Command("\\i", "FILE", "run the statements of a file; the first error ends it"),
+    Command("\\o", "[FILE | |COMMAND]", "results go there; alone: here again"),
+)
+"""Ours; those of `describing` come beside them."""
+
+KEYS = (
+    ("Tab", "completes; columns that are masked for you are marked"),
+    ("Ctrl-R", "searches what you typed before"),
+    ("Ctrl-C", "clears the line; cancels what runs; withdraws what is held"),
+    ("Alt-Enter", "a new line where Enter would run the statement"),
+    ("Ctrl-X Ctrl-E", "edits what is typed in $EDITOR"),
+)
+
+
+def parse(line: str) -> tuple[str, str]:
+    """Name and argument of a command: `\\d+ orders;` is `\\d+` and `orders`."""
+    word, *rest = line.strip().split(None, 1)
+    return word.rstrip(";") or word, "".join(rest).rstrip("; ")
+
+
+def help_text(catalog: Iterable[Command]) -> str:
+    """What `\\?` shows: our commands, those of the catalog, and the keys."""
+    ours = [(f"{each.name} {each.arguments}", each.about) for each in OURS]
+    theirs = [(f"{each.name}{each.arguments}", each.about) for each in catalog]
+    parts = (("Commands", ours), ("The catalog (+ says more, a pattern may hold * and ?)", theirs), ("Keys", KEYS))
+    return "\n\n".join(f"{title}\n" + "\n".join(f"  {left:<24}{right}" for left, right in rows)
+                       for title, rows in parts)
 
 
 @dataclass(slots=True)
-class Switches:
+class Settings:
     """What the prompt remembers between statements."""
 
-    expanded: bool = False
-    timing: bool = False
+    expanded: Expansion = "auto"
+    format: Format = Format.TABLE
+    null: str = "NULL"
+    pager: Paging = "on"
+    timing: bool = True
+
+    def set(self, name: str, value: str) -> str:
+        """Change the setting `name`, or tell how it stands when `value` is empty; what to say of it.
+
+        Raises:
+            UsageError: There is no such setting, or not with that value.
+        """
+        if name and name not in {each.name for each in fields(self)}:
+            raise UsageError(f"\\pset: no such setting: {name}", hint="\\pset lists them")
+        if not name:
+            return "\n".join(self._told(each.name) for each in fields(self))
+        if value:
+            self._put(name, value)
+        return self._told(name)
+
+    def toggle_expanded(self, value: str) -> str:
+        """`\\x`: on and off by turns, or what `value` says."""
+        return self.set("expanded", value or ("off" if self.expanded == "on" else "on"))
+
+    def toggle_timing(self, value: str) -> str:
+        """`\\timing`: on and off by turns, or what `value` says."""
+        return self.set("timing", value or ("off" if self.timing else "on"))
+
+    def _put(self, name: str, value: str) -> None:
+        match name:
+            case "expanded":
+                self.expanded = _one(name, value, get_args(Expansion))
+            case "format":
+                self.format = Format(_one(name, value.replace("aligned", "table"), list(Format)))
+            case "null":
+                self.null = value.strip("'")
+            case "pager":
+                self.pager = _one(name, value, get_args(Paging))
+            case _:
+                self.timing = _one(name, value, ("on", "off")) == "on"
+
+    def _told(self, name: str) -> str:
+        value = getattr(self, name)
+        return f"{name} is {value if isinstance(value, str) else 'on' if value else 'off'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """SQL to run for the command, with its parameters."""
-
-    sql: str
-    parameters: tuple[str, ...] = ()
-    masks: bool = False
-    """Whether each row ends with a column's path, to be shown as `masked` or nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Something to print."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Time to go."""
-
-
-Outcome = Ask | Say | Leave
-
-
-def command(line: str, switches: Switches) -> Outcome:
-    """What the backslash command `line` wants done."""
-    word, _, rest = line.strip().rstrip(";").partition(" ")
-    rest = rest.strip()
-    match word:
-        case "\\q":
-            return Leave()
-        case "\\dt":
-            return Ask(TABLES)
-        case "\\d":
-            return Ask(COLUMNS, (rest,), masks=True) if rest else Ask(TABLES)
-        case "\\x":
-            switches.expanded = not switches.expanded
-            return Say(f"expanded display is {_state(switches.expanded)}")
-        case "\\timing":
-            switches.timing = not switches.timing
-            return Say(f"timing is {_state(switches.timing)}")
-        case "\\?":
-            return Say(HELP.rstrip())
-        case _:
-            return Say(f"no such command: {word}; \\? lists them")
-
-
-def _state(on: bool) -> str:
-    return "on" if on else "off"
-
-
-Row = tuple[str | None, ...]
-
-
-def with_masks(rows: Collection[Row], masked: Collection[str]) -> list[Row]:
-    """Rows of `COLUMNS` with their last cell, the column's path, turned into `masked` or nothing."""
-    return [(*row[:-1], "masked" if row[-1] in masked else "") for row in rows]
+def _one(name: str, value: str, known: Iterable[T]) -> T:
+    for each in known:
+        if each == value.lower():
+            return each
+    raise UsageError(f"{name} cannot be `{value}`", hint=f"one of {', '.join(known)}")

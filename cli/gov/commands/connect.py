@@ -54,4 +54,4 @@ def run(
     with broker() as asked:
         wallet = Wallet.of(asked)
         grant = wallet.lease(asked, asking)
-        Prompt(grant, lambda: wallet.lease(asked, asking), asked.context.name).loop()
+        Prompt(asked, grant, lambda fresh: (wallet.fresh if fresh else wallet.lease)(asked, asking)).loop()

@@ -1,204 +1,326 @@
-"""Our own prompt: several lines until `;`, highlighting, history, and a hold shown as it happens."""
+"""Our own prompt: a governed session with completion, masks and time in sight, and holds shown as they happen."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
-from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app
-from prompt_toolkit.completion import Completer
-from prompt_toolkit.filters import Condition
-from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.history import FileHistory
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.lexers import PygmentsLexer
-from psycopg.pq import TransactionStatus
-from pygments.lexers.sql import PostgresLexer
 
-from gov.client.config import Places, file_name
-from gov.commands import backslash
-from gov.commands.completing import Sql, names
-from gov.commands.opening import connect
+from gov.client.config import Places
+from gov.commands import describing, explain, telling
+from gov.commands.backslash import OURS, Settings, help_text, parse
+from gov.commands.completing import Sql
+from gov.commands.editing import WORDS, Line, edited, history, read
+from gov.commands.outlet import Outlet, Output
+from gov.commands.reaching import Background
 from gov.commands.refusals import meant
-from gov.commands.running import Columns, Copied, Done, Rows
-from gov.commands.statements import split, statements
-from gov.commands.turning import Turn
+from gov.commands.runner import Runner, show_error
+from gov.commands.session import Session
+from gov.commands.statements import Meta, steps
+from gov.commands.turning import remark
 from gov.commands.wallet import Grant
-from gov.errors import GovError
-from gov.ui import hold, times
+from gov.errors import GovError, UsageError
+from gov.ui import status, times
+from gov.ui.errors import render
 from gov.ui.escape import escape
-from gov.ui.results import Expanded, Table, Writer
-from gov.ui.terminal import say, unechoed
+from gov.ui.results import Look, Table
+from gov.ui.sql import highlight
+from gov.ui.terminal import coloured, say
 
 if TYPE_CHECKING:
-    from psycopg import Connection
     from psycopg.errors import Diagnostic
 
-_MARKS = {TransactionStatus.INTRANS: "*", TransactionStatus.INERROR: "!"}
+    from gov.client.api import Broker
+
+WATCH = 2.0
+"""Seconds between two runs of `\\watch`."""
+DEPTH = 16
+"""Files that `\\i` may nest."""
+_MARKS = {"in transaction": "*", "failed transaction": "!"}
+
+
+class Left(Exception):
+    """`\\q`."""
 
 
 class Prompt:
     """A conversation with one target."""
 
-    def __init__(self, grant: Grant, renew: Callable[[], Grant], context: str) -> None:
-        """`renew` gives the lease to use from now on, when the first one has ended."""
-        self._grant = grant
-        self._renew = renew
-        self._turn: Turn | None = None
-        self._switches = backslash.Switches()
-        self._connection: Connection[Any] = connect(grant, "gov connect", self._on_notice)
-        self._session: PromptSession[str] = session(
-            history(Places.of().state, context, grant.lease.lease.target), Sql(lambda: names(self._connection)))
+    def __init__(self, broker: Broker, grant: Grant, renew: Callable[[bool], Grant]) -> None:
+        """`renew` gives the lease to use from now on; with True a new one even where the old one lives."""
+        lease = grant.lease.lease
+        self._broker = broker
+        self._session = Session(grant, renew, _aside)
+        self._settings = Settings()
+        self._outlet = Outlet(self._settings)
+        self._reach = Background(lambda: broker.reach(lease.target, lease.scope))
+        self._runner = Runner(self._session, self._outlet, self._settings, self._reach.refresh)
+        self._catalog = describing.commands()
+        completer = Sql(lambda: self._reach.known, (*OURS, *self._catalog), describing.SYNTAXES)
+        self._line = Line(history(Places.of().state, broker.context.name, lease.target), completer,
+                          self._message, self._status)
 
     def loop(self) -> None:
         """Ask and answer until the end of input."""
-        self._greet()
+        for line in telling.greeting(self._session.grant.lease):
+            say(f"gov: {line}")
+        self._reach.refresh()
+        back = ""
         try:
             while True:
                 try:
-                    text = self._session.prompt(self._message, prompt_continuation=self._continuation)
+                    back = self._answer(self._line.ask(back))
                 except KeyboardInterrupt:
-                    continue
-                if not self._answer(text):
-                    return
-        except EOFError:
+                    back = ""
+                except EOFError:
+                    if self._may_leave():
+                        return
+        except Left:
             return
         finally:
-            self._connection.close()
+            self._outlet.close()
+            self._session.close()
 
-    def _greet(self) -> None:
-        lease, given = self._grant.lease.lease, self._grant.lease
-        say(f"gov: {escape(lease.target)} ({escape(given.environment)}), {escape(lease.scope)} scope,"
-            f" lease {escape(lease.id)} ends {times.relative(lease.expires_at)}")
-        if given.masked:
-            say(f"gov: masked for you: {escape(', '.join(given.masked))}")
-        say("gov: everything here is recorded; \\? for help")
+    # what is shown while somebody types
 
-    def _message(self) -> FormattedText:
-        lease = self._grant.lease
-        danger = "bold ansired" if lease.environment == "production" else "bold ansigreen"
-        mark = _MARKS.get(TransactionStatus(self._connection.info.transaction_status), "")
-        return FormattedText([(danger, escape(lease.lease.target)), ("", f"({escape(lease.lease.scope)})"),
-                              ("bold", f"{mark}=> ")])
+    def _message(self) -> status.Fragments:
+        lease = self._session.grant.lease
+        production = lease.environment == "production"
+        name = escape(lease.lease.target)
+        mark = _MARKS.get(self._session.transaction, "")
+        if not production:
+            shown = [("class:target", name)]
+        elif coloured(sys.stdout):
+            shown = [("class:production class:target", f" {name} ")]
+        else:
+            shown = [("", f"PRODUCTION {name}")]
+        return [*shown, ("", f"({escape(lease.lease.scope)})"), ("bold", f"{mark}=> ")]
 
-    def _continuation(self, width: int, line: int, wrapped: int) -> FormattedText:
-        return FormattedText([("", "-> ".rjust(width))])
+    def _status(self, columns: int) -> status.Fragments:
+        session, lease = self._session, self._session.grant.lease
+        masked = len(self._reach.known.masks) or len(lease.masked)
+        return status.line(status.Status(
+            lease.lease.target, lease.environment, lease.lease.scope, session.left, session.transaction, masked,
+            session.lost(), not session.missed), columns)
 
-    def _answer(self, text: str) -> bool:
-        """Do what `text` says; False when it says to leave."""
+    # what was typed
+
+    def _answer(self, text: str) -> str:
+        """Do what `text` says; what to put back into the line for another look."""
+        word = text.strip().lower()
         try:
-            if not text.lstrip().startswith("\\"):
-                for statement in statements(text):
-                    self._run(backslash.Ask(statement))
-                return True
-            match backslash.command(text, self._switches):
-                case backslash.Leave():
-                    return False
-                case backslash.Say(said):
-                    print(said)
-                case backslash.Ask() as ask:
-                    self._run(ask)
+            if word in WORDS:
+                return self._command(Meta("", "\\?" if word == "help" else "\\q"))
+            done, rest = steps(text)
+            if done and rest:
+                done.append((rest, 0))
+            if self._sends(done) and not self._ready():
+                return text
+            for step, _ in done or [(rest, 0)]:
+                back = self._step(step)
+                if back:
+                    return back
         except GovError as error:
-            show_error(error)
+            say(render(error))
+        return ""
+
+    def _sends(self, done: list[tuple[str | Meta, int]]) -> bool:
+        return any(isinstance(step, str) or step.before or parse(step.line)[0][:2] in ("\\d", "\\l", "\\s")
+                   for step, _ in done)
+
+    def _ready(self) -> bool:
+        """Whether the session is the one that its author thinks of; a new one takes the place of one that is over."""
+        if not self._session.due:
+            return True
+        why, missed = self._session.lost(), self._session.missed
+        self._session.again()
+        self._reach.refresh()
+        lease = self._session.grant.lease.lease
+        say(f"gov: {escape(why or 'the lease was about to end')}: connected again,"
+            f" lease {escape(lease.id)} ends {times.relative(lease.expires_at)}")
+        if missed and why:
+            say(f"gov: {missed} went with the old session, so nothing was sent: look again, and press Enter")
+            return False
         return True
 
-    def _run(self, ask: backslash.Ask) -> None:
-        self._keep_connected()
-        began = monotonic()
-        self._turn = Turn(self._connection, ask.sql, ask.parameters)
+    def _step(self, step: str | Meta) -> str:
+        if isinstance(step, Meta):
+            return self._command(step)
+        if step:
+            self._runner.run(step)
+        return ""
+
+    def _may_leave(self) -> bool:
+        """Leaving ends an open transaction, so that is asked first."""
+        if not self._session.transaction or self._session.lost():
+            return True
         try:
-            with unechoed():
-                self._show(self._turn, self._grant.lease.masked if ask.masks else None)
+            answer = input("a transaction is open, and leaving rolls it back: leave? [y/N] ")
+        except EOFError:
+            return True
+        except KeyboardInterrupt:
+            return False
+        return answer.strip().lower() in ("y", "yes")
+
+    # backslash commands
+
+    def _command(self, meta: Meta) -> str:
+        """Do it; what to put back into the line."""
+        name, argument = parse(meta.line)
+        match name:
+            case "\\q":
+                if self._may_leave():
+                    raise Left
+            case "\\?":
+                self._tell(help_text(self._catalog))
+            case "\\h":
+                self._tell(describing.syntax(argument))
+            case "\\conninfo":
+                self._tell(telling.conninfo(self._session))
+            case "\\lease":
+                self._lease(argument)
+            case "\\why":
+                self._why()
+            case "\\x":
+                self._tell(self._settings.toggle_expanded(argument))
+            case "\\timing":
+                self._tell(self._settings.toggle_timing(argument))
+            case "\\pset":
+                self._tell(self._settings.set(*(*argument.split(None, 1), "", "")[:2]))
+            case "\\o":
+                self._outlet.to(argument)
+            case "\\i":
+                self._include(argument)
+            case "\\e":
+                return self._edit(meta.before, argument)
+            case "\\p" | "\\g" | "\\gx" | "\\watch":
+                self._again(name, argument, meta.before or self._runner.last)
+                return ""
+            case "\\copy" | "\\c" | "\\connect" | "\\!" | "\\set":
+                raise UsageError(f"{name} is not known here", hint=_INSTEAD[name])
+            case _:
+                self._describe(meta.line)
+        return meta.before  # what was typed before it is still unfinished
+
+    def _tell(self, text: str) -> None:
+        with self._outlet.open(str) as out:
+            out.write(f"{text}\n")
+
+    def _again(self, name: str, argument: str, statement: str) -> None:
+        if not statement:
+            raise UsageError(f"{name}: there is no statement yet", hint="select 1 \\gx")
+        if name == "\\p":
+            self._tell(highlight(statement, colour=coloured(sys.stdout)))
+        elif name == "\\watch":
+            self._watch(statement, argument)
+        else:
+            self._runner.run(statement, expanded="on" if name == "\\gx" else None)
+
+    def _watch(self, statement: str, argument: str) -> None:
+        """Run it again and again, until Ctrl-C or an error."""
+        try:
+            every = float(argument.removeprefix("i=") or WATCH)
+        except ValueError as error:
+            raise UsageError(f"\\watch: `{argument}` is no number of seconds", hint="\\watch 5") from error
+        try:
+            while True:
+                self._tell(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, every {every:g} s, until Ctrl-C\n")
+                if not self._runner.run(statement, paged=False):
+                    return
+                time.sleep(max(every, 0.1))
+        except KeyboardInterrupt:
+            say("")
+
+    def _edit(self, text: str, file: str) -> str:
+        """What was changed runs; what was not comes back into the line."""
+        before = text or ("" if file else self._runner.last)
+        after = edited(before, file)
+        if after.strip() == before.strip() or not after.strip():
+            return after.strip()
+        say(highlight(after, colour=coloured(sys.stdout)))
+        return self._answer(after)
+
+    def _include(self, file: str, depth: int = 0) -> bool:
+        """Run a file; whether all of it went well. Its commands may name other files."""
+        if not file or depth > DEPTH:
+            raise UsageError("\\i wants a file" if depth <= DEPTH else f"more than {DEPTH} files", hint="\\i FILE")
+        done, rest = steps(read(Path(file)))
+        for step, line in [*done, *([(rest, 0)] if rest else [])]:
+            if isinstance(step, Meta) and parse(step.line)[0] == "\\i":
+                well = self._include(parse(step.line)[1], depth + 1)
+            elif isinstance(step, Meta):
+                if parse(step.line)[0] == "\\q":
+                    return True
+                well = self._command(step) == ""
+            else:
+                well = self._runner.run(step)
+            if not well:
+                where = f"{file}:{line}" if line else file
+                say(f"gov: {escape(where)}: stopped here")
+                return False
+        return True
+
+    def _describe(self, line: str) -> None:
+        masks = self._reach.known.masks
+        if not masks:  # the broker has not answered yet, or is one that does not tell
+            places = (tuple(path.split(".", 2)) for path in self._session.grant.lease.masked)
+            masks = {place: "yes" for place in places if len(place) == 3}
+        try:
+            found = describing.describe(self._session.connection, line, masks)
         except psycopg.Error as error:
-            raise meant(error, ask.sql) from error
-        finally:
-            self._turn = None
-        if self._switches.timing:
-            print(f"time: {1000 * (monotonic() - began):.1f} ms")
-
-    def _show(self, turn: Turn, masked: Collection[str] | None) -> None:
-        shown: Writer = Expanded(sys.stdout) if self._switches.expanded else Table(sys.stdout)
-        for piece in turn.pieces():
-            try:
-                match piece:
-                    case Columns(names, types):
-                        shown.columns(names, types)
-                    case Rows(rows):
-                        shown.rows(rows if masked is None else backslash.with_masks(rows, masked))
-                    case Copied(data):
-                        sys.stdout.write(escape(data.decode(errors="replace"), lines=True))
-                    case Done(tag, _):
-                        shown.done(tag)
-                sys.stdout.flush()
-            except KeyboardInterrupt:
-                turn.cancel()
-
-    def _keep_connected(self) -> None:
-        """A lost connection or a lease that has run out is replaced, when no transaction is open."""
-        if not self._connection.closed and times.left(self._grant.lease.lease.expires_at) > 0:
+            show_error(meant(error))
             return
-        self._connection.close()
-        self._grant = self._renew()
-        self._connection = connect(self._grant, "gov connect", self._on_notice)
-        lease = self._grant.lease.lease
-        say(f"gov: connected again, lease {escape(lease.id)} ends {times.relative(lease.expires_at)}")
+        with self._outlet.open(str) as out:
+            for listing in found:
+                _list(listing, out)
 
-    def _on_notice(self, notice: Diagnostic) -> None:
-        """Called from the thread that runs a statement."""
-        message = notice.message_primary or ""
-        if notice.sqlstate == hold.HELD and self._turn:
-            self._turn.held(hold.Hold.of(message, notice.context, notice.message_detail))
-        elif notice.sqlstate == hold.ANSWERED:
-            if self._turn:
-                self._turn.answered()
-            say(f"gov: {escape(message)}")
-        elif notice.sqlstate != hold.WAITING:
-            say(f"{notice.severity or 'NOTICE'}:  {escape(message)}")
+    def _lease(self, argument: str) -> None:
+        if argument == "new":
+            if self._session.transaction and not self._session.lost():
+                raise UsageError("a transaction is open", hint="commit or roll back first")
+            self._session.again(fresh=True)
+            self._reach.refresh()
+            say("gov: a new lease and a new session: settings of the old one are gone")
+        self._tell(telling.lease(self._session))
 
+    def _why(self) -> None:
+        if self._runner.refused is None:
+            raise UsageError("nothing was refused here", hint="gov why shows the last one anywhere")
+        from gov.control.models import ExplainAsk
 
-def show_error(error: GovError) -> None:
-    """An error as psql shows one, with what helps."""
-    say(f"ERROR:  {escape(error.what)}")
-    for line in error.detail.splitlines():
-        say(escape(line))
-    if error.hint:
-        say(f"HINT:  {escape(error.hint)}")
+        statement, error = self._runner.refused
+        say(highlight(statement, colour=coloured(sys.stdout)))
+        show_error(error)
+        lease = self._session.grant.lease.lease
+        say("now:")
+        explain.show(self._broker.explain(ExplainAsk(target=lease.target, scope=lease.scope, statement=statement)))
 
 
-def complete(text: str) -> bool:
-    """Whether Enter sends `text`: a backslash command, or nothing after the last `;`."""
-    return text.lstrip().startswith("\\") or not split(text)[1]
+_INSTEAD = {
+    "\\copy": "gov exec TARGET -c 'copy … to stdout' -o FILE", "\\c": "gov connect TARGET",
+    "\\connect": "gov connect TARGET", "\\!": "Ctrl-Z goes to the shell, fg comes back", "\\set": "\\pset",
+}
 
 
-def session(past: FileHistory, completer: Completer) -> PromptSession[str]:
-    """A line editor in which Enter sends what is complete and breaks the line otherwise; Tab completes."""
-    keys = KeyBindings()
-    ready = Condition(lambda: complete(get_app().current_buffer.text))
-
-    @keys.add("enter", filter=ready)
-    def _(event: KeyPressEvent) -> None:
-        event.current_buffer.validate_and_handle()
-
-    return PromptSession(history=past, lexer=PygmentsLexer(PostgresLexer), multiline=True, key_bindings=keys,
-                         completer=completer, complete_while_typing=False)
-
-
-class _Discreet(FileHistory):
-    """History that does not keep passwords."""
-
-    def store_string(self, string: str) -> None:
-        if "password" not in string.lower():
-            super().store_string(string)
+def _list(listing: describing.Listing, out: Output) -> None:
+    if listing.title:
+        out.write(f"{escape(listing.title)}\n")
+    if listing.names:
+        table = Table(out, Look(null=""))
+        table.columns(listing.names, [0] * len(listing.names))
+        table.rows(listing.rows)
+        table.end()
+    if listing.count is not None:
+        out.write(f"({listing.count} row{'' if listing.count == 1 else 's'})\n\n")
+    elif listing.text:
+        out.write(f"{escape(listing.text.rstrip(), lines=True)}\n\n")
 
 
-def history(state: Path, context: str, target: str) -> FileHistory:
-    """The history of one target, in a file for its owner's eyes."""
-    path = state / "history" / file_name(context) / file_name(target)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    return _Discreet(path)
+def _aside(notice: Diagnostic) -> None:
+    """What the server says while nothing runs."""
+    say(remark(notice))

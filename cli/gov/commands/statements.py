@@ -39,9 +39,8 @@ class Token:
     closed: bool = True
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """The pieces of `text`; together they are `text`."""
-    at = 0
+def tokens(text: str, at: int = 0) -> Iterator[Token]:
+    """The pieces of `text` from the offset `at` on; together they are `text`."""
     while match := _TOKEN.match(text, at):
         kind = next((name for name in _KINDS if match[name] is not None), "other")
         end, closed = _end(text, match, kind)
@@ -106,22 +105,65 @@ class _Nesting:
         return not self.parentheses and not self.begins
 
 
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """A backslash command: what stood before it since the last `;`, and itself up to the end of its line."""
+
+    before: str
+    line: str
+
+
 def split(text: str) -> tuple[list[str], str]:
     """The statements of `text` that a `;` ends, without it, and what comes after the last of them.
 
     The rest is empty when it is only white space and comments.
     """
-    done: list[str] = []
-    nesting, start, meaningful = _Nesting(), 0, False
-    for token in tokens(text):
-        if token.text == ";" and token.kind == "other" and nesting.surface:
-            if meaningful:
-                done.append(text[start : token.start].strip())
-            nesting, start, meaningful = _Nesting(), token.start + 1, False
-            continue
-        nesting.see(token)
-        meaningful = meaningful or token.kind not in ("space", "comment", "block") or not token.closed
-    return done, text[start:].strip() if meaningful else ""
+    *done, (rest, _) = _cut(text, metas=False)
+    return [str(piece) for piece, _ in done], str(rest)
+
+
+def steps(text: str) -> tuple[list[tuple[str | Meta, int]], str]:
+    """The same at a prompt, where a backslash begins a command: each step with the line (from 1) it is on."""
+    *done, (rest, _) = _cut(text, metas=True)
+    return [(piece, text.count("\n", 0, at) + 1) for piece, at in done], str(rest)
+
+
+def _cut(text: str, *, metas: bool) -> list[tuple[str | Meta, int]]:
+    """Every statement and command with its offset, and at the end what is incomplete."""
+    done: list[tuple[str | Meta, int]] = []
+    nesting, start, first = _Nesting(), 0, -1
+    for token in _beyond(text, metas=metas):
+        if token.kind == "meta":
+            done.append((Meta(text[start : token.start].strip(), token.text.strip()), token.start))
+            nesting, start, first = _Nesting(), token.start + len(token.text), -1
+        elif token.text == ";" and token.kind == "other" and nesting.surface:
+            if first >= 0:
+                done.append((text[start : token.start].strip(), first))
+            nesting, start, first = _Nesting(), token.start + 1, -1
+        else:
+            nesting.see(token)
+            if first < 0 and (token.kind not in ("space", "comment", "block") or not token.closed):
+                first = token.start
+    return [*done, (text[start:].strip() if first >= 0 else "", len(text))]
+
+
+def _beyond(text: str, *, metas: bool) -> Iterator[Token]:
+    """The tokens of `text`; with `metas` a backslash makes one of the rest of its line, quotes or not."""
+    at = 0
+    while at < len(text):
+        for token in tokens(text, at):
+            if metas and token.text == "\\" and token.kind == "other":
+                at = _line_end(text, token.start)
+                yield Token("meta", text[token.start : at], token.start)
+                break
+            yield token
+        else:
+            return
+
+
+def _line_end(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return end if end >= 0 else len(text)
 
 
 def statements(text: str) -> list[str]:

@@ -9,52 +9,75 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from gov.commands.running import Piece, run
-from gov.ui.hold import Hold, Waiting
+from gov.ui.escape import escape
+from gov.ui.hold import ANSWERED, HELD, WAITING, Hold, Waiting
 
 if TYPE_CHECKING:
     from psycopg import Connection
+    from psycopg.errors import Diagnostic
 
 TICK = 0.1
 """Seconds between two looks at what the thread brought: how smooth a countdown is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line that the server or the gateway says on the way, escaped."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The hold is over."""
+
+    line: str
+
+
 class Turn:
-    """A statement on its way. Iterate over `pieces`; notices go to `held` and `answered`."""
+    """A statement on its way. Iterate over `pieces`; the connection's notices go to `notice`."""
 
     def __init__(self, connection: Connection[Any], text: str, parameters: Sequence[str] = ()) -> None:
         self._connection = connection
-        self._pieces: queue.Queue[Piece | BaseException | None] = queue.Queue(maxsize=8)
+        self._text = text
+        self._events: queue.Queue[Piece | Hold | Said | _Answered | BaseException | None] = queue.Queue(maxsize=8)
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._work, args=(text, parameters), daemon=True)
         self._hold: Hold | None = None
 
-    def held(self, hold: Hold) -> None:
-        """The gateway says that the statement waits. Called from the thread."""
-        self._hold = hold
+    def notice(self, notice: Diagnostic) -> None:
+        """Something the server says on the way. Called from the thread."""
+        message = notice.message_primary or ""
+        if notice.sqlstate == HELD:
+            self._events.put(Hold.of(message, notice.context, notice.message_detail))
+        elif notice.sqlstate == ANSWERED:
+            self._events.put(_Answered(f"gov: {escape(message)}"))
+        elif notice.sqlstate != WAITING:
+            self._events.put(Said(remark(notice)))
 
-    def answered(self) -> None:
-        """The gateway says that somebody answered. Called from the thread."""
-        self._hold = None
-
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[Piece | Said]:
         """What comes back, as it comes; while the statement is held a panel is shown.
 
         Raises:
             psycopg.Error: What the server said no to.
         """
         self._thread.start()
-        waiting = Waiting()
+        waiting = Waiting(self._text)
+        began, quiet = monotonic(), True
         try:
-            while (piece := self._next(waiting)) is not None:
-                if isinstance(piece, BaseException):
-                    raise piece
-                if not self._cancelled.is_set():
-                    yield piece
+            while (event := self._next(waiting, began if quiet else None)) is not None:
+                if isinstance(event, BaseException):
+                    raise event
+                if not self._cancelled.is_set() or isinstance(event, Said):
+                    yield event
+                quiet = quiet and isinstance(event, Said)
         finally:
             waiting.end()
 
@@ -65,13 +88,20 @@ class Turn:
             with suppress(psycopg.Error):
                 self._connection.cancel_safe(timeout=5.0)
 
-    def _next(self, waiting: Waiting) -> Piece | BaseException | None:
+    def _next(self, waiting: Waiting, began: float | None) -> Piece | Said | BaseException | None:
+        """The next thing to show. `began` is when it began to run, while nothing has come yet."""
         while True:
             try:
-                waiting.show(self._hold)
-                piece = self._pieces.get(timeout=TICK)
+                waiting.show(self._hold, monotonic() - began if began else 0.0)
+                event = self._events.get(timeout=TICK)
+                if isinstance(event, Hold):
+                    self._hold = event
+                    continue
                 waiting.end()
-                return piece
+                if isinstance(event, _Answered):
+                    self._hold = None
+                    return Said(event.line)
+                return event
             except queue.Empty:
                 continue
             except KeyboardInterrupt:
@@ -80,7 +110,12 @@ class Turn:
     def _work(self, text: str, parameters: Sequence[str]) -> None:
         try:
             for piece in run(self._connection, text, parameters):
-                self._pieces.put(piece)
-            self._pieces.put(None)
+                self._events.put(piece)
+            self._events.put(None)
         except BaseException as error:
-            self._pieces.put(error)
+            self._events.put(error)
+
+
+def remark(notice: Diagnostic) -> str:
+    """A notice on one line, as psql shows one."""
+    return f"{notice.severity or 'NOTICE'}:  {escape(notice.message_primary or '')}"

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from gov.ui import times
@@ -75,7 +77,10 @@ def _moment(value: object) -> str:
             return datetime.fromtimestamp(value, UTC).isoformat()
         except (OverflowError, ValueError, OSError):
             return ""
-    return value if isinstance(value, str) else ""
+    try:
+        return times.parse(value).isoformat() if isinstance(value, str) else ""
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _words(said: dict[str, object], key: str) -> tuple[str, ...]:
@@ -84,40 +89,84 @@ def _words(said: dict[str, object], key: str) -> tuple[str, ...]:
 
 
 class Waiting:
-    """The panel on standard error that shows a hold for as long as it lasts, and then goes away."""
+    """What standard error shows while a statement has not answered, and takes away when it has."""
 
-    def __init__(self) -> None:
+    def __init__(self, statement: str = "") -> None:
+        self._statement = statement
         self._live: Live | None = None
         self._hold: Hold | None = None
 
-    def show(self, hold: Hold | None) -> None:
-        """Show `hold`, or nothing for None. Call it as often as you like."""
-        if hold is None:
+    def show(self, hold: Hold | None, running: float = 0.0) -> None:
+        """Show `hold`; for None, that the statement runs since so many seconds, when they are some."""
+        if hold != self._hold:
             self.end()
-        elif hold != self._hold:
-            self.end()
-            self._begin(hold)
+        self._hold = hold
+        if self._live is None and (hold or running >= NOTED):
+            self._begin(hold, monotonic() - running)
 
     def end(self) -> None:
-        """Take the panel away."""
+        """Take it away."""
         if self._live:
             self._live.stop()
         self._live = self._hold = None
 
-    def _begin(self, hold: Hold) -> None:
+    def _begin(self, hold: Hold | None, began: float) -> None:
         from rich.console import Console
         from rich.live import Live
 
         console = Console(stderr=True, highlight=False, emoji=False, markup=False)
-        self._hold = hold
-        self._live = Live(get_renderable=lambda: _panel(hold), console=console, transient=True,
-                          refresh_per_second=4)
+        if hold is None and not console.is_terminal:
+            return
+        self._live = Live(get_renderable=lambda: panel(hold, self._statement) if hold else _running(began),
+                          console=console, transient=True, refresh_per_second=4)
         self._live.start()
 
 
-def _panel(hold: Hold) -> RenderableType:
-    from rich.panel import Panel
+NOTED = 2.0
+"""Seconds after which a running statement is said to run."""
+STATEMENT_LINES = 6
+"""Lines of a held statement that the panel shows."""
+
+
+def _running(began: float) -> RenderableType:
     from rich.text import Text
 
-    return Panel(Text("\n".join(hold.lines())), title=Text(f"waiting {escape(hold.request)}".rstrip()),
-                 title_align="left", border_style="yellow", expand=False)
+    return Text(f"running {times.span(monotonic() - began)}; Ctrl-C cancels", style="dim")
+
+
+def panel(hold: Hold, statement: str = "", now: datetime | None = None) -> RenderableType:
+    """The hold as a box: what waits, why, for whom, how long still, and what to do."""
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for label, text in _facts(hold, now):
+        facts.add_row(label, Text(escape(text)))
+    shown = Text("\n".join(_cut(statement)), style="cyan")
+    return Panel(Group(shown, Text(""), facts) if statement else facts,
+                 title=Text(f" HELD  {escape(hold.request)} ".rstrip() + " ", style="bold"), title_align="left",
+                 subtitle=Text(" Ctrl-C withdraws the request ", style="bold"), subtitle_align="left",
+                 border_style="yellow", padding=(1, 2), expand=False)
+
+
+def _facts(hold: Hold, now: datetime | None) -> Iterator[tuple[str, str]]:
+    """(label, text), most important first; what the gateway did not say is left out."""
+    if not hold.request:
+        yield "", hold.message
+        return
+    yield "rule", hold.rule or "?"
+    because = [reason for reason in hold.reasons if not reason.startswith(f"{hold.rule} holds it")]
+    yield from (("" if number else "because", reason) for number, reason in enumerate(because))
+    yield "waits for", " or ".join(hold.approvers) or "approval"
+    if hold.expires_at:
+        yield "expires", f"in {times.countdown(times.left(hold.expires_at, now))}"
+    yield "to answer", f"they type: gov approve {hold.request}"
+
+
+def _cut(statement: str) -> list[str]:
+    lines = escape(statement.strip(), lines=True).splitlines()
+    return lines if len(lines) <= STATEMENT_LINES else [*lines[: STATEMENT_LINES - 1], "…"]

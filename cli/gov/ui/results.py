@@ -6,7 +6,8 @@ Values arrive in PostgreSQL's text form. A table measures its first thousand row
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -58,15 +59,49 @@ def writer(kind: Format, out: Out, *, terminal: bool) -> Writer:
             return Json(out, lines=kind == Format.JSONL)
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How results look to a person."""
+
+    null: str = "NULL"
+    """What stands for NULL. A text that reads the same is shown in quotes."""
+    colour: bool = False
+    took: Callable[[], str] = str
+    """Said beside the number of rows: `4.2 ms`; nothing when empty."""
+
+    def text(self, value: str | None) -> str:
+        """A value as it is shown, escaped."""
+        if value is None:
+            return self.null
+        shown = escape(value)
+        return f'"{shown}"' if self.null and value == self.null else shown
+
+    def painted(self, padded: str, value: str | None) -> str:
+        """The same with its padding: where colour is welcome NULL is dim."""
+        return f"\x1b[2m{padded}\x1b[0m" if value is None and self.colour else padded
+
+    def count(self, rows: int) -> str:
+        """The line below rows, with an empty one after it."""
+        return f"({rows} row{'' if rows == 1 else 's'}{', ' if self.took() else ''}{self.took()})\n\n"
+
+    def tag(self, tag: str) -> str:
+        """The line of a statement without rows."""
+        return f"{tag} ({took})\n" if (took := self.took()) else f"{tag}\n"
+
+
+PLAIN = Look()
+
+
 class Table:
     """Aligned columns with a line under the names and the number of rows below, as psql prints them."""
 
-    def __init__(self, out: Out) -> None:
+    def __init__(self, out: Out, look: Look = PLAIN) -> None:
         self._out = out
+        self._look = look
         self._names: list[str] | None = None
         self._right: list[bool] = []
         self._widths: list[int] | None = None
-        self._held: list[list[str]] = []
+        self._held: list[Row] = []
         self._count = 0
 
     def columns(self, names: Sequence[str], types: Sequence[int]) -> None:
@@ -78,30 +113,48 @@ class Table:
     def rows(self, rows: Sequence[Row]) -> None:
         """Add rows; they are shown as soon as the widths are known."""
         self._count += len(rows)
-        cells = [["NULL" if value is None else escape(value) for value in row] for row in rows]
-        if self._widths is None and len(self._held) + len(cells) < MEASURED:
-            self._held += cells
+        if self._widths is None and len(self._held) + len(rows) < MEASURED:
+            self._held += rows
             return
-        self._show(cells)
+        self._show(rows)
 
     def done(self, tag: str) -> None:
         """End the table with its count, or show the tag of a statement without rows."""
         if self._names is None:
-            self._out.write(f"{tag}\n")
+            self._out.write(self._look.tag(tag))
             return
+        self.end()
+        self._out.write(self._look.count(self._count))
+
+    def end(self) -> None:
+        """End the table without a word below."""
         self._show([])
-        self._out.write(f"({self._count} row{'' if self._count == 1 else 's'})\n\n")
         self._names = None
 
-    def _show(self, cells: list[list[str]]) -> None:
-        names = self._names or []
+    def _show(self, rows: Sequence[Row]) -> None:
         if self._widths is None:
-            self._held += cells
-            cells, self._held = self._held, []
-            self._widths = [max(map(cell_width, column)) for column in zip(names, *cells, strict=False)]
-            self._out.write(_line(names, self._widths, [False] * len(names)))
-            self._out.write("+".join("-" * (width + 2) for width in self._widths) + "\n")
-        self._out.write("".join(_line(row, self._widths, self._right) for row in cells))
+            rows, self._held = [*self._held, *rows], []
+            self._widths = widths(self._names or [], rows, self._look)
+            self._head(self._widths)
+        self._out.write("".join([self._line(row, self._widths) for row in rows]))
+
+    def _head(self, widths: Sequence[int]) -> None:
+        cells = map(_cell, self._names or [], widths, [False] * len(widths))
+        line = "|".join(f"\x1b[1m{cell}\x1b[0m" if self._look.colour else cell for cell in cells)
+        self._out.write(line.rstrip() + "\n")
+        self._out.write("+".join("-" * (width + 2) for width in widths) + "\n")
+
+    def _line(self, row: Row, widths: Sequence[int]) -> str:
+        look = self._look
+        cells = (look.painted(_cell(look.text(value), width, right), value)
+                 for value, width, right in zip(row, widths, self._right, strict=True))
+        return "|".join(cells).rstrip() + "\n"
+
+
+def widths(names: Sequence[str], rows: Sequence[Row], look: Look = PLAIN) -> list[int]:
+    """Columns of the terminal that each column of a table takes."""
+    texts = ([look.text(value) for value in row] for row in rows)
+    return [max(map(cell_width, column)) for column in zip(names, *texts, strict=False)]
 
 
 def cell_width(text: str) -> int:
@@ -111,10 +164,6 @@ def cell_width(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    return "|".join(map(_cell, cells, widths, right)).rstrip() + "\n"
 
 
 def _cell(text: str, width: int, right: bool) -> str:
@@ -187,35 +236,3 @@ class Json:
         pairs = (name + ("null" if value is None else fragment(value))
                  for (name, fragment), value in zip(self._fields or (), row, strict=True))
         return "{" + json_safe(", ".join(pairs)) + "}"
-
-
-class Expanded:
-    """A line for each column, numbered records: psql's `\\x`."""
-
-    def __init__(self, out: Out) -> None:
-        self._out = out
-        self._names: list[str] | None = None
-        self._count = 0
-
-    def columns(self, names: Sequence[str], types: Sequence[int]) -> None:
-        """Begin a result."""
-        shown = [escape(name) for name in names]
-        width = max(map(cell_width, shown), default=0)
-        self._names = [f"{name}{' ' * (width - cell_width(name))}" for name in shown]
-        self._count = 0
-
-    def rows(self, rows: Sequence[Row]) -> None:
-        """Write some rows."""
-        for row in rows:
-            self._count += 1
-            self._out.write(f"-[ RECORD {self._count} ]\n")
-            for name, value in zip(self._names or (), row, strict=True):
-                self._out.write(f"{name} | {'NULL' if value is None else escape(value)}\n")
-
-    def done(self, tag: str) -> None:
-        """End the result with its count, or show the tag of a statement without rows."""
-        if self._names is None:
-            self._out.write(f"{tag}\n")
-        else:
-            self._out.write(f"({self._count} row{'' if self._count == 1 else 's'})\n\n")
-        self._names = None

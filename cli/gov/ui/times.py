@@ -21,6 +21,13 @@ def span(seconds: float) -> str:
     return f"{left // 60}m" if left >= 120 else f"{left}s"
 
 
+def countdown(seconds: float) -> str:
+    """Time left, to the second: `1:02:03`, `42:10`, `0:07`."""
+    whole = max(0, int(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
 def left(text: str, now: datetime | None = None) -> float:
     """Seconds until the moment `text` names; negative when it has passed."""
     return (parse(text) - (now or datetime.now(UTC))).total_seconds()
