@@ -1,0 +1,1 @@
+"""Which columns look sensitive: from names, types and a few values, with evidence. Pure; samples are arguments."""
