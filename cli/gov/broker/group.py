@@ -19,7 +19,7 @@ from gov.protocol import frames
 from gov.protocol.conversation import Phase, hear
 from gov.protocol.replies import FAILED, IDLE, Awaits, Expected
 from gov.terms import Effect
-from gov.turn import Judged, Statement
+from gov.turn import Judged, Route, Statement
 
 if TYPE_CHECKING:
     from gov.broker.session import Session
@@ -177,7 +177,7 @@ class Group:
         if self.names.taken(parse.name):
             self._refuse(_in_use(parse.name))
             return
-        fresh = Prepared(parse.name, text, judged.sent, parse.types, self.number)
+        fresh = Prepared(parse.name, text, judged.sent, parse.types, self.number, self.session.target.version)
         if self.names.full(fresh):
             self._refuse(_too_many("prepared statements", "DEALLOCATE ALL"))
             return
@@ -215,8 +215,7 @@ class Group:
         if run.apart:
             self._bind_apart(bound, prepared, playing)
             return
-        if prepared.sent != run.judged.sent:
-            self._parse_again(prepared, run.judged.sent)
+        self._up_to_date(prepared, run.judged.sent)
         self.runs = True
         self.portals[bound.portal] = playing
         self._gathered.append((
@@ -235,21 +234,36 @@ class Group:
         self._apart = apart.Apart(playing, prepared, bound, before, flushed=self.partly)
         self._drop()
 
-    def _parse_again(self, prepared: Prepared, sent: str) -> None:
-        """The masked views have a new version: prepare the same text over the new ones, unseen by the client."""
+    def _up_to_date(self, prepared: Prepared, sent: str) -> None:
+        """The tables have changed, or their masked views: prepare the same text anew, unseen by the client."""
+        version = self.session.target.version
+        if prepared.sent == sent and prepared.version == version:
+            return
         if prepared.name:
             closed = frames.message(b"C", b"S" + prepared.name + b"\0")
             self._gathered.append((closed, Expected(Awaits.CLOSE, quiet=True)))
         parse = frames.build_parse(prepared.name, sent.encode(), prepared.types)
-        before, prepared.sent = prepared.sent, sent
+        before = prepared.sent, prepared.version
+        prepared.sent, prepared.version = sent, version
 
         def undone() -> None:
-            prepared.sent = before
+            prepared.sent, prepared.version = before
 
         self._gathered.append((parse, Expected(Awaits.PARSE, quiet=True, undone=undone)))
 
     def _describe(self, body: bytes) -> None:
-        self._beside(frames.message(b"D", body), _DESCRIBED)
+        message = frames.message(b"D", body)
+        known = None if body[:1] != b"S" or self._apart is not None else self.names.get(body[1:-1])
+        if known is None or known.version == self.session.target.version:
+            self._beside(message, _DESCRIBED)
+            return
+
+        def anew(judged: Judged) -> None:
+            if judged.route is Route.SESSION:
+                self._up_to_date(known, judged.sent)
+            self._beside(message, _DESCRIBED)
+
+        self._settled(known.name, lambda: self._with_judged(known.text, anew))
 
     def _execute(self, body: bytes) -> None:
         portal, end, _ = body.partition(b"\0")
@@ -337,6 +351,7 @@ class Group:
         replies = await self.session.exchange(parse + frames.SYNC)
         if any(kind == ord("1") for kind, _ in replies):
             prepared.sent, prepared.confirmed, prepared.closing = sent, True, False
+            prepared.version = self.session.target.version
             self.names.put(prepared)
 
     # The rest

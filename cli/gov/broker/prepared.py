@@ -29,6 +29,8 @@ class Prepared:
     """Parameter types as the client's Parse had them."""
     group: int
     """The group, counted by Sync, that changed it last."""
+    version: str = ""
+    """Of the target, when the database parsed it: under another its rows may be of other types."""
     confirmed: bool = False
     closing: bool = False
     """A Close is on its way."""
