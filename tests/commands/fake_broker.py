@@ -118,7 +118,7 @@ class FakeBroker:
         view = LeaseView(
             id=f"ls-{len(self.leases)}", principal="alice", target=ask["target"], scope=ask["scope"],
             state="active", purpose=ask["purpose"], reason=ask["reason"], rule="r",
-            created_at=moment(), expires_at=moment(ask["ttl"] or 3600))
+            created_at=moment(), expires_at=moment(min(ask["ttl"] or 3600, 28800)))
         self.leases.append(view)
         known = psycopg.conninfo.conninfo_to_dict(self.dsn)
         return LeaseGrant(
@@ -158,6 +158,8 @@ class FakeBroker:
             case "POST", "leases":
                 return self.lease(body)
             case "DELETE", "leases", id:
+                if id not in {view.id for view in self.leases}:
+                    raise NoSuch(f"no lease is called `{id}`", hint="gov leases")
                 self.leases = [view for view in self.leases if view.id != id]
                 return {"leases": [id], "sessions": []}
             case "GET", "sessions":

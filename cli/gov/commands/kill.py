@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from gov.commands.asking import JsonFlag, broker
 from gov.errors import UsageError
 from gov.ui.escape import escape
 from gov.ui.output import print_json
+
+if TYPE_CHECKING:
+    from gov.control.models import Killed
 
 
 def run(
@@ -26,7 +29,12 @@ def run(
         killed = asked.kill(Kill(id=id or None, user=user or None))
     if json:
         print_json(killed)
-        return
+    else:
+        show(killed)
+
+
+def show(killed: Killed) -> None:
+    """A line for each lease and session that was ended."""
     for what, ids in (("lease", killed.leases), ("session", killed.sessions)):
         for name in ids:
             typer.echo(f"ended {what} {escape(name)}")

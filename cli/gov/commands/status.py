@@ -88,7 +88,8 @@ def _lines(now: Standing) -> Iterator[tuple[str, str]]:
         yield "policy", f"the last good one is in force; the newest was refused: {house.policy_error}"
     yield (
         "open",
-        f"{len(now.leases)} leases, {len(now.sessions)} sessions, {len(now.requests)} requests pending",
+        f"{_counted(len(now.leases), 'lease')}, {_counted(len(now.sessions), 'session')},"
+        f" {_counted(len(now.requests), 'request')} pending",
     )
 
 

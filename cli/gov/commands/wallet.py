@@ -18,6 +18,7 @@ from gov.client.files import read_private, write_private
 from gov.commands.asking import Asking
 from gov.errors import GovError
 from gov.ui import times
+from gov.ui.terminal import say
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
@@ -77,13 +78,13 @@ class Wallet:
 
     def fresh(self, broker: Broker, asking: Asking) -> Grant:
         """A new lease, kept for the next command."""
-        lease = broker.lease(asking.ask())
+        lease = _taken(broker, asking)
         write_private(self._path(asking), lease.model_dump_json())
         return self._grant(lease)
 
     def once(self, broker: Broker, asking: Asking, request: str | None = None) -> Grant:
         """A lease that is not kept, since it ends with what it is for: a program, or an approved `request`."""
-        return self._grant(broker.lease(asking.ask(request)))
+        return self._grant(_taken(broker, asking, request))
 
     def targets(self) -> list[str]:
         """The targets that leases are kept for."""
@@ -112,6 +113,15 @@ class Wallet:
         if read_private(ca_file) != lease.ca:
             write_private(ca_file, lease.ca)
         return Grant(lease, str(ca_file))
+
+
+def _taken(broker: Broker, asking: Asking, request: str | None = None) -> LeaseGrant:
+    """A new lease; that it is shorter than was asked for is said."""
+    lease = broker.lease(asking.ask(request))
+    given = (times.parse(lease.lease.expires_at) - times.parse(lease.lease.created_at)).total_seconds()
+    if asking.ttl is not None and given < asking.ttl:
+        say(f"gov: policy gives {times.span(given)}, not the {times.span(asking.ttl)} that --ttl asks for")
+    return lease
 
 
 def _alive(kept: LeaseGrant, leases: Iterable[LeaseView]) -> LeaseGrant | None:
