@@ -324,7 +324,7 @@ def test_a_new_policy_ends_what_it_would_not_grant(rig: Rig, shop: Shop, played:
             watch = PolicyWatch(house)
             write = LeaseAsk(target="prod", scope="write", reason="fix")
             kept, lost = await house.leases.issue(ALICE, READ), await house.leases.issue(ALICE, write)
-            change(rig, "scope: write", "scope: read")
+            change(rig, "    groups: [engineering]", "    groups: [dba]")
             await watch.reload()
             assert state_of(house, kept) is LeaseState.ACTIVE
             assert house.leases.get(lost.lease.id).ended_because == leases.CHANGED

@@ -16,6 +16,7 @@ from gov.approval.request import Request
 from gov.audit.entry import Entry
 from gov.broker import admission, entries, views
 from gov.broker.house import House, scope_of
+from gov.broker.janitor import Janitor
 from gov.broker.revoking import Revoker
 from gov.broker.standing import REACH, Basis, Standing, again, reaching, stand
 from gov.control.models import LeaseAsk, LeaseGrant
@@ -58,6 +59,7 @@ class LeaseDesk:
         self._roles: dict[str, LeaseId] = {}
         self._draining: set[asyncio.Task[None]] = set()
         self.revoker = Revoker(house, store)
+        self.janitor = Janitor(house, self, store)
 
     # Asking
 

@@ -102,7 +102,7 @@ async def running(config: Config) -> AsyncIterator[tuple[House, PolicyWatch]]:
         stack.push_async_callback(gateway.close, GRACE)
         await stack.enter_async_context(_api(house))
         policy = PolicyWatch(house)
-        async with _background(policy.run, targets.run):
+        async with _background(policy.run, targets.run, house.leases.janitor.run):
             yield house, policy
 
 

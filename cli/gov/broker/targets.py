@@ -1,7 +1,7 @@
-"""Watches over the targets: opens them when they answer, sweeps what a crash left, follows their catalogs.
+"""Watches over the targets: opens them when they answer, and follows their catalogs.
 
-A target that is down never stops the broker. It is asked again every few seconds, and what its leases
-left on it is swept as soon as it is back.
+A target that is down never stops the broker. It is asked again every few seconds, and the janitor looks at
+what its leases left on it as soon as it is back.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 
 import psycopg
 
-from gov.broker import entries
 from gov.broker.house import House
-from gov.errors import GovError, Unavailable
+from gov.broker.janitor import reason
+from gov.errors import GovError
 from gov.target.target import Target
 from gov.terms import TargetName
 
@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 3.0
 """Seconds between two looks at whether a target answers."""
-SWEEP_EVERY = 30.0
-"""Seconds between two sweeps of a target, and between two looks at its catalog."""
+FOLLOW_EVERY = 30.0
+"""Seconds between two looks at its catalog."""
 PATIENCE = 6.0
 """Seconds that one look may take."""
-SWEEP_PATIENCE = 60.0
+FOLLOW_PATIENCE = 60.0
 
 Work = Callable[[TargetName, Target], Awaitable[None]]
 
@@ -45,15 +45,15 @@ class TargetWatch:
         await self._each(self._look)
 
     async def sweep(self) -> None:
-        """Drop the roles that no lease owns, on every target that answers."""
+        """Have the janitor look at every target that answers."""
         await self._each(self._swept)
 
     async def run(self) -> None:
-        """Keep looking and sweeping until cancelled."""
+        """Keep looking until cancelled."""
         async with asyncio.TaskGroup() as group:
             for name, target in self._house.targets.items():
                 group.create_task(self._every(LOOK_EVERY, self._look, name, target))
-                group.create_task(self._every(SWEEP_EVERY, self._keep, name, target))
+                group.create_task(self._every(FOLLOW_EVERY, self._keep, name, target))
 
     async def close(self) -> None:
         """Let every connection go."""
@@ -78,8 +78,8 @@ class TargetWatch:
                     self._opened.add(name)
         except (GovError, psycopg.Error, TimeoutError) as error:
             if name not in self._house.down:
-                log.warning("the target %s is down: %s", name, _reason(error))
-            self._house.down[name] = _reason(error)
+                log.warning("the target %s is down: %s", name, reason(error))
+            self._house.down[name] = reason(error)
             return
         if self._house.down.pop(name, None) is not None:
             log.info("the target %s is up", name)
@@ -88,40 +88,19 @@ class TargetWatch:
 
     async def _keep(self, name: TargetName, target: Target) -> None:
         if name not in self._house.down:
-            await self._swept(name, target)
             await self._follow(name, target)
 
     async def _swept(self, name: TargetName, target: Target) -> None:
-        if name in self._house.down:
-            return
-        try:
-            async with asyncio.timeout(SWEEP_PATIENCE):
-                roles = await target.sweep(self._house.leases.revoker.owned)
-        except (GovError, psycopg.Error, TimeoutError) as error:
-            log.warning("the target %s is not swept: %s", name, _reason(error))
-            return
-        for role in roles:
-            log.info("swept the role %s on %s", role, name)
-            entry = entries.role_swept(name, role, "no lease owns it", self._house.clock())
-            try:
-                self._house.trail.record(entry)
-            except Unavailable as error:
-                log.error("the sweep of %s could not be recorded: %s", role, error)
+        await self._house.leases.janitor.look(name)
 
     async def _follow(self, name: TargetName, target: Target) -> None:
         """Take up what somebody else changed in the catalog, and drop views that nobody uses any more."""
         try:
-            async with asyncio.timeout(SWEEP_PATIENCE):
+            async with asyncio.timeout(FOLLOW_PATIENCE):
                 await self._house.schemas.follow(name)
                 # A statement may be on its way with the views of a moment ago; by the next look it has arrived.
                 now = self._house.leases.versions(name)
                 before, self._used[name] = self._used.get(name, now), now
                 await target.drop_unused(now | before)
         except (GovError, psycopg.Error, TimeoutError) as error:
-            log.warning("the catalog of %s is not followed: %s", name, _reason(error))
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, GovError):
-        return ": ".join(filter(None, (error.what, error.detail)))
-    return str(error).strip().split("\n", 1)[0] or "no answer in time"
+            log.warning("the catalog of %s is not followed: %s", name, reason(error))

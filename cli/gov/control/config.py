@@ -7,6 +7,7 @@ Relative paths are relative to the configuration file. The documented example is
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -198,6 +199,21 @@ class Limits(Section):
     """How long a client may leave a result unread; 0 is for ever."""
 
 
+def _duration(value: object) -> float:
+    """`90s`, `15m`, `8h` or `1d` as seconds."""
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", str(value))
+    if found is None:
+        raise ValueError("write a duration like 30s, 5m or 1h")
+    return float(int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
+
+
+class Janitor(Section):
+    """What looks for roles that no lease owns, and for leases whose role is gone."""
+
+    every: Annotated[float, Field(ge=1, le=3600), BeforeValidator(_duration)] = 30.0
+    """Seconds between two rounds, give or take a fifth."""
+
+
 class Config(Section):
     """broker.yaml, checked and with its paths resolved."""
 
@@ -212,6 +228,7 @@ class Config(Section):
     policy: tuple[FilePath, ...] = Field(min_length=1)
     targets: dict[TargetName, TargetConfig] = Field(min_length=1)
     analysis: Analysis = Analysis()
+    janitor: Janitor = Janitor()
     limits: Limits = Limits()
 
     @property
@@ -329,7 +346,7 @@ def _suggestion(key: str) -> str:
 
 
 def _sections() -> tuple[type[Section], ...]:
-    return (Config, Listen, Public, Certificate, Identity, Audit, TargetConfig, Analysis, Limits)
+    return (Config, Listen, Public, Certificate, Identity, Audit, TargetConfig, Analysis, Janitor, Limits)
 
 
 def _contradictions(document: yaml.Node, config: Config) -> Iterator[Complaint]:
