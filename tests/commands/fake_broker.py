@@ -46,6 +46,7 @@ from gov.control.models import (
     Submitted,
     TargetView,
     Whoami,
+    Why,
 )
 from gov.errors import AlreadySettled, Denied, GovError, NoSuch
 
@@ -103,6 +104,7 @@ class FakeBroker:
     """(path, body) of everything that was posted."""
     submitted: Submitted = field(default_factory=lambda: Submitted(verdict="allow", reasons=["in scope"]))
     reach: Reach = field(default_factory=lambda: REACH)
+    why: Why = field(default_factory=lambda: Why(refusal=None))
     refusal: GovError | None = None
     """Raised by every call, when set."""
 
@@ -180,6 +182,8 @@ class FakeBroker:
                 return ALICE
             case "GET", "audit", "entries":
                 return Entries(entries=self.entries, size=len(self.entries))
+            case "GET", "why":
+                return self.why
             case "POST", "explain":
                 return EXPLAINED
         raise NoSuch(path, hint="")

@@ -6,9 +6,8 @@ import json
 
 import pytest
 
-from commands.fake_broker import FakeBroker, Gov, moment, pending
+from commands.fake_broker import FakeBroker, Gov, pending
 from commands.terminal import terminal
-from gov.control.models import EntryView
 
 
 def test_the_list(gov: Gov, broker: FakeBroker) -> None:
@@ -127,26 +126,6 @@ def test_explain(gov: Gov, broker: FakeBroker) -> None:
     assert json.loads(gov("explain", "prod", "-c", "x", "--json").out)["verdict"] == "hold"
     assert broker.asked[0] == (
         "/v1/explain", {"target": "prod", "scope": "read", "statement": "drop table orders"})
-
-
-def test_why(gov: Gov, broker: FakeBroker) -> None:
-    """The refused statement as it was typed, and what policy makes of it now."""
-    broker.entries = [EntryView(index=7, at=moment(-120), kind="statement", payload={"text": "drop\x1b x"},
-                                fields={"target": "prod", "scope": "read", "verdict": "deny"})]
-
-    lines = gov("why").out.splitlines()
-
-    assert lines[:4] == ["refused 2m ago on prod, scope read (entry 7)", "    drop\\x1b x", "now",
-                         "hold by rule destructive-needs-dba"]
-    assert json.loads(gov("why", "--json").out)["index"] == 7
-
-
-def test_why_without_a_refusal(gov: Gov, broker: FakeBroker) -> None:
-    """Status 2, and how to ask beforehand."""
-    ran = gov("why")
-
-    assert ran.status == 2
-    assert "gov explain" in ran.err
 
 
 @pytest.mark.parametrize(("typed", "state"), [("y", "approved"), ("n", "pending"), ("", "pending")])

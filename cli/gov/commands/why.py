@@ -52,7 +52,7 @@ def _show(why: Why, refused: Refusal) -> None:
     typer.echo("next")
     for step in why.next:
         typer.echo(escape(f"  # {step.what}"))
-        typer.secho("\n".join(f"  {line}" for line in escape(step.command, lines=True).splitlines()), bold=colour)
+        typer.secho(f"  {escape(step.command, lines=True)}", bold=colour)  # further lines are the statement's own
 
 
 def _facts(why: Why, refused: Refusal) -> Iterator[tuple[str, str]]:
