@@ -47,7 +47,7 @@ def test_a_shadowed_rule_really_never_applies(world: World, outer: When, data: s
 
 
 @given(world=worlds)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 def test_a_rule_behind_others_changes_nothing(world: World) -> None:
     """Without it verdicts, masks and the terms of leases are the same."""
     for rule, _ in behind(world.policy):

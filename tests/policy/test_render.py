@@ -29,7 +29,7 @@ def test_whole_documents(path: Path) -> None:
     assert load([("shown", text(policy))]).digest == policy.digest
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(world=worlds)
 def test_any_policy(world: World) -> None:
     """What was read is what was written; whether its rules make sense is another question."""
@@ -46,7 +46,7 @@ def test_any_policy(world: World) -> None:
     assert read([("shown", text(policy))])[0].digest == policy.digest
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(words=st.frozensets(st.text(min_size=1, max_size=8).filter(str.strip), min_size=1, max_size=3))
 def test_any_text(words: frozenset[str]) -> None:
     """Names of groups, targets and purposes may hold whatever YAML could misread."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gov.commands import policy_showing, policy_testing
+from gov.commands import policy_comparing, policy_showing, policy_testing
 from gov.commands.asking import JsonFlag
 from gov.commands.policy_files import catalog_of_target, snapshot, texts_of
 from gov.errors import ConfigError
@@ -73,8 +73,8 @@ def check(
 def _doubts(loaded: Policy, snapshots: Sequence[str], targets: Sequence[str]) -> list[Complaint]:
     from gov.policy.doubts import doubts, unmatched
 
-    catalogs = dict(map(snapshot, snapshots)) | {name: catalog_of_target(name) for name in targets}
-    return sorted([*doubts(loaded), *unmatched(loaded, catalogs)])
+    found = [*map(snapshot, snapshots), *map(catalog_of_target, targets)]
+    return sorted([*doubts(loaded), *unmatched(loaded, {each.target: each.catalog for each in found})])
 
 
 def _as_json(each: Complaint) -> dict[str, object]:
@@ -122,5 +122,6 @@ def _summary(policy: Policy) -> str:
 
 
 app.command("test")(policy_testing.run)
+app.command("diff")(policy_comparing.run)
 app.command()(policy_showing.show)
 app.command()(policy_showing.catalog)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,29 +43,42 @@ def texts_of(names: Sequence[str]) -> list[tuple[str, str]]:
     return [text_of(name) for name in names]
 
 
-def snapshot(name: str) -> tuple[str, Catalog]:
-    """The target and the catalog in a snapshot file.
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A catalog and the target it was taken of."""
+
+    target: str
+    environment: str
+    catalog: Catalog
+
+
+def snapshot(name: str) -> Snapshot:
+    """What a snapshot file holds.
 
     Raises:
         ConfigError: It cannot be read, or is none.
     """
-    from gov.policy.snapshot import load
-
     where, text = text_of(name)
     try:
-        value = json.loads(text)
-        return str(value.get("target", "the catalog")) if isinstance(value, dict) else "", load(value)
+        return _snapshot(json.loads(text))
     except ValueError as why:
         raise ConfigError(f"{where}: {why}", hint="gov policy catalog TARGET > FILE") from None
 
 
-def catalog_of_target(target: str) -> Catalog:
+def catalog_of_target(target: str) -> Snapshot:
     """The catalog of one of the broker's targets, as whoever is logged in may see it."""
     from gov.commands.asking import broker
-    from gov.policy.snapshot import load
 
     with broker() as asked:
-        return load(asked.catalog(target))
+        return _snapshot(asked.catalog(target))
+
+
+def _snapshot(value: object) -> Snapshot:
+    from gov.policy.snapshot import load
+
+    catalog = load(value)
+    about = value if isinstance(value, dict) else {}
+    return Snapshot(str(about.get("target", "the catalog")), str(about.get("environment", "")), catalog)
 
 
 def built_in() -> tuple[FunctionInfo, ...]:

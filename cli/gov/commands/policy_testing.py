@@ -101,9 +101,9 @@ def _catalog(found: Examples, beside: Path, catalog: str, target: str, where: st
     from gov.policy.examples import catalog_of
 
     if target:
-        return catalog_of_target(target)
+        return catalog_of_target(target).catalog
     if catalog or found.catalog:
-        return snapshot(catalog or str(beside / found.catalog))[1]
+        return snapshot(catalog or str(beside / found.catalog)).catalog
     if found.tables:
         return catalog_of(found, built_in())
     raise UsageError(f"{where} names no catalog and no tables", hint="gov policy test FILE --catalog SNAPSHOT")
