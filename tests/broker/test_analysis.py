@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gov.broker import analyst
-from gov.broker.analysis import Analysts, Settings
+from gov.broker.analysis import LONG, Analysts, Settings
 from gov.errors import GovError, NotUnderstood, TooComplex, Unavailable
 from gov.sql.outline import outline
 from gov.terms import Relation
@@ -23,6 +23,7 @@ from gov.terms import Relation
 QUICK = Settings(seconds=20)
 HEAVY = "select " + "1+" * 90_000 + "1"
 """About a second of work."""
+MIDDLING = "1+" * 15_000 + "1"
 
 
 @asynccontextmanager
@@ -187,6 +188,61 @@ def test_many_share_few() -> None:
         assert [answer.statements[0].names[0].name for answer in answers] == [f"t{n}" for n in range(200)]
 
     play(story, count=2)
+
+
+def test_one_client_does_not_keep_the_others_waiting() -> None:
+    """Another's statement comes next, however many heavy ones somebody has asked for before."""
+
+    async def story(found: Analysts) -> None:
+        done: list[str] = []
+
+        async def ask(text: str, who: str) -> None:
+            await found.outline(text, who)
+            done.append(who)
+
+        heavy = [asyncio.create_task(ask(f"select {n}+{MIDDLING}", "heavy")) for n in range(4)]
+        await asyncio.sleep(0)
+        await ask("select 1", "light")
+        assert len(done) <= 2
+        await asyncio.gather(*heavy)
+
+    play(story)
+
+
+def test_a_client_that_gives_up_costs_no_analyst() -> None:
+    """Hanging up again and again does not keep the broker busy with new processes."""
+
+    async def story(found: Analysts) -> None:
+        before = found.pids
+        for number in range(3):
+            task = asyncio.create_task(found.outline(f"select {number}+{MIDDLING}"))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert (await found.outline("select 1")).statements
+        assert found.pids == before
+
+    play(story)
+
+
+def test_long_work_of_ours_does_not_hold_the_loop() -> None:
+    """What is done with long input lets others go on meanwhile, and what is short is done at once."""
+
+    async def story(found: Analysts) -> None:
+        def work(seconds: float) -> str:
+            time.sleep(seconds)
+            return "done"
+
+        task = asyncio.create_task(found.beside(LONG, "", work, 0.2))
+        turns = 0
+        while not task.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        assert await task == "done"
+        assert turns > 5
+        assert await found.beside(LONG - 1, "", work, 0) == "done"
+
+    play(story)
 
 
 def test_closed_is_closed() -> None:

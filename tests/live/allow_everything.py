@@ -22,12 +22,12 @@ async def _as_it_came(house: object, subject: object, text: str, *more: object) 
     return text
 
 
-async def _anything(house: object, text: str) -> Outline:
+async def _anything(house: object, text: str, who: object) -> Outline:
     """What cannot be analysed is taken for `select 1`."""
     try:
-        return await _outlined(house, text)  # type: ignore[arg-type]
+        return await _outlined(house, text, who)  # type: ignore[arg-type]
     except Exception:
-        return await _outlined(house, "select 1")  # type: ignore[arg-type]
+        return await _outlined(house, "select 1", who)  # type: ignore[arg-type]
 
 
 judge.decide = lambda *_: _FINE  # type: ignore[assignment]

@@ -2,6 +2,7 @@
 
 A statement that crashes, stalls or starves its analyst costs that one process and gets `TooComplex`;
 nobody else's statement was in it, and a new analyst takes its place. Outlines are kept by exact text.
+Clients take turns: one with heavy statements, in however many sessions, delays another by one of them.
 """
 
 from __future__ import annotations
@@ -9,17 +10,25 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar, TypeVarTuple
 
 from gov.broker.analyst import DONE, HEADER, OUTLINE, SAME, frame
+from gov.broker.turns import Turns
 from gov.errors import GovError, TooComplex, Unavailable, error_of
 from gov.sql import grammar
 from gov.sql.outline import Outline, decode
 from gov.terms import Relation
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 HINT = "split the statement, or simplify it"
+LONG = 1 << 13
+"""Bytes of a text, or of JSON, from which on work of ours is done beside the event loop: it is about 20 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,12 @@ class Analysts:
 
     def __init__(self) -> None:
         self._settings = Settings()
-        self._idle: asyncio.Queue[_Analyst] = asyncio.Queue()
+        self._idle: list[_Analyst] = []
+        self._turns = Turns()
+        """One slot for each analyst who has nothing to do."""
+        self._beside = Turns()
+        self._beside.give()
+        self._asked: set[asyncio.Task[tuple[int, bytes]]] = set()
         self._all: set[_Analyst] = set()
         self._replacing: set[asyncio.Task[None]] = set()
         self._closed = True
@@ -65,8 +79,8 @@ class Analysts:
         """The processes that work now."""
         return frozenset(analyst.pid for analyst in self._all)
 
-    async def outline(self, text: str) -> Outline:
-        """The outline of `text`.
+    async def outline(self, text: str, who: str = "") -> Outline:
+        """The outline of `text`, for client `who`.
 
         Raises:
             NotUnderstood: It is not valid UTF-8 or has a NUL.
@@ -75,19 +89,40 @@ class Analysts:
         """
         if (kept := self._cache.get(text)) is not None:
             return kept
-        body = await self._ask(OUTLINE, grammar.encode(text))
-        made = decode(json.loads(body))
+        body = await self._ask(OUTLINE, grammar.encode(text), who)
+        made = await self.beside(len(body), who, lambda: decode(json.loads(body)))
         self._cache.put(text, made, len(body))
         return made
 
-    async def same(self, original: str, rewritten: str, renames: Mapping[Relation, Relation]) -> bool:
+    async def same(
+        self, original: str, rewritten: str, renames: Mapping[Relation, Relation], who: str = ""
+    ) -> bool:
         """Whether `rewritten` is `original` but for relations renamed: see `gov.sql.proof.same`.
 
         `renames` goes from the view to its relation. Raises as `outline` does.
         """
         pairs = [[[view.schema, view.name], [relation.schema, relation.name]] for view, relation in renames.items()]
         body = json.dumps([original, rewritten, pairs]).encode()
-        return json.loads(await self._ask(SAME, body)) is True
+        return json.loads(await self._ask(SAME, body, who)) is True
+
+    async def beside(self, size: int, who: str, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        """What `work` returns; when its input has a `LONG` size, it does not keep the event loop from others.
+
+        It must be pure. It goes on to its end when nobody wants it any more, and only then the next begins.
+        """
+        if size < LONG:
+            return work(*arguments)
+        await self._beside.take(who)
+        began = time.monotonic()
+
+        def done(job: asyncio.Future[T]) -> None:
+            job.exception()
+            self._beside.used(who, time.monotonic() - began)
+            self._beside.give()
+
+        job = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+        job.add_done_callback(done)
+        return await asyncio.shield(job)
 
     async def close(self) -> None:
         """End them all; statements under way get `Unavailable`."""
@@ -96,36 +131,60 @@ class Analysts:
             task.cancel()
         await asyncio.gather(*self._replacing, return_exceptions=True)
         await asyncio.gather(*(analyst.end() for analyst in self._all))
+        await asyncio.gather(*self._asked, return_exceptions=True)
         self._all.clear()
-        self._idle = asyncio.Queue()
+        self._idle.clear()
+        self._turns.drop()
 
-    async def _ask(self, kind: int, body: bytes) -> bytes:
+    async def _ask(self, kind: int, body: bytes, who: str) -> bytes:
         """The answer to one frame from whoever is free."""
-        analyst = await self._free()
-        try:
-            async with asyncio.timeout(self._settings.seconds):
-                status, reply = await analyst.ask(kind, body)
-        except BaseException as why:
-            # Cancelled too: what it would still answer belongs to nobody.
-            self._replace(analyst)
-            if isinstance(why, (TimeoutError, asyncio.IncompleteReadError, OSError)):
-                raise self._lost() from None
-            raise
-        self._idle.put_nowait(analyst)
+        analyst = await self._free(who)
+        # Whoever gives up does not take the analyst along: what it still answers is heard, and belongs to nobody.
+        asked = asyncio.create_task(self._answer(analyst, kind, body, who))
+        self._asked.add(asked)
+        asked.add_done_callback(self._heard)
+        status, reply = await asyncio.shield(asked)
         if status != DONE:
             code, what, hint, detail = json.loads(reply)
             raise error_of(code, what, hint=hint, detail=detail)
         return reply
+
+    async def _answer(self, analyst: _Analyst, kind: int, body: bytes, who: str) -> tuple[int, bytes]:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._settings.seconds):
+                answer = await analyst.ask(kind, body)
+        except BaseException as why:
+            self._turns.used(who, time.monotonic() - began)
+            self._replace(analyst)
+            if isinstance(why, (TimeoutError, asyncio.IncompleteReadError, OSError)):
+                raise self._lost() from None
+            raise
+        self._turns.used(who, time.monotonic() - began)
+        self._ready(analyst)
+        return answer
+
+    def _heard(self, asked: asyncio.Task[tuple[int, bytes]]) -> None:
+        self._asked.discard(asked)
+        if not asked.cancelled():
+            asked.exception()
 
     def _lost(self) -> GovError:
         if self._closed:
             return Unavailable("analysis is closed", hint="gov broker status")
         return TooComplex("the statement is beyond the bounds of analysis", hint=HINT)
 
-    async def _free(self) -> _Analyst:
+    def _ready(self, analyst: _Analyst) -> None:
+        self._idle.append(analyst)
+        self._turns.give()
+
+    async def _free(self, who: str) -> _Analyst:
         """An analyst who has nothing to do and is alive."""
         while not self._closed:
-            analyst = await self._idle.get()
+            await self._turns.take(who)
+            if self._closed:
+                break
+            analyst = self._idle.pop()
             if analyst.alive:
                 return analyst
             self._replace(analyst)
@@ -160,7 +219,7 @@ class Analysts:
             self._all.discard(analyst)
             await analyst.end()
             raise Unavailable("an analyst does not come up", hint="gov broker status") from None
-        self._idle.put_nowait(analyst)
+        self._ready(analyst)
 
 
 class _Analyst:

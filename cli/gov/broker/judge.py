@@ -47,15 +47,20 @@ class Subject:
     purpose: str = ""
 
 
-async def outlined(house: House, text: str) -> Outline:
-    """What a text says by itself.
+def _client(who: Principal) -> str:
+    """Who takes turns with others at being analysed."""
+    return f"{who.issuer} {who.subject}"
+
+
+async def outlined(house: House, text: str, who: Principal) -> Outline:
+    """What a text of `who` says by itself.
 
     Raises:
         StatementFailed: PostgreSQL's grammar refuses it.
         NotUnderstood, TooComplex: It is beyond the bounds of analysis.
         Unavailable: No worker answers.
     """
-    outline = await house.analysts.outline(text)
+    outline = await house.analysts.outline(text, _client(who))
     if outline.syntax_error is not None:
         raise StatementFailed(outline.syntax_error, hint="", state="42601", position=outline.position)
     return outline
@@ -72,11 +77,14 @@ async def judge_outline(
         Unavailable: A table it touches is closed while its views are rebuilt, or a worker does not answer.
     """
     catalog = await subject.target.catalog()
+    client = _client(subject.who)
     hidden = closed(subject.outcome, catalog)
     if hidden:
-        _none_closed(subject.target, outline, catalog, hidden, search_path)
+        await house.analysts.beside(
+            len(text), client, _none_closed, subject.target, outline, catalog, hidden, search_path
+        )
         catalog = narrowed(catalog, hidden)
-    facts = resolve(outline, catalog, search_path)
+    facts = await house.analysts.beside(len(text), client, resolve, outline, catalog, search_path)
     _open(subject.target, facts)
     if facts.temporary:
         raise NotUnderstood("temporary tables are not governed yet", hint="use a WITH query, or a table of your own")
@@ -182,8 +190,13 @@ async def _rewritten(
         )
         for relation in subject.views
     }
-    sent = rewrite(text, outline, facts, catalog, subject.views, masked, search_path)
-    if sent is not text and sent != text and not await house.analysts.same(text, sent, renames(subject.views)):
+    client = _client(subject.who)
+    sent = await house.analysts.beside(
+        len(text), client, rewrite, text, outline, facts, catalog, subject.views, masked, search_path
+    )
+    if sent is text or sent == text:
+        return sent
+    if not await house.analysts.same(text, sent, renames(subject.views), client):
         raise Unavailable("rewriting to the masked views changed the statement", hint="please report the statement")
     return sent
 
@@ -276,7 +289,7 @@ async def judge(
     hidden = closed(content, catalog)
     views = (await target.profile(content)).views if content.masks or hidden else {}
     subject = Subject(who, target, environment, scope, content, views, client, purpose)
-    judged = await judge_outline(house, subject, text, await outlined(house, text), catalog.search_path)
+    judged = await judge_outline(house, subject, text, await outlined(house, text, who), catalog.search_path)
     masks, _ = masked_and_clear(judged.facts.columns_read, content)
     read = tuple(sorted(column for column in hidden if column.relation in judged.facts.reads))
     return Opinion(judged, content, masks, judged.sent if judged.sent != text else None, read)

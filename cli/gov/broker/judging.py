@@ -82,7 +82,7 @@ class Judging:
     async def _judged(self, text: str) -> Judged:
         await self._fresh()
         session, house = self.session, self.session.house
-        outline = await outlined(house, text)
+        outline = await outlined(house, text, self.subject.who)
         goes_back = any(statement.command in UNDOING for statement in outline.statements[:-1])
         if goes_back and self._set_in_transaction:
             raise NotUnderstood(

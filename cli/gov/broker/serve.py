@@ -19,7 +19,7 @@ import uvicorn
 
 from gov import __version__
 from gov.broker import authority, entries, keys
-from gov.broker.analysis import Analysts
+from gov.broker.analysis import Analysts, Settings
 from gov.broker.api import application
 from gov.broker.authority import Authority
 from gov.broker.desk import RequestDesk
@@ -82,7 +82,7 @@ async def running(config: Config) -> AsyncIterator[tuple[House, PolicyWatch]]:
     async with AsyncExitStack() as stack:
         house = build(config, stack)
         house.trail.start()
-        await house.analysts.start(config.analysis.workers)
+        await house.analysts.start(config.analysis.workers, Settings(config.analysis.seconds))
         stack.push_async_callback(house.analysts.close)
         targets = TargetWatch(house)
         stack.push_async_callback(targets.close)
