@@ -114,7 +114,10 @@ def test_serve_is_the_daemon_itself(tmp_path: Path) -> None:
 
 def test_status_says_what_is_wrong(gov: Gov, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused policy, a failing trail and a stuck lease are in plain sight, and escaped."""
-    target = TargetStatus(name="prod", status="down", detail="refused \x1b[31m", leases=2, stuck=1)
+    target = TargetStatus(
+        name="prod", status="down", detail="refused \x1b[31m", leases=2, stuck=1, sweep_failures=3,
+        sweep_error="no answer", stuck_roles={"gov_l_x": "owns \x1b[31m"},
+    )  # fmt: skip
     status = Status(
         version="0.1.0", started_at="2026-01-31T12:00:00Z", policy_digest="ab" * 32,
         policy_loaded_at="2026-01-31T12:00:00Z", policy_error="policy.yaml:3:1: `bogus` is not a key here",
@@ -135,6 +138,8 @@ def test_status_says_what_is_wrong(gov: Gov, tmp_path: Path, monkeypatch: pytest
         "cannot be written, so nothing runs, 7 entries",
         "2 pending",
         "prod is down, 2 leases, 0 sessions, 1 stuck (gov leases --stuck): refused \\x1b[31m",
+        "the role gov_l_x cannot be dropped: owns \\x1b[31m",
+        "not swept since the broker started, 3 tries failed: no answer",
     ):
         assert words in shown.out
     assert json.loads(data.out)["targets"][0]["stuck"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -30,6 +31,22 @@ def test_leases(gov: Gov, broker: FakeBroker) -> None:
 
     assert "look \\x1b[31m" in gov("leases").out
     assert [lease["id"] for lease in json.loads(gov("leases", "--stuck", "--json").out)] == ["ls-2"]
+
+
+def test_stuck_leases_say_what_is_in_the_way(gov: Gov, broker: FakeBroker) -> None:
+    """How often it was tried, when the next try comes, why the last one failed; escaped."""
+    tried = {"state": "ending", "tries": 4, "last_error": "owns\x1b[31m a table", "next_try": moment(90)}
+    broker.leases = [LEASE, LEASE.model_copy(update={"id": "ls-2", **tried})]
+
+    head, line = gov("leases", "--stuck").out.splitlines()
+
+    assert head.split()[-4:] == ["NEXT", "IN", "THE", "WAY"]
+    assert line.split()[:5] == ["ls-2", "alice", "prod", "ending", "4"]
+    assert re.search(r"in \d+s", line)
+    assert line.endswith("owns\\x1b[31m a table")
+    assert json.loads(gov("leases", "--stuck", "--json").out)[0]["tries"] == 4
+    broker.leases = [LEASE]
+    assert "no lease is stuck" in gov("leases", "--stuck").err
 
 
 def test_sessions(gov: Gov, broker: FakeBroker) -> None:

@@ -187,6 +187,8 @@ async def status(call: Call) -> Response:
 
 def _target_status(house: House, name: TargetName, unfinished: list[Lease]) -> TargetStatus:
     mine = [each for each in unfinished if each.target == name]
+    troubles = house.leases.revoker.troubles
+    swept = house.leases.janitor.round(name)
     closing = house.target(name).closing
     return TargetStatus(
         name=name,
@@ -194,7 +196,11 @@ def _target_status(house: House, name: TargetName, unfinished: list[Lease]) -> T
         detail=house.down.get(name, ""),
         leases=sum(each.state is LeaseState.ACTIVE for each in mine),
         sessions=sum(house.sessions.count(each.id) for each in mine),
-        stuck=sum(each.state is LeaseState.STUCK for each in mine),
+        stuck=sum(each.state is LeaseState.STUCK or each.id in troubles for each in mine),
+        swept_at=views.rfc3339(swept.done_at) if swept.done_at else None,
+        sweep_failures=swept.failures,
+        sweep_error=swept.error,
+        stuck_roles=dict(swept.stuck),
         closed={str(each): closing.why(each) for each in sorted(closing.all)},
     )
 
@@ -213,7 +219,7 @@ async def leases(call: Call) -> Response:
     house = call.house
     return replies(
         [
-            views.lease(each, house.sessions.count(each.id))
+            views.lease(each, house.sessions.count(each.id), house.leases.revoker.troubles.get(each.id))
             for each in house.leases.unfinished()
             if call.all or each.principal.same_person(call.who)
         ]

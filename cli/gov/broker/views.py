@@ -23,6 +23,7 @@ from gov.policy.decision import Access, Outcome
 
 if TYPE_CHECKING:
     from gov.broker.judge import Opinion
+    from gov.broker.revoking import Trouble
 
 
 def rfc3339(at: float) -> str:
@@ -55,8 +56,8 @@ def offer(access: Access) -> ScopeOffer:
     )
 
 
-def lease(kept: Lease, sessions: int) -> LeaseView:
-    """A lease without its secret."""
+def lease(kept: Lease, sessions: int, trouble: Trouble | None = None) -> LeaseView:
+    """A lease without its secret; `trouble` is what keeps its role from being dropped."""
     return LeaseView(
         id=kept.id,
         principal=kept.principal.display,
@@ -70,6 +71,9 @@ def lease(kept: Lease, sessions: int) -> LeaseView:
         expires_at=rfc3339(kept.expires_at),
         sessions=sessions,
         ended_because=kept.ended_because,
+        tries=trouble.tries if trouble else 0,
+        last_error=trouble.error if trouble else "",
+        next_try=rfc3339(trouble.next_at) if trouble else None,
     )
 
 

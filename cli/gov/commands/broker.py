@@ -180,9 +180,20 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         *(
             ("" if number else "target", line)
             for each in found.targets
-            for number, line in enumerate((_target_line(each), *_closed_lines(each)))
+            for number, line in enumerate((_target_line(each), *_janitor_lines(each), *_closed_lines(each)))
         ),
     ]
+
+
+def _janitor_lines(each: TargetStatus) -> list[str]:
+    """What the janitor cannot bring in order; nothing while all is well."""
+    from gov.ui import times
+
+    lines = [f"the role {role} cannot be dropped: {why}" for role, why in sorted(each.stuck_roles.items())]
+    if each.sweep_failures:
+        last = f"last swept {times.relative(each.swept_at)}" if each.swept_at else "not swept since the broker started"
+        lines.append(f"{last}, {each.sweep_failures} tries failed: {each.sweep_error}")
+    return lines
 
 
 def _closed_lines(each: TargetStatus) -> list[str]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 HEADINGS = (Heading("LEASE", "bold"), Heading("WHO"), Heading("TARGET"), Heading("SCOPE"), Heading("STATE"),
             Heading("ENDS"), Heading("SESSIONS", right=True), Heading("REASON", gives=True))
+STUCK = (Heading("LEASE", "bold"), Heading("WHO"), Heading("TARGET"), Heading("STATE"), Heading("TRIES", right=True),
+         Heading("NEXT"), Heading("IN THE WAY", gives=True))
 
 app = typer.Typer(add_completion=False, subcommand_metavar="[end ID…]",
                   context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,9 +44,11 @@ def run(
     with broker() as asked:
         leases = asked.leases(all=all or stuck)
     if stuck:
-        leases = [lease for lease in leases if lease.state == "stuck"]
+        leases = [lease for lease in leases if lease.stuck]
     if json:
         print_json(leases)
+    elif stuck:
+        tables.show(STUCK, map(_stuck_row, leases), empty="no lease is stuck")
     else:
         tables.show(HEADINGS, map(_row, leases), empty="no leases; gov connect TARGET takes one")
 
@@ -81,3 +85,8 @@ def _row(lease: LeaseView) -> tuple[str, ...]:
     why = lease.ended_because or lease.reason
     return (lease.id, lease.principal, lease.target, lease.scope, lease.state,
             times.relative(lease.expires_at), str(lease.sessions), why)
+
+
+def _stuck_row(lease: LeaseView) -> tuple[str, ...]:
+    when = times.relative(lease.next_try) if lease.next_try else ""
+    return (lease.id, lease.principal, lease.target, lease.state, str(lease.tries), when, lease.last_error)

@@ -154,6 +154,17 @@ class LeaseView(Model):
     expires_at: str
     sessions: int = 0
     ended_because: str = ""
+    tries: int = 0
+    """How often its role could not be dropped since the lease ended; it is tried again for ever."""
+    last_error: str = ""
+    """Why the last of these tries failed."""
+    next_try: str | None = None
+    """When the next begins, at the latest."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the lease has ended and its role is still there because something is in the way."""
+        return self.state == "stuck" or self.tries > 0
 
 
 class LeaseGrant(Model):
@@ -455,6 +466,15 @@ class TargetStatus(Model):
     leases: int = 0
     sessions: int = 0
     stuck: int = 0
+    """Leases that have ended and whose role could not be dropped yet: `gov leases --stuck`."""
+    swept_at: str | None = None
+    """When the janitor last brought roles and leases together; null: not since the broker started."""
+    sweep_failures: int = 0
+    """How often it has failed since then."""
+    sweep_error: str = ""
+    """Why, the last time."""
+    stuck_roles: dict[str, str] = Field(default_factory=dict)
+    """Roles of ours that no lease owns and that cannot be dropped, each with what is in the way."""
     closed: dict[str, str] = Field(default_factory=dict)
     """Tables that nobody may reach now, each with the reason."""
 
