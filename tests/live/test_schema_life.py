@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,3 +131,155 @@ def test_readers_live_through_approved_changes(
     assert (1, "[redacted]", "city 1", 7) in readers.rows[0]
     assert (1, "[redacted]", "city 1") in readers.rows[0]
     assert (1, "[redacted]") in readers.rows[1]
+
+
+def test_pgbench_prepared_lives_through_a_change_and_a_reload(
+    people: str, demo: Stage, as_user: Environment, changed: Callable[[str], None], tmp_path: Path
+) -> None:
+    """Its named statements are prepared anew, unseen: not one transaction fails."""
+    script, output = tmp_path / "read.sql", tmp_path / "pgbench.txt"
+    script.write_text(f"\\set id random(1, 10)\nSELECT id, ssn, city FROM {people} WHERE id = :id;\n")
+    environment = as_user("alice") | door.variables(door.credentials(as_user("alice")))
+    options = ["-n", "-M", "prepared", "-c", "3", "-R", "90", "-T", "60", "-P", "1", "-f", str(script)]
+    with door.running([door.program("pgbench"), *options], environment, output) as child:
+        child.says("progress: ")
+        changed(f"ALTER TABLE {people} ALTER city TYPE varchar(40), DROP COLUMN old")
+        before = demo.policy_file.read_text()
+        try:
+            demo.policy_file.write_text(before.replace("expires: 15m", "expires: 14m"))
+            reloaded(demo, as_user)
+            seen = child.printed.count("progress: ")
+            until(lambda: child.printed.count("progress: ") >= seen + 2)
+        finally:
+            demo.policy_file.write_text(before)
+            reloaded(demo, as_user)
+        assert child.process.poll() is None, child.printed
+        child.process.send_signal(signal.SIGINT)
+    assert not re.search("ERROR|FATAL|aborted|[1-9][0-9]* failed", child.printed)
+
+
+def reloaded(demo: Stage, as_user: Environment) -> None:
+    """Wait until the broker has taken up the policy file as it is now."""
+    digest = json.loads(door.gov(as_user("bob"), "policy", "check", str(demo.policy_file), "--json"))["digest"]
+
+    def taken() -> bool:
+        return bool(json.loads(door.gov(as_user("bob"), "broker", "status", "--json"))["policy_digest"] == digest)
+
+    until(taken)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + door.PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never happens"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def past(demo: Stage) -> Iterator[Callable[[str], None]]:
+    """Call it with SQL that a database administrator runs past gov."""
+    with psycopg.connect(demo.cluster.admin_dsn_of("shop"), autocommit=True) as connection:
+        connection.execute("SET ROLE shop_owner")
+        yield lambda statement: connection.execute(statement.encode()) and None
+
+
+def refused(as_user: Environment, query: str) -> psycopg.Error:
+    """What alice hears."""
+    with connected(as_user) as session, pytest.raises(psycopg.Error) as caught:
+        session.execute(query.encode())
+    return caught.value
+
+
+def rows(as_user: Environment, query: str) -> list[Any]:
+    """What alice gets."""
+    with connected(as_user) as session:
+        return session.execute(query.encode()).fetchall()
+
+
+def test_a_new_column_is_closed_until_it_is_accepted(
+    people: str, as_user: Environment, past: Callable[[str], None]
+) -> None:
+    """For `*` it is not there, by name it is refused with what to do; `gov policy accept` opens it, on record."""
+    assert len(rows(as_user, f"SELECT * FROM {people}")[0]) == 4
+    past(f"ALTER TABLE {people} ADD COLUMN passport text DEFAULT '{CANARY}'")
+    door.gov(as_user("bob"), "broker", "sync", "prod")
+
+    assert rows(as_user, f"SELECT * FROM {people} WHERE id = 1") == [(1, "[redacted]", "city 1", 7)]
+    error = refused(as_user, f"SELECT passport FROM {people}")
+    assert error.sqlstate == "42501"
+    assert f"public.{people}.passport is closed" in str(error)
+    assert f"gov policy accept prod public.{people}" in str(error)
+    explained = json.loads(door.gov(as_user("alice"), "explain", "prod", "-c", f"SELECT * FROM {people}", "--json"))
+    assert explained["closed"] == [f"public.{people}.passport"]
+
+    denied = subprocess.run(
+        ["gov", "policy", "accept", "prod"], env=as_user("alice"), capture_output=True, text=True, timeout=60
+    )
+    assert denied.returncode == 4
+    assert "policy_admin" in denied.stderr
+    accepted = door.gov(as_user("bob"), "policy", "accept", "prod", f"public.{people}", "--json")
+    assert json.loads(accepted)["accepted"] == [f"public.{people}.passport"]
+    assert rows(as_user, f"SELECT passport FROM {people} WHERE id = 1") == [(CANARY,)]
+    entries = json.loads(door.gov(as_user("bob"), "audit", "search", "--kind", "columns.accepted", "--json"))
+    assert f"public.{people}.passport" in json.dumps(entries)
+
+
+def test_a_masked_column_under_another_name_stays_closed(
+    people: str, as_user: Environment, past: Callable[[str], None]
+) -> None:
+    """Even under the name of one that is clear: what is accepted is a column, not a word."""
+    assert len(rows(as_user, f"SELECT * FROM {people}")) == 10
+    door.gov(as_user("bob"), "broker", "release", "prod", f"public.{people}")
+    past(f"ALTER TABLE {people} DROP COLUMN city")
+    past(f"ALTER TABLE {people} RENAME COLUMN ssn TO city")
+    door.gov(as_user("bob"), "broker", "sync", "prod")
+
+    assert rows(as_user, f"SELECT * FROM {people} WHERE id = 1") == [(1, 7)]
+    assert refused(as_user, f"SELECT city FROM {people}").sqlstate == "42501"
+
+
+def test_a_release_closes_the_table_until_the_sync(
+    people: str, as_user: Environment, past: Callable[[str], None]
+) -> None:
+    """Its views make way for the migration; who reads meanwhile hears why, who, and what comes next."""
+    with connected(as_user, prepare_threshold=0) as session:
+        query = f"SELECT id, ssn FROM {people} WHERE id = 1"
+        assert session.execute(query.encode()).fetchall() == [(1, "[redacted]")]
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+            past(f"ALTER TABLE {people} DROP COLUMN city")
+        door.gov(as_user("bob"), "broker", "release", "prod", f"public.{people}")
+        past(f"ALTER TABLE {people} DROP COLUMN city, ALTER ssn TYPE varchar(30)")
+        with pytest.raises(psycopg.Error, match="released for a migration by bob") as caught:
+            session.execute(query.encode())
+        assert caught.value.sqlstate == "58000"
+        assert "gov broker sync prod" in str(caught.value)
+        assert session.execute("SELECT count(*) FROM orders").fetchall() == [(100_000,)]
+        status = json.loads(door.gov(as_user("bob"), "broker", "status", "--json"))
+        assert f"public.{people}" in status["targets"][0]["closed"]
+
+        door.gov(as_user("bob"), "broker", "sync", "prod")
+        assert session.execute(query.encode()).fetchall() == [(1, "[redacted]")]
+        assert json.loads(door.gov(as_user("bob"), "broker", "status", "--json"))["targets"][0]["closed"] == {}
+
+
+def test_a_view_that_somebody_dropped_is_put_up_again(
+    people: str, as_user: Environment, past: Callable[[str], None]
+) -> None:
+    """ALTER … CASCADE past gov takes the masked views along; the next statements are served, masked."""
+    with connected(as_user, prepare_threshold=0) as session:
+        query = f"SELECT id, ssn FROM {people} WHERE id = 1"
+        assert session.execute(query.encode()).fetchall() == [(1, "[redacted]")]
+        past(f"ALTER TABLE {people} DROP COLUMN city CASCADE")
+
+        heard: list[str] = []
+
+        def served() -> bool:
+            try:
+                return session.execute(query.encode()).fetchall() == [(1, "[redacted]")]
+            except psycopg.Error as error:
+                heard.append(str(error))
+                return False
+
+        until(served)
+        assert all("changed past gov" in each for each in heard)

@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 
 DESCRIPTIONS = 256
 """RowDescriptions that are remembered as harmless."""
+_GONE = ("42P01", "3F000")
+"""No such relation, no such schema."""
+_OURS = b'"gov_m_'
+_NO_RIGHT = "42501"
 _ENDS_TRANSACTION = ("COMMIT", "PREPARE TRANSACTION")
 
 
@@ -124,7 +128,18 @@ class Listening:
             self._settle(turn.failed, fields.get("C", "XX000"), fields.get("M", ""))
         # An error takes every portal of its transaction with it.
         self._end_portals(Playing.skipped)
-        return None
+        return self._overtaken(body)
+
+    def _overtaken(self, body: bytes) -> bytes | None:
+        """When tables or views are not what we thought, somebody has changed them past gov: look, and say so."""
+        state = frames.read_error(body).get("C")
+        gone = state in _GONE and _OURS in body
+        if gone or state == _NO_RIGHT:
+            self.session.house.schemas.doubt(self.session.lease.target)
+        return frames.error(Unavailable(
+            "the table was changed past gov, which took its masked view along; it is made anew now",
+            hint="try again in a moment; whoever changes tables past gov says before: gov broker release TARGET TABLE",
+        )) if gone else None
 
     def ready(self, status: int, turn: Playing | None) -> None:
         """The database waits for the next statement."""

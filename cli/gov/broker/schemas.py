@@ -7,6 +7,7 @@ appeared meanwhile is closed, and a table that somebody is migrating stays so.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from functools import partial
 from gov.audit.entry import Entry
 from gov.broker import entries
 from gov.broker.house import House
-from gov.errors import NoSuch
+from gov.errors import GovError, NoSuch
 from gov.identity.principal import Principal
 from gov.policy import accepted
 from gov.policy.outcome import classified
@@ -24,6 +25,10 @@ from gov.store.releases import Releases
 from gov.target.target import Target
 from gov.terms import Column, Relation, TargetName
 
+log = logging.getLogger(__name__)
+
+DOUBT_EVERY = 2.0
+"""Seconds between two looks at a catalog that failing statements give reason for."""
 PER_ENTRY = 200
 """Names of columns in one entry of the trail, which has its limit."""
 
@@ -35,6 +40,7 @@ class _Known:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     met: tuple[str, str] = ("", "")
     """The catalog and the policy of the last look."""
+    looking: asyncio.Task[None] | None = None
 
 
 class Schemas:
@@ -134,14 +140,29 @@ class Schemas:
             await target.reopen()
         await self._house.leases.follow_catalog(name)
 
-    async def follow(self, name: TargetName) -> None:
-        """Take up what somebody changed past gov.
+    def doubt(self, name: TargetName) -> None:
+        """A statement failed as if tables or views had been changed past gov: look soon, and not too often."""
+        known = self._known[name]
+        if known.looking is None:
+            known.looking = asyncio.get_running_loop().create_task(self._look(name))
+
+    async def _look(self, name: TargetName) -> None:
+        try:
+            await self.follow(name, mend=True)
+            await asyncio.sleep(DOUBT_EVERY)
+        except GovError as error:
+            log.warning("the catalog of %s is not followed: %s", name, error.what)
+        finally:
+            self._known[name].looking = None
+
+    async def follow(self, name: TargetName, *, mend: bool = False) -> None:
+        """Take up what somebody changed past gov; with `mend` views too that are gone without their tables.
 
         Raises like `sync`.
         """
         target = self._house.target(name)
         before = await target.catalog()
-        after = await target.refresh()
+        after = await target.refresh(mend=mend)
         if after.version != before.version:
             changed = [*map(str, _differing(before, after))]
             self._house.trail.record(entries.schema_changed(name, changed, after.version, self._house.clock()))

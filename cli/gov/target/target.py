@@ -123,9 +123,9 @@ class Target:
         """The newest snapshot; the first call takes it."""
         return await self._upkeep.catalog()
 
-    async def refresh(self) -> Catalog:
-        """Take a snapshot. Where it differs, the profiles are rebuilt, or what they mask is closed."""
-        return await self._upkeep.refresh()
+    async def refresh(self, *, mend: bool = False) -> Catalog:
+        """Take a snapshot. Where it differs, or to `mend`, the profiles are rebuilt, or what they mask is closed."""
+        return await self._upkeep.refresh(mend=mend)
 
     async def profile(self, outcome: Outcome, *, anew: bool = True) -> Profile:
         """The profile of `outcome`, built where it is not there.

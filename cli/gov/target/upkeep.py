@@ -75,10 +75,10 @@ class Upkeep:
         """The newest snapshot; the first call takes it."""
         return self._catalog or await self.refresh()
 
-    async def refresh(self) -> Catalog:
-        """Take a snapshot. Where it differs, the profiles are rebuilt, or what they mask is closed."""
+    async def refresh(self, *, mend: bool = False) -> Catalog:
+        """Take a snapshot, and rebuild the profiles where it differs: see `Target.refresh`."""
         async with self._lock:
-            return await self._refresh(frozenset())
+            return await self._refresh(frozenset(), mend=mend)
 
     async def profile(self, outcome: Outcome, *, anew: bool = True) -> Profile:
         """The profile of `outcome`, built where it is not there: see `Target.profile`."""
@@ -183,10 +183,10 @@ class Upkeep:
             path, version = self._connections.default_search_path, self._connections.server_version
             return await catalog.load(connection, path, version)
 
-    async def _refresh(self, affected: frozenset[Relation]) -> Catalog:
+    async def _refresh(self, affected: frozenset[Relation], *, mend: bool = False) -> Catalog:
         new = await self._read()
         old, self._catalog = self._catalog, new
-        if affected or self.closing.broken or (old is not None and old.version != new.version):
+        if affected or mend or self.closing.broken or (old is not None and old.version != new.version):
             await self._rebuild(old, new, affected)
         return new
 
