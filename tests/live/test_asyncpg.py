@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import asyncpg
+import psycopg
 import pytest
 
 from live.wire import Lease, trust
@@ -190,3 +191,67 @@ def test_executemany(talk: Said, writer: Lease) -> None:
         return lost
 
     assert talk(writer, ask) == 50
+
+
+def test_introspection_of_types_is_never_held(talk: Said, reader: Lease, admin: psycopg.Connection[Any]) -> None:
+    """Each new composite, array, range or enum makes asyncpg ask the catalogs first, every time anew."""
+    admin.execute("CREATE TYPE public.mood AS ENUM ('sad', 'ok')")
+    try:
+
+        async def ask(connection: Any) -> list[Any]:
+            found = []
+            for _ in range(3):
+                found += [
+                    await connection.fetchval("select 'ok'::mood"),
+                    await connection.fetchval("select array['sad', 'ok']::mood[]"),
+                    await connection.fetchval("select int4range(1, 5)"),
+                    await connection.fetchval("select array[numrange(1, 2)]"),
+                    (await connection.fetchval("select o from orders o where id = 1"))["id"],
+                    (await connection.fetchval("select array_agg(c) from customers c where id < 3"))[1]["email"],
+                ]
+                await connection.reload_schema_state()
+            await connection.set_type_codec("jsonb", encoder=str, decoder=len, schema="pg_catalog")
+            found.append(await connection.fetchval("select notes from customers where id = 1"))
+            return found
+
+        *found, length = talk(reader, ask)
+    finally:
+        admin.execute("DROP TYPE public.mood")
+
+    assert found[:2] == ["ok", ["sad", "ok"]]
+    assert found[4:6] == [1, "z***@e***.net"]
+    assert found[:6] * 3 == found
+    assert length > 10
+
+
+def test_the_same_fetch_again_and_again(talk: Said, reader: Lease) -> None:
+    """From its cache of statements, from a prepared one and through a cursor: the same masked rows each time."""
+
+    async def ask(connection: Any) -> list[list[tuple[Any, ...]]]:
+        text = "select id, email, ssn, dob from customers where id between $1 and $2 order by id"
+        prepared = await connection.prepare(text)
+        found = [await connection.fetch(text, 1, 20) for _ in range(200)]
+        found += [await prepared.fetch(1, 20) for _ in range(50)]
+        async with connection.transaction():
+            cursor = await connection.cursor(text, 1, 20)
+            found.append(await cursor.fetch(12) + await cursor.fetch(100))
+        return [[tuple(row) for row in rows] for rows in found]
+
+    first, *others = talk(reader, ask)
+
+    assert len(first) == 20
+    assert first[0] == (1, *MASKED)
+    assert all(each == first for each in others)
+
+
+def test_listening(talk: Said, reader: Lease) -> None:
+    """Nobody listens on a channel that policy does not vouch for; UNLISTEN, which pools send, passes."""
+
+    async def ask(connection: Any) -> int:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="nobody vouches for the channel prices"):
+            await connection.add_listener("prices", print)
+        await connection.execute("unlisten *")
+        one: int = await connection.fetchval("select 1")
+        return one
+
+    assert talk(reader, ask) == 1
