@@ -237,6 +237,21 @@ def test_a_missing_keyring_is_found_before_anybody_goes_to_a_browser(
     assert shown == []
 
 
+def test_a_login_moves_into_an_encrypted_file(
+    broker: StandIn, issuer: RunningIssuer, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The passphrase opens it, and no copy is left in the file of before."""
+    monkeypatch.setenv("GOV_PASSPHRASE", "correct horse")
+    context = meet(broker.url, places, ca_file=broker.ca_file, environ={})
+    log_in(context, places, by_device(confirm(issuer, "alice")), store="file")
+    context = meet(broker.url, places, environ={})
+
+    log_in(context, places, by_device(confirm(issuer, "alice")), store="encrypted")
+
+    assert [path.suffix for path in (places.state / "tokens").iterdir()] == [".sealed"]
+    assert Access(Contexts(places).current({}), places, {}).token()
+
+
 def test_logging_out_tells_the_issuer(broker: StandIn, issuer: RunningIssuer, places: Places) -> None:
     """A copy of the refresh token is worth nothing afterwards; a second logout has nothing to do."""
     login = device_login(broker.url, places=places, show=confirm(issuer, "alice"), ca_file=broker.ca_file)

@@ -119,7 +119,7 @@ def test_a_keyring_that_hangs_is_given_up_on(released: threading.Event) -> None:
 
     with pytest.raises(ConfigError, match="did not answer within") as caught:
         KeyringStore(CONTEXT, lambda: ring).load()
-    assert caught.value.hint == "gov login https://gov.example:8443 --store file"
+    assert caught.value.hint == "gov login https://gov.example:8443 --store file, or --store encrypted"
 
 
 @pytest.mark.usefixtures("short")

@@ -154,7 +154,7 @@ def test_logging_out_twice(demo: Stage, me: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["--store", "cloud"], "--store keyring, or --store file"),
+        (["--store", "cloud"], "--store keyring, --store encrypted or --store file"),
         (["--browser", "--client-credentials"], "gov login --browser"),
         (["ftp://x"], "gov login https://BROKER"),
     ],

@@ -21,7 +21,7 @@ from gov.client.files import read_private, write_private
 from gov.errors import ConfigError, NotLoggedIn, UsageError
 from gov.identity.config import trustworthy
 
-StoreKind = Literal["keyring", "file"]
+StoreKind = Literal["keyring", "encrypted", "file"]
 
 
 @dataclass(frozen=True, slots=True)

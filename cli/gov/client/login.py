@@ -21,6 +21,7 @@ from gov.client.api import Broker
 from gov.client.checkpoints import Witness
 from gov.client.config import Context, Contexts, Places, StoreKind, broker_url
 from gov.client.provider import Provider
+from gov.client.sealed import SealedStore
 from gov.client.tokens import Tokens, keyring_complaint, token_store
 from gov.client.transport import Transport, Untrusted, unsafe_trust_anybody
 from gov.control.models import Info, Whoami
@@ -102,13 +103,18 @@ def log_in(context: Context, places: Places, way: Way, *, store: StoreKind) -> L
         ConfigError: the keyring cannot be used (found out before the person is sent to a browser).
         NotLoggedIn: the issuer or the broker refuses.
     """
-    context = replace(context, store=store)
+    before, context = context, replace(context, store=store)
     if store == "keyring" and (complaint := keyring_complaint(context)):
         raise complaint
+    kept = token_store(context, places)
+    if isinstance(kept, SealedStore):
+        kept.choose()
     tokens = way(Provider.discover(context.issuer), context)
     with Broker(context, token=lambda: tokens.access, witness=Witness(context, places)) as broker:
         whoami = broker.whoami()
-    token_store(context, places).save(tokens)
+    kept.save(tokens)
+    if before.store not in ("keyring", store):
+        token_store(before, places).forget()  # no copy stays in a file that is not used any more
     Contexts(places).save(context)
     return Login(context, whoami, renews=tokens.refresh is not None)
 

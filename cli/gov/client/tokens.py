@@ -1,4 +1,4 @@
-"""Where tokens rest: the system's keyring, or by explicit choice a file that only its owner can read."""
+"""Where tokens rest: the system's keyring, or by explicit choice a file, encrypted (`sealed`) or not."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class FileStore:
     def load(self) -> Tokens | None:
         """The tokens; refuses a file that others can read."""
         text = read_private(self._path, secret=True)
-        return None if text is None else _decoded(text)
+        return None if text is None else decoded(text)
 
     def save(self, tokens: Tokens) -> None:
         """Replace the file atomically."""
-        write_private(self._path, _encoded(tokens))
+        write_private(self._path, encoded(tokens))
 
     def forget(self) -> None:
         """Remove the file."""
@@ -79,11 +79,11 @@ class KeyringStore:
     def load(self) -> Tokens | None:
         """The tokens from the keyring."""
         text = self._bounded(lambda ring: ring.get_password(_SERVICE, self._context.broker))
-        return None if text is None else _decoded(text)
+        return None if text is None else decoded(text)
 
     def save(self, tokens: Tokens) -> None:
         """Put the tokens into the keyring."""
-        text = _encoded(tokens)
+        text = encoded(tokens)
         self._bounded(lambda ring: ring.set_password(_SERVICE, self._context.broker, text))
 
     def forget(self) -> None:
@@ -106,11 +106,16 @@ class KeyringStore:
             raise self._missing("the system's keyring failed", str(error)) from error
 
     def _missing(self, what: str, detail: str = "") -> GovError:
-        return ConfigError(what, hint=f"gov login {self._context.broker} --store file", detail=detail)
+        hint = f"gov login {self._context.broker} --store file, or --store encrypted"
+        return ConfigError(what, hint=hint, detail=detail)
 
 
 def token_store(context: Context, places: Places) -> TokenStore:
     """The store that the context's login chose."""
+    if context.store == "encrypted":
+        from gov.client.sealed import SealedStore
+
+        return SealedStore(context, places)
     return FileStore(context, places) if context.store == "file" else KeyringStore(context)
 
 
@@ -142,11 +147,17 @@ def _usable(ring: KeyringBackend) -> KeyringBackend:
     return ring
 
 
-def _encoded(tokens: Tokens) -> str:
+def encoded(tokens: Tokens) -> str:
+    """The tokens as text."""
     return json.dumps(asdict(tokens))
 
 
-def _decoded(text: str) -> Tokens:
+def decoded(text: str) -> Tokens:
+    """The tokens that `text` holds.
+
+    Raises:
+        NotLoggedIn: it is not understood.
+    """
     try:
         raw = json.loads(text)
         return Tokens(str(raw["access"]), float(raw["expires_at"]), raw["refresh"])

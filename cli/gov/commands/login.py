@@ -34,7 +34,9 @@ def run(
         Path | None,
         typer.Option("--ca-file", metavar="FILE", help="The root that signs the broker's certificate."),
     ] = None,
-    store: Annotated[str, typer.Option("--store", metavar="keyring|file", help="Where tokens are kept.")] = "",
+    store: Annotated[
+        str, typer.Option("--store", metavar="keyring|encrypted|file", help="Where tokens are kept.")
+    ] = "",
     new_log: Annotated[
         bool, typer.Option("--new-log", help="Accept that the broker was set up anew, with a new audit log.")
     ] = False,
@@ -70,10 +72,11 @@ def _store(word: str) -> StoreKind | None:
     match word:
         case "":
             return None
-        case "keyring" | "file":
+        case "keyring" | "encrypted" | "file":
             return word
         case _:
-            raise UsageError(f"tokens cannot be kept in `{word}`", hint="--store keyring, or --store file")
+            hint = "--store keyring, --store encrypted or --store file"
+            raise UsageError(f"tokens cannot be kept in `{word}`", hint=hint)
 
 
 def _show(challenge: Challenge, *, qr: bool) -> None:
