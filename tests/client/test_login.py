@@ -249,7 +249,11 @@ def test_a_login_moves_into_an_encrypted_file(
     log_in(context, places, by_device(confirm(issuer, "alice")), store="encrypted")
 
     assert [path.suffix for path in (places.state / "tokens").iterdir()] == [".sealed"]
-    assert Access(Contexts(places).current({}), places, {}).token()
+    context = Contexts(places).current({})
+    assert Access(context, places, {}).token()
+    monkeypatch.setenv("GOV_PASSPHRASE", "forgotten")
+    assert log_out(context, places) == "here"  # forgetting takes no passphrase, and says what it could not do
+    assert list((places.state / "tokens").iterdir()) == []
 
 
 def test_logging_out_tells_the_issuer(broker: StandIn, issuer: RunningIssuer, places: Places) -> None:

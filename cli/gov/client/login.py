@@ -175,8 +175,9 @@ def log_out(context: Context, places: Places) -> Forgotten:
     store = token_store(context, places)
     try:
         tokens = store.load()
-    except NotLoggedIn:  # unreadable: nothing to tell the issuer
-        tokens = None
+    except NotLoggedIn:  # unreadable, or nobody gives the passphrase: nothing to tell the issuer
+        store.forget()
+        return Forgotten.HERE
     store.forget()
     if tokens is None:
         return Forgotten.NOTHING
