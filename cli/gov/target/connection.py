@@ -16,6 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
 from gov.errors import Unavailable, Unreachable
+from gov.target import tls
 from gov.target.address import Address
 
 Connection = AsyncConnection[tuple[object, ...]]
@@ -118,7 +119,19 @@ class Connections:
                 await self._pin(connection)
                 return connection
         except (psycopg.Error, TimeoutError) as error:
+            if reason := await self._distrust(error):
+                raise Unreachable(
+                    f"target {self._name} cannot be trusted: {reason}", hint=tls.hint(reason, self._address),
+                    detail=f"{self._address.host}:{self._address.port}, tls: verify-full",
+                ) from error
             raise self._unreachable(error) from error
+
+    async def _distrust(self, error: Exception) -> str | None:
+        """Why TLS failed, where it is that."""
+        said = str(error)
+        if self._address.tls == "off" or not any(word in said for word in ("SSL", "certificate")):
+            return None
+        return await tls.distrust(self._address)
 
     async def _pin(self, connection: Connection) -> None:
         cursor = await connection.execute("SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]")
