@@ -9,14 +9,17 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
-from pexpect import EOF
+import pyte
+from pexpect import EOF, TIMEOUT
 from pexpect.fdpexpect import fdspawn
 
 _TAKE = """
@@ -26,46 +29,69 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from gov.commands import main
 main(sys.argv[1:])
 """
-PATIENCE = 20
+PATIENCE = 30
+NEVER = "\0 never"
 
 
 class Terminal:
     """What somebody in front of it can do."""
 
-    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], master: int, size: tuple[int, int]) -> None:
         self._process = process
-        self._screen = fdspawn(master, timeout=PATIENCE, encoding="utf-8")
+        self._bytes = fdspawn(master, timeout=PATIENCE, encoding="utf-8")
+        self._screen = pyte.Screen(*size)
+        self._screen.write_process_input = self.types  # it answers where the cursor is
+        self._bytes.logfile_read = _Feed(pyte.Stream(self._screen))
 
     def sees(self, pattern: str) -> None:
-        """Wait until `pattern` appears."""
-        self._screen.expect(pattern)
+        """Wait until `pattern` is written, behind what was seen before."""
+        if self._bytes.expect([pattern, TIMEOUT, EOF]):
+            raise AssertionError(f"{pattern!r} was not written; the screen:\n{self.screen}")
+
+    def shows(self, pattern: str) -> None:
+        """Wait until `pattern` stands on the screen, as somebody who looks at it reads it."""
+        deadline = monotonic() + PATIENCE
+        while not re.search(pattern, self.screen):
+            if monotonic() > deadline:
+                raise AssertionError(f"{pattern!r} is not on the screen:\n{self.screen}")
+            self._bytes.expect_exact([NEVER, TIMEOUT, EOF], timeout=0.1)
+
+    @property
+    def screen(self) -> str:
+        """What stands on the screen."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
 
     def types(self, text: str) -> None:
         """Press keys."""
-        self._screen.send(text)
-
-    def until_end(self) -> str:
-        """Everything that is still shown, to the end."""
-        self._screen.expect(EOF)
-        return str(self._screen.before)
+        self._bytes.send(text)
 
     def ends(self) -> int:
         """Wait for the end; the exit status."""
-        self._screen.expect(EOF)
+        self._bytes.expect(EOF)
         return self._process.wait(PATIENCE)
 
 
+class _Feed:
+    """What a terminal does with all that is written to it."""
+
+    def __init__(self, stream: pyte.Stream) -> None:
+        self.write = stream.feed
+
+    def flush(self) -> None:
+        """It has no buffer."""
+
+
 @contextmanager
-def terminal(*words: str) -> Iterator[Terminal]:
-    """`gov WORDS` on a terminal of 40 lines and 120 columns, without colour."""
+def terminal(*words: str, size: tuple[int, int] = (120, 40), **environ: str) -> Iterator[Terminal]:
+    """`gov WORDS` on a terminal of so many columns and lines, without colour."""
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", **environ}
     process = subprocess.Popen([sys.executable, "-c", _TAKE, *words], stdin=slave, stdout=slave, stderr=slave,
                                env=environment)
     os.close(slave)
     try:
-        yield Terminal(process, master)
+        yield Terminal(process, master, size)
     finally:
         process.kill()
         process.wait(PATIENCE)

@@ -55,12 +55,14 @@ def test_lines_until_a_semicolon(prompt: Terminal) -> None:
 
 def test_a_hold_is_shown_and_goes_on(prompt: Terminal) -> None:
     """The panel says what waits, why, for whom and how long; after the answer who said yes, and the rows."""
-    prompt.types("select held(1);\r")
+    prompt.types("select held(2);\r")
 
-    prompt.sees("HELD +rq-1")
-    for line in ("select held\\(1\\)", "rule +r", "because +a drop", "waits for +dba", "expires +in [0-9]+:[0-9:]+",
-                 "gov approve rq-1", "Ctrl-C withdraws the request", "rq-1 approved by bob", "1 row"):
-        prompt.sees(line)
+    for line in ("select held\\(2\\)", "rule +r", "because +a drop", "waits for +dba", "expires +in [0-9]+:[0-9:]+",
+                 "gov approve rq-1", "Ctrl-C withdraws the request"):
+        prompt.shows(line)
+    prompt.shows("rq-1 approved by bob")
+    prompt.shows("1 row")
+    assert "HELD" not in prompt.screen
 
 
 def test_an_interrupt_withdraws_and_the_prompt_lives(prompt: Terminal) -> None:
@@ -78,13 +80,13 @@ def test_the_transaction_shows(prompt: Terminal) -> None:
     """`*` inside a transaction, `!` when it has failed, and in words below."""
     prompt.types("begin;\r")
     prompt.sees("\\*.*=>")
-    prompt.sees("PRODUCTION.*prod.*in transaction")
+    prompt.shows("PRODUCTION.*prod.* in transaction")
     prompt.types("selec;\r")
     prompt.sees("syntax error.*SQLSTATE 42601")
     prompt.sees("LINE 1: selec")
 
     prompt.sees("!.*=>")
-    prompt.sees("failed transaction")
+    prompt.shows("failed transaction")
 
 
 def test_columns_say_what_is_masked(prompt: Terminal) -> None:
@@ -133,7 +135,7 @@ def test_leaving_an_open_transaction_is_asked_first(prompt: Terminal) -> None:
 def test_a_session_that_has_ended_is_told_and_replaced(prompt: Terminal, prod: FakeBroker) -> None:
     """The line below says why while one only looks; what is typed next runs in a new session, and says so."""
     end_sessions(prod)
-    prompt.sees("terminating connection.*your next statement connects again")
+    prompt.shows("terminating connection.*your next statement connects again")
     prompt.types("select 6 * 7 as n;\r")
 
     prompt.sees("terminating connection.*connected again, lease ls-")
@@ -148,7 +150,7 @@ def test_nothing_is_sent_to_a_session_that_lacks_the_transaction(prompt: Termina
     prompt.types("insert into people values (1);\r")
     prompt.sees("INSERT 0 1")
     end_sessions(prod)
-    prompt.sees("your next statement connects again")
+    prompt.shows("your next statement connects again")
     prompt.types("insert into people values (2);\r")
     prompt.sees("the transaction went with the old session, so nothing was sent")
     prompt.sees("=>")
@@ -177,7 +179,7 @@ def test_a_statement_cut_short_is_not_run_again(prompt: Terminal, prod: FakeBrok
 def test_when_policy_gives_no_lease_any_more(prompt: Terminal, prod: FakeBroker) -> None:
     """The refusal is shown, what was typed is kept, and the prompt lives."""
     end_sessions(prod)
-    prompt.sees("your next statement connects again")
+    prompt.shows("your next statement connects again")
     prod.refusal = Denied("no rule gives you prod", hint="gov targets")
     prompt.types("select 40 + 2 as n;\r")
     prompt.sees("no rule gives you prod")
@@ -189,17 +191,22 @@ def test_when_policy_gives_no_lease_any_more(prompt: Terminal, prod: FakeBroker)
     prompt.sees("42")
 
 
-def test_the_editor(prompt: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is changed in it runs; what it leaves alone comes back into the line."""
-    (tmp_path / "change").write_text("#!/bin/sh\nsed -i s/1/40+2/ \"$1\"\n")
-    (tmp_path / "leave").write_text("#!/bin/sh\nexit 0\n")
-    prompt.types("select 1 as n;\r")
-    prompt.sees("1 row")
-    prompt.types(f"\\e {tmp_path}/none\r")
-    prompt.sees("none: no such file")
-    prompt.types("\\e\r")
-    prompt.sees("42")
-    prompt.sees("1 row")
+def test_the_editor(prod: FakeBroker, tmp_path: Path) -> None:
+    """What is changed in it runs; what it leaves alone comes back into the line; one that fails runs nothing."""
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i s/6/40+2/ \"$1\"\n")
+    editor.chmod(0o700)
+    with terminal("connect", "prod", EDITOR=str(editor), VISUAL="") as prompt:
+        prompt.sees("=>")
+        prompt.types("select 6 as n;\r")
+        prompt.sees("1 row")
+        prompt.types("\\e\r")
+        prompt.sees("42")
+        prompt.sees("1 row")
+        prompt.types("\\e\r")
+        prompt.shows("=> select 40\\+2 as n")
+        prompt.types(" \\e /nowhere/at/all\r")
+        prompt.shows("the editor ended with status [1-9], so nothing was run")
 
 
 def test_a_file_runs_until_its_first_error(prompt: Terminal, tmp_path: Path) -> None:

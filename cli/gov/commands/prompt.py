@@ -62,6 +62,8 @@ class Prompt:
         self._runner = Runner(self._session, self._outlet, self._settings, self._reach.refresh)
         self._catalog = describing.commands()
         completer = Sql(lambda: self._reach.known, (*OURS, *self._catalog), describing.SYNTAXES)
+        self._back = ""
+        """What the next line begins with."""
         self._line = Line(history(Places.of().state, broker.context.name, lease.target), completer,
                           self._message, self._status)
 
@@ -70,13 +72,13 @@ class Prompt:
         for line in telling.greeting(self._session.grant.lease):
             say(f"gov: {line}")
         self._reach.refresh()
-        back = ""
         try:
             while True:
+                back, self._back = self._back, ""
                 try:
-                    back = self._answer(self._line.ask(back))
+                    self._answer(self._line.ask(back))
                 except KeyboardInterrupt:
-                    back = ""
+                    continue
                 except EOFError:
                     if self._may_leave():
                         return
@@ -110,28 +112,29 @@ class Prompt:
 
     # what was typed
 
-    def _answer(self, text: str) -> str:
-        """Do what `text` says; what to put back into the line for another look."""
+    def _answer(self, text: str) -> None:
+        """Do what `text` says, up to the first thing that goes wrong."""
         word = text.strip().lower()
+        done, rest = steps(text)
+        todo = [step for step, _ in done] + ([rest] if rest else [])
+        if word in WORDS:
+            todo = [Meta("", "\\?" if word == "help" else "\\q")]
         try:
-            if word in WORDS:
-                return self._command(Meta("", "\\?" if word == "help" else "\\q"))
-            done, rest = steps(text)
-            if done and rest:
-                done.append((rest, 0))
-            if self._sends(done) and not self._ready():
-                return text
-            for step, _ in done or [(rest, 0)]:
-                back = self._step(step)
-                if back:
-                    return back
+            self._back = text  # for another look, when there is no session to send it to
+            if self._sends(todo) and not self._ready():
+                return
+            self._back = ""
+            for step in todo:
+                if isinstance(step, Meta):
+                    self._command(step)
+                elif not self._runner.run(step):
+                    return
         except GovError as error:
             say(render(error))
-        return ""
 
-    def _sends(self, done: list[tuple[str | Meta, int]]) -> bool:
+    def _sends(self, todo: list[str | Meta]) -> bool:
         return any(isinstance(step, str) or step.before or parse(step.line)[0][:2] in ("\\d", "\\l", "\\s")
-                   for step, _ in done)
+                   for step in todo)
 
     def _ready(self) -> bool:
         """Whether the session is the one that its author thinks of; a new one takes the place of one that is over."""
@@ -148,13 +151,6 @@ class Prompt:
             return False
         return True
 
-    def _step(self, step: str | Meta) -> str:
-        if isinstance(step, Meta):
-            return self._command(step)
-        if step:
-            self._runner.run(step)
-        return ""
-
     def _may_leave(self) -> bool:
         """Leaving ends an open transaction, so that is asked first."""
         if not self._session.transaction or self._session.lost():
@@ -169,8 +165,8 @@ class Prompt:
 
     # backslash commands
 
-    def _command(self, meta: Meta) -> str:
-        """Do it; what to put back into the line."""
+    def _command(self, meta: Meta) -> None:
+        """Do it. What was typed before a command that does not use it is still unfinished, and comes back."""
         name, argument = parse(meta.line)
         match name:
             case "\\q":
@@ -197,15 +193,16 @@ class Prompt:
             case "\\i":
                 self._include(argument)
             case "\\e":
-                return self._edit(meta.before, argument)
+                self._edit(meta.before, argument)
+                return
             case "\\p" | "\\g" | "\\gx" | "\\watch":
                 self._again(name, argument, meta.before or self._runner.last)
-                return ""
+                return
             case "\\copy" | "\\c" | "\\connect" | "\\!" | "\\set":
                 raise UsageError(f"{name} is not known here", hint=_INSTEAD[name])
             case _:
                 self._describe(meta.line)
-        return meta.before  # what was typed before it is still unfinished
+        self._back = meta.before
 
     def _tell(self, text: str) -> None:
         with self._outlet.open(str) as out:
@@ -236,14 +233,15 @@ class Prompt:
         except KeyboardInterrupt:
             say("")
 
-    def _edit(self, text: str, file: str) -> str:
+    def _edit(self, text: str, file: str) -> None:
         """What was changed runs; what was not comes back into the line."""
         before = text or ("" if file else self._runner.last)
         after = edited(before, file)
         if after.strip() == before.strip() or not after.strip():
-            return after.strip()
+            self._back = after.strip()
+            return
         say(highlight(after, colour=coloured(sys.stdout)))
-        return self._answer(after)
+        self._answer(after)
 
     def _include(self, file: str, depth: int = 0) -> bool:
         """Run a file; whether all of it went well. Its commands may name other files."""
@@ -256,7 +254,8 @@ class Prompt:
             elif isinstance(step, Meta):
                 if parse(step.line)[0] == "\\q":
                     return True
-                well = self._command(step) == ""
+                self._command(step)
+                well = True
             else:
                 well = self._runner.run(step)
             if not well:

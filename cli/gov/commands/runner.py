@@ -55,7 +55,7 @@ class Runner:
             self._session.end(tags)
             if any(tag.startswith(_CHANGES) for tag in tags):
                 self._changed()
-        return True
+        return not turn.cancelled
 
     def _took(self, began: float) -> str:
         return took(monotonic() - began) if self._settings.timing else ""
@@ -70,22 +70,19 @@ class Runner:
 
 def _show(turn: Turn, out: Output, tags: list[str]) -> None:
     for piece in turn.pieces():
-        try:
-            match piece:
-                case Columns(names, types):
-                    out.rows.columns(names, types)
-                case Rows(rows):
-                    out.rows.rows(rows)
-                case Copied(data):
-                    out.write(escape(data.decode(errors="replace"), lines=True))
-                case Done(tag, _):
-                    tags.append(tag.rstrip("0123456789 "))
-                    out.rows.done(tag)
-                case Said(line):
-                    say(line)
-            out.flush()
-        except KeyboardInterrupt:
-            turn.cancel()
+        match piece:
+            case Columns(names, types):
+                out.rows.columns(names, types)
+            case Rows(rows):
+                out.rows.rows(rows)
+            case Copied(data):
+                out.write(escape(data.decode(errors="replace"), lines=True))
+            case Done(tag, _):
+                tags.append(tag.rstrip("0123456789 "))
+                out.rows.done(tag)
+            case Said(line):
+                say(line)
+        out.flush()
 
 
 def show_error(error: GovError) -> None:

@@ -1,14 +1,18 @@
 """One statement at the prompt: it runs in a thread, while the main thread shows what happens.
 
-The main thread is the one that Ctrl-C reaches: it cancels what runs, which withdraws what is held.
+The main thread is the one that Ctrl-C reaches: it cancels what runs, which withdraws what is held. Meanwhile
+Ctrl-C is counted, not raised: an exception out of nowhere would leave a queue locked, or half a line written.
 """
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
+import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -25,6 +29,10 @@ if TYPE_CHECKING:
 
 TICK = 0.1
 """Seconds between two looks at what the thread brought: how smooth a countdown is."""
+CANCEL = 5.0
+"""Seconds that asking the server to stop may take."""
+LETS_GO = 3
+"""Presses of Ctrl-C after which the session is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,9 @@ class Turn:
         self._connection = connection
         self._text = text
         self._events: queue.Queue[Piece | Hold | Said | _Answered | BaseException | None] = queue.Queue(maxsize=8)
-        self._cancelled = threading.Event()
+        self.cancelled = False
+        """Whether Ctrl-C was pressed: what comes then is not shown."""
+        self._presses = 0
         self._thread = threading.Thread(target=self._work, args=(text, parameters), daemon=True)
         self._hold: Hold | None = None
 
@@ -68,44 +78,59 @@ class Turn:
         Raises:
             psycopg.Error: What the server said no to.
         """
-        self._thread.start()
         waiting = Waiting(self._text)
         began, quiet = monotonic(), True
-        try:
-            while (event := self._next(waiting, began if quiet else None)) is not None:
-                if isinstance(event, BaseException):
-                    raise event
-                if not self._cancelled.is_set() or isinstance(event, Said):
-                    yield event
-                quiet = quiet and isinstance(event, Said)
-        finally:
-            waiting.end()
+        with self._counted():
+            self._thread.start()
+            try:
+                while (event := self._next(waiting, began if quiet else None)) is not None:
+                    if isinstance(event, BaseException):
+                        raise event
+                    if not self.cancelled or isinstance(event, Said):
+                        yield event
+                    quiet = quiet and isinstance(event, Said)
+            finally:
+                waiting.end()
 
-    def cancel(self) -> None:
-        """Ask the server to stop; the answer comes as an error."""
-        if not self._cancelled.is_set():
-            self._cancelled.set()
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        def pressed(number: int, frame: object) -> None:
+            self._presses += 1
+
+        before = signal.signal(signal.SIGINT, pressed)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _heed(self) -> None:
+        """Do what Ctrl-C asks for: the server shall stop. Where it does not, the third one lets go of it."""
+        if self._presses and not self.cancelled:
+            self.cancelled = True
             with suppress(psycopg.Error):
-                self._connection.cancel_safe(timeout=5.0)
+                self._connection.cancel_safe(timeout=CANCEL)
+        elif self._presses >= LETS_GO:
+            self._presses = 0
+            with suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)  # the thread that reads there takes it for the end
 
     def _next(self, waiting: Waiting, began: float | None) -> Piece | Said | BaseException | None:
         """The next thing to show. `began` is when it began to run, while nothing has come yet."""
         while True:
+            self._heed()
+            waiting.show(self._hold, monotonic() - began if began else 0.0)
             try:
-                waiting.show(self._hold, monotonic() - began if began else 0.0)
                 event = self._events.get(timeout=TICK)
-                if isinstance(event, Hold):
-                    self._hold = event
-                    continue
-                waiting.end()
-                if isinstance(event, _Answered):
-                    self._hold = None
-                    return Said(event.line)
-                return event
             except queue.Empty:
                 continue
-            except KeyboardInterrupt:
-                self.cancel()
+            if isinstance(event, Hold):
+                self._hold = event
+                continue
+            waiting.end()
+            if isinstance(event, _Answered):
+                self._hold = None
+                return Said(event.line)
+            return event
 
     def _work(self, text: str, parameters: Sequence[str]) -> None:
         try:
