@@ -105,11 +105,14 @@ def changes(old: Policy, new: Policy, catalogs: Sequence[tuple[str, str, Catalog
 def _here(place: _Place, old: Policy, new: Policy, catalog: Catalog) -> Iterator[Change]:
     who, where = place.subject.who, (place.target, place.environment, place.scope)
     before, after = (access(policy, who, *where) for policy in (old, new))
-    yield from _lease(place, before, after)
+    # Leases and reach of two put together are the better of both: what changes there, changes for one of them.
+    alone = not place.subject.parts
+    if alone:
+        yield from _lease(place, before, after)
     if not (isinstance(before, Access) and isinstance(after, Access)):
         return
     was, now = (outcome(policy, who, *where, catalog) for policy in (old, new))
-    for relation in sorted(was.relations ^ now.relations):
+    for relation in sorted(was.relations ^ now.relations) if alone else ():
         wider = relation in now.relations
         old_word, new_word = ("out of reach", "in reach") if wider else ("in reach", "out of reach")
         yield place.change(
