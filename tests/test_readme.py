@@ -64,3 +64,19 @@ def test_the_picture_is_of_a_tour_that_held() -> None:
     assert "gov login" in picture
     assert "one changed byte is found" in picture
     assert "✗" not in picture
+
+
+MANUAL = (ROOT / "docs" / "commands.md").read_text()
+LINES = sorted(set(re.findall(r"^    (?:\$ |eval \"\$\()?(gov [^|#\n]*)", MANUAL, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_of_the_manual_can_be_typed(line: str) -> None:
+    """The command, the word inside it, and each of its options exist."""
+    _, word, *rest = line.partition(" -- ")[0].split()
+    command = load(word)
+    inner = getattr(command, "commands", {})
+    command = inner.get(rest[0], command) if rest else command
+    known = {name for each in command.params for name in each.opts} | {"--help"}
+
+    assert {part for part in rest if re.fullmatch(r"--?[a-z]+(-[a-z]+)*", part)} <= known
