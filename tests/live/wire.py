@@ -160,6 +160,11 @@ class Wire:
                 held(request) if held else self.cancel()
         return found
 
+    def forget(self) -> None:
+        """Forget what was heard so far."""
+        del self.heard[: self._at]
+        self._at = 0
+
     def cancel(self) -> None:
         """A CancelRequest for this connection, on one of its own, without TLS as libpq sends it."""
         with socket.create_connection(self.socket.getpeername(), PATIENCE) as other:

@@ -1,0 +1,27 @@
+"""A few of the random statements that `generated.py` sends by the ten thousand."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from bypass.canaries import state
+from bypass.generated import generated, played
+from gov.demo.stage import Stage
+from live.wire import Lease
+
+
+@pytest.mark.skipif(shutil.which("sqlsmith") is None, reason="sqlsmith is not installed")
+def test_no_canary_comes_back(
+    demo: Stage, canaries: psycopg.Connection, lease_for: Callable[[str], Lease]
+) -> None:
+    """Whatever sqlsmith thinks of, in both protocols, and nothing is changed."""
+    before = state(canaries)
+    outcomes, leaks = played(lease_for("read"), generated(demo.cluster.admin_dsn_of("shop"), 120, seed=7))
+    assert leaks == []
+    assert sum(outcomes.values()) >= 100
+    assert outcomes["ran"] > 0
+    assert state(canaries) == before
