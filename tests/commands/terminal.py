@@ -65,6 +65,11 @@ class Terminal:
         """Press keys."""
         self._bytes.send(text)
 
+    def until_end(self) -> str:
+        """Everything that is still written, to the end."""
+        self._bytes.expect(EOF)
+        return str(self._bytes.before)
+
     def ends(self) -> int:
         """Wait for the end; the exit status."""
         self._bytes.expect(EOF)
