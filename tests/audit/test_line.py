@@ -30,6 +30,19 @@ def test_a_line_cut_short_anywhere_counts_for_nothing(last: Record) -> None:
         assert segment.torn == cut
 
 
+@pytest.mark.parametrize("zeros", [1, 8, 5000])
+def test_zeros_where_the_machine_stopped_count_for_nothing(zeros: int) -> None:
+    """Room that was made and never filled: in the place of a last line, or of its end."""
+    line = write_line(FULL)
+
+    for cut in (0, 5, len(line) // 2, len(line) - 1):
+        segment = read_lines(LINES + line[:cut] + bytes(zeros))
+        assert segment.records == (FULL, BARE)
+        assert segment.torn == cut + zeros
+    with pytest.raises(Unverified, match="damaged"):
+        read_lines(LINES + bytes(zeros) + line)
+
+
 def test_any_other_byte_is_damage() -> None:
     """Every bit of whole lines, the line ends too: none can be taken for a line cut short."""
     for at in range(len(LINES) * 8):

@@ -17,6 +17,7 @@ from gov.broker.trail import Trail
 from gov.errors import Unavailable
 from gov.store.disk import Disk, Files
 from gov.store.journal import Journal
+from gov.store.search import Filters, search
 
 KEY = SigningKey("test/gov", bytes(32))
 ENTRY = Entry("broker.stopped", 0.0, {"because": "a test"})
@@ -27,7 +28,7 @@ class Faulty(Disk):
     """A disk that fails or hangs when told to, and counts its syncs."""
 
     def __init__(self) -> None:
-        self.full = self.sick = False
+        self.full = self.sick = self.stiff = False
         self.free = threading.Event()
         self.free.set()
         self.syncs = 0
@@ -37,6 +38,12 @@ class Faulty(Disk):
         if self.full:
             raise OSError(28, "No space left on device")
         return super().write(fd, data)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Refuse when the tree cannot grow."""
+        if self.stiff:
+            raise OSError(5, "Input/output error")
+        super().rename(old, new)
 
     def sync(self, fd: int) -> None:
         """Wait while hanging, fail while sick."""
@@ -159,3 +166,93 @@ def test_after_a_failed_sync_nothing_is_taken_for_written(tmp_path: Path, played
 
     played(story())
     assert verify(Files(tmp_path), KEY.verifier).size == 1
+
+
+def test_a_tree_that_hangs_is_not_waited_for(tmp_path: Path, played: Played) -> None:
+    """Where only reads come nobody waits for a sync: the tree's own silence is what tells."""
+
+    async def story() -> None:
+        disk = Faulty()
+        trail = trail_of(tmp_path, disk, patience=0.1)
+        trail.record(ENTRY)
+        disk.free.clear()
+        with pytest.raises(Unavailable, match="does not answer"):
+            await trail.integrate()
+        with pytest.raises(Unavailable, match="does not answer"):
+            trail.record(ENTRY)
+        assert trail.failing
+        disk.free.set()
+        while trail.failing:  # noqa: ASYNC110 - it comes from another thread
+            await asyncio.sleep(0.01)
+        trail.record(ENTRY)
+        await trail.close()
+
+    played(story())
+    assert verify(Files(tmp_path), KEY.verifier).size == 2
+
+
+def test_a_tree_that_cannot_follow_closes_the_log(tmp_path: Path, played: Played) -> None:
+    """Entries without a checkpoint are not gathered for ever, though the journal would take them."""
+
+    async def story() -> None:
+        disk = Faulty()
+        trail = trail_of(tmp_path, disk, patience=0.1)
+        disk.stiff = True
+        trail.record(ENTRY)
+        with pytest.raises(Unavailable):
+            await trail.integrate()
+        trail.record(ENTRY)
+        await asyncio.sleep(0.11)
+        with pytest.raises(Unavailable):
+            await trail.integrate()
+        with pytest.raises(Unavailable, match="Input/output"):
+            trail.record(ENTRY)
+        disk.stiff = False
+        await trail.integrate()
+        trail.record(ENTRY)
+        await trail.close()
+
+    played(story())
+    assert verify(Files(tmp_path), KEY.verifier).size == 3
+
+
+def test_the_end_of_what_ran_is_owed_and_paid_first(tmp_path: Path, played: Played) -> None:
+    """What is over cannot be refused: its entry waits for room, and nothing new is written before it."""
+
+    async def story() -> None:
+        disk = Faulty()
+        trail = trail_of(tmp_path, disk)
+        began = trail.record(Entry("statement", 0.0, {"n": 1}))
+        disk.full = True
+        assert trail.record(Entry("statement.done", 0.0, {"statement": began, "rows": 7})) == -1
+        assert "No space" in trail.failing
+        with pytest.raises(Unavailable):
+            trail.record(ENTRY)
+        disk.full = False
+        assert trail.record(ENTRY) == began + 2
+        assert not trail.failing
+        disk.full = True
+        trail.record(Entry("session.closed", 0.0, {"session": "ss-1"}))
+        disk.full = False
+        await trail.close()
+
+    played(story())
+    kinds = [each.kind for each in search(Files(tmp_path), Filters())]
+    assert kinds[::-1] == ["statement", "statement.done", "broker.stopped", "session.closed"]
+    assert verify(Files(tmp_path), KEY.verifier).size == 4
+
+
+def test_a_wait_that_ends_as_its_sync_does_closes_nothing(tmp_path: Path, played: Played) -> None:
+    """Whoever waits for an entry that never comes is told in time, and nobody else is refused."""
+
+    async def story() -> None:
+        trail = trail_of(tmp_path, Disk(), patience=0.05)
+        trail.record(ENTRY)
+        with pytest.raises(Unavailable):
+            await trail.durable(7)
+        await trail.integrate()
+        trail.record(ENTRY)
+        await trail.close()
+
+    played(story())
+    assert verify(Files(tmp_path), KEY.verifier).size == 2

@@ -222,7 +222,7 @@ class Story:
         self.synced = journal.sync()
 
 
-STEPS = 165
+STEPS = 190
 """More operations than the story takes."""
 
 
@@ -378,12 +378,154 @@ def test_a_journal_that_was_cut_short_is_noticed(tmp_path: Path) -> None:
         journal.append(entry("a"))
         (path,) = (tmp_path / "journal").iterdir()
         os.truncate(path, 10)
-        with pytest.raises(Unavailable, match="cut it short"):
+        with pytest.raises(Unavailable, match="was cut short"):
             journal.sync()
         assert journal.integrate() == 1
 
     assert texts(tmp_path) == ["a"]
     assert prove(tmp_path).size == 1
+
+
+def test_a_checkpoint_that_was_taken_away_is_noticed(tmp_path: Path) -> None:
+    """Removed, cut short or an older one: refused, then written anew."""
+    with Journal(tmp_path, KEY, ORIGIN) as journal:
+        older = journal.checkpoint
+        journal.append(entry("a"))
+        journal.integrate()
+        for content in (None, b"", older):
+            (tmp_path / "checkpoint").unlink()
+            if content is not None:
+                (tmp_path / "checkpoint").write_bytes(content)
+            with pytest.raises(Unavailable, match="checkpoint was removed or replaced"):
+                journal.integrate()
+            with pytest.raises(Unavailable, match="checkpoint was removed or replaced"):
+                journal.append(entry("b"))
+            assert journal.integrate() == 1
+            assert (tmp_path / "checkpoint").read_bytes() == journal.checkpoint
+        assert journal.noticed == "checkpoint was removed or replaced"
+        journal.append(entry("c"))
+
+    assert texts(tmp_path) == ["a", "c"]
+    assert prove(tmp_path).size == 2
+
+
+@pytest.mark.parametrize("name", [".", "journal", "tile", "payload"])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_directory_that_was_taken_away_is_noticed(tmp_path: Path, name: str, replaced: bool) -> None:
+    """Nothing is written until it is back, whatever has taken its name; then all goes on, and nothing is missing."""
+    path = tmp_path / "audit" / name
+    with Journal(tmp_path / "audit", KEY, ORIGIN) as journal:
+        journal.append(entry("a"))
+        journal.integrate()
+        journal.append(entry("b"))
+        path.rename(tmp_path / "elsewhere")
+        if replaced:
+            path.mkdir()
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="was removed or replaced"):
+                journal.integrate()
+            with pytest.raises(Unavailable, match="was removed or replaced"):
+                journal.append(entry("refused"))
+        if replaced:
+            assert list(path.iterdir()) == []
+            path.rmdir()
+        (tmp_path / "elsewhere").rename(path)
+        assert journal.integrate() == 2
+        journal.append(entry("c"))
+        assert journal.sync() == 3
+
+    assert texts(tmp_path / "audit") == ["a", "b", "c"]
+    assert prove(tmp_path / "audit").size == 3
+
+
+def test_a_sync_notices_that_the_file_has_another_name(tmp_path: Path) -> None:
+    """Before anybody is told that an entry is on the disk, not a second later."""
+    with Journal(tmp_path, KEY, ORIGIN) as journal:
+        journal.append(entry("a"))
+        (path,) = (tmp_path / "journal").iterdir()
+        path.rename(tmp_path / "elsewhere")
+        with pytest.raises(Unavailable, match="was removed or replaced"):
+            journal.sync()
+        assert journal.durable == 0
+        (tmp_path / "elsewhere").unlink()
+        assert journal.integrate() == 1
+
+    assert texts(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("failing", ["remove", "remove_directory"])
+def test_what_cannot_be_tidied_away_is_in_the_log_once(tmp_path: Path, failing: str) -> None:
+    """Partial tiles and old journal files that stay where they are do no harm, and go when they can."""
+    journal = Journal(tmp_path, KEY, ORIGIN, disk=(disk := Untidy()))
+    numbers = list(map(str, range(300)))
+    journal.append_many(map(entry, numbers[:200]))
+    journal.integrate()
+    journal.append_many(map(entry, numbers[200:]))
+    disk.failing = failing
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="Input/output"):
+            journal.integrate()
+    disk.failing = ""
+    assert journal.integrate() == 300
+    journal.close()
+
+    assert texts(tmp_path) == numbers
+    assert prove(tmp_path).size == 300
+    assert len(list((tmp_path / "journal").iterdir())) == 1
+    assert not (tmp_path / "tile/0/000.p").exists()
+
+
+class Untidy(Disk):
+    """A disk on which nothing can be removed."""
+
+    failing = ""
+
+    def remove(self, path: Path) -> None:
+        """Fail when told to."""
+        if self.failing == "remove" and path.parent.name == "journal":
+            raise OSError(EIO, os.strerror(EIO))
+        super().remove(path)
+
+    def remove_directory(self, path: Path) -> None:
+        """Fail when told to."""
+        if self.failing == "remove_directory":
+            raise OSError(EIO, os.strerror(EIO))
+        super().remove_directory(path)
+
+
+def test_a_disk_that_never_syncs_is_not_littered(tmp_path: Path) -> None:
+    """However often the tree is tried, there is the old journal file and a new one."""
+    Journal(tmp_path, KEY, ORIGIN).close()
+    failing = [True]
+    journal = Journal(tmp_path, KEY, ORIGIN, disk=FailingDisk(lambda name, _: name == "sync" and failing[0], EIO))
+    journal.append(entry("a"))
+    for _ in range(6):
+        with pytest.raises(Unavailable):
+            journal.integrate()
+
+    assert len(list((tmp_path / "journal").iterdir())) == 2
+    failing[0] = False
+    journal.close()
+    assert texts(tmp_path) == ["a"]
+
+
+def test_a_name_whose_sync_failed_is_not_believed_later(tmp_path: Path) -> None:
+    """A journal file is begun under another name, and the first one goes."""
+    Journal(tmp_path, KEY, ORIGIN).close()
+    broken = [False]
+    disk = FailingDisk(lambda name, _: name == "sync_directory" and broken[0], EIO)
+    journal = Journal(tmp_path, KEY, ORIGIN, disk=disk)
+    journal.append(entry("a"))
+    before = {path.name for path in (tmp_path / "journal").iterdir()}
+    broken[0] = True
+    with pytest.raises(Unavailable):
+        journal.integrate()
+    assert {path.name for path in (tmp_path / "journal").iterdir()} == before
+    broken[0] = False
+    assert journal.integrate() == 1
+    (now,) = (path.name for path in (tmp_path / "journal").iterdir())
+    assert int(now) == int(*before) + 2
+    journal.close()
 
 
 class Overtaken(Disk):

@@ -7,7 +7,8 @@ and payload are empty when the entry has no payload. Each leaf names the hash of
 a chain that hangs on the last entry of the tree.
 
 A write that was cut short leaves a last line without its LF and shorter than it says: that line was never
-acknowledged and counts for nothing. Anything else that does not read is damage.
+acknowledged and counts for nothing. Nor do zeros behind it or in its place, which a file system leaves where
+the machine stopped before it had written what it had made room for. Anything else that does not read is damage.
 """
 
 from __future__ import annotations
@@ -68,8 +69,9 @@ def _read(line: bytes, at: int) -> Record:
 
 
 def _is_torn(tail: bytes) -> bool:
-    """Whether these bytes can be the beginning of a line whose end was never written."""
-    stated = tail[:_LENGTH]
+    """Whether these bytes can be the beginning of a line whose end was never written, or is zeros."""
+    written = tail.rstrip(b"\0")
+    stated = written[:_LENGTH]
     if any(digit not in b"0123456789abcdef" for digit in stated):
         return False
-    return len(stated) < _LENGTH or len(tail) < int(stated, 16)
+    return len(stated) < _LENGTH or len(written) < int(stated, 16)

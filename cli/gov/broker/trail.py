@@ -2,17 +2,21 @@
 
 Invariant: an entry has reached the kernel when `record` returns and the disk when `durable` does.
 Whatever cannot keep that raises `Unavailable`, and whoever called does not act (DESIGN 11).
+
+One kind of entry is different: what tells of something that has already happened. When the disk does not take
+it, it is owed: kept in memory and written before anything else is, so that nothing new runs before it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from gov.audit.entry import Entry
-from gov.errors import Unavailable
+from gov.errors import TooComplex, Unavailable
 from gov.store.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -21,6 +25,10 @@ PATIENCE = 5.0
 """Seconds that a disk may take; after them statements are refused rather than kept waiting."""
 INTEGRATE_EVERY = 1.0
 """Seconds between two checkpoints while entries come."""
+OWED = 10_000
+"""Entries that are owed at most: ends of statements and sessions that were under way."""
+_AFTERWARDS = frozenset({"statement.done", "session.closed"})
+"""Kinds that tell what is over: refusing them would undo nothing."""
 
 
 class Trail:
@@ -33,14 +41,26 @@ class Trail:
         self._syncing = ThreadPoolExecutor(1, thread_name_prefix="sync")
         self._integrating = ThreadPoolExecutor(1, thread_name_prefix="tree")
         self._flush: asyncio.Task[None] | None = None
+        self._growth: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
-        self._hangs = False
-        self._fault = ""
+        self._hanging: set[asyncio.Task[None] | None] = set()
+        """Calls of the disk that have not come back within the patience."""
+        self._behind_since: float | None = None
+        """Since when the tree does not follow, by the monotonic clock."""
+        self._fault = self._tree_fault = ""
+        self._refusal = ""
+        """Why nothing is recorded at the moment, whatever the journal would say."""
+        self._owed: deque[Entry] = deque()
 
     @property
     def failing(self) -> str:
         """Why entries cannot be kept at the moment; empty when all is well."""
-        return _SILENT if self._hangs else self._fault
+        return self._refusal or self._fault or self._tree_fault
+
+    @property
+    def noticed(self) -> str:
+        """What of the log was taken away or replaced under it, the last time; empty if nothing ever was."""
+        return self._journal.noticed
 
     @property
     def size(self) -> int:
@@ -53,22 +73,36 @@ class Trail:
         return self._journal.checkpoint
 
     def record(self, entry: Entry) -> int:
-        """The index of `entry`, which has reached the kernel.
+        """The index of `entry`, which has reached the kernel; -1 when it is owed.
 
         Raises:
             Unavailable: the journal does not take it.
             TooComplex: it is longer than an entry may be.
         """
-        if self._hangs:
-            # A write would hang as the sync does, and with it the whole event loop.
-            raise Unavailable(_SILENT, hint=_HINT)
         try:
+            if self._refusal:
+                # Where the disk is silent, a write would hang as well, and with it the whole event loop.
+                raise Unavailable(self._refusal, hint=_HINT)
+            if self._owed:
+                self._pay()
             index = self._journal.append(entry)
         except Unavailable as error:
             self._fault = error.what
-            raise
+            if entry.kind not in _AFTERWARDS or len(self._owed) >= OWED:
+                raise
+            self._owed.append(entry)
+            return -1
         self._fault = ""
         return index
+
+    def _pay(self) -> None:
+        """Write what is owed, oldest first. Raises Unavailable."""
+        while self._owed:
+            try:
+                self._journal.append(self._owed[0])
+            except (TooComplex, ValueError) as error:
+                log.error("an entry is not kept: %s", error)
+            self._owed.popleft()
 
     async def durable(self, index: int) -> None:
         """Wait until the entry `index` and all before it are on disk; one sync serves all who wait.
@@ -81,8 +115,7 @@ class Trail:
                 while self._journal.durable <= index:
                     await self._synced()
         except TimeoutError:
-            self._hangs = True
-            raise Unavailable(_SILENT, hint=_HINT) from None
+            raise self._hangs(self._flush) from None
 
     async def _synced(self) -> None:
         """The end of a sync that is under way, or of one that begins now."""
@@ -98,7 +131,26 @@ class Trail:
             self._fault = error.what
             raise
         finally:
-            self._flush, self._hangs = None, False
+            self._comes_back(self._flush)
+            self._flush = None
+
+    def _hangs(self, call: asyncio.Task[None] | None) -> Unavailable:
+        """The disk has not answered in time: nothing is recorded until it does."""
+        if call is not None and not call.done():
+            self._hanging.add(call)
+            self._refuse_or_not()
+        return Unavailable(_SILENT, hint=_HINT)
+
+    def _comes_back(self, call: asyncio.Task[None] | None) -> None:
+        self._hanging.discard(call)
+        self._refuse_or_not()
+
+    def _refuse_or_not(self) -> None:
+        """Refuse while the disk is silent, and when the tree has not followed for too long."""
+        behind = 0.0
+        if self._behind_since is not None:
+            behind = asyncio.get_running_loop().time() - self._behind_since
+        self._refusal = _SILENT if self._hanging else self._tree_fault if behind > self._patience else ""
 
     def start(self) -> None:
         """Begin to bring entries into the tree, in the background, once a second."""
@@ -109,6 +161,8 @@ class Trail:
             await asyncio.sleep(INTEGRATE_EVERY)
             try:
                 await self.integrate()
+                if self._owed:
+                    self._pay()
             except Unavailable as error:
                 log.error("%s", error)
             except Exception:  # a bug of ours must not end the checkpoints for ever
@@ -118,14 +172,31 @@ class Trail:
         """Bring the tree up to the journal and sign a checkpoint; after a fault this heals it, if it can.
 
         Raises:
-            Unavailable: the tree cannot be written.
+            Unavailable: the tree cannot be written, or the disk does not answer within the patience.
         """
+        if self._growth is None:
+            self._growth = asyncio.create_task(self._grow())
+            self._growth.add_done_callback(_retrieve)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._integrating, self._journal.integrate)
+            async with asyncio.timeout(self._patience):
+                await asyncio.shield(self._growth)
+        except TimeoutError:
+            raise self._hangs(self._growth) from None
+
+    async def _grow(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._integrating, self._journal.integrate)
         except Unavailable as error:
-            self._fault = error.what
+            self._tree_fault = error.what
+            if self._behind_since is None:
+                self._behind_since = loop.time()
             raise
-        self._fault, self._hangs = "", False
+        else:
+            self._behind_since, self._fault, self._tree_fault = None, "", ""
+        finally:
+            self._comes_back(self._growth)
+            self._growth = None
 
     async def close(self) -> None:
         """Sign a last checkpoint and let the journal go."""
@@ -134,6 +205,8 @@ class Trail:
             with suppress(asyncio.CancelledError):
                 await self._follower
         with suppress(TimeoutError, Unavailable):
+            if self._owed and not self._refusal:
+                self._pay()
             async with asyncio.timeout(self._patience):
                 await asyncio.get_running_loop().run_in_executor(self._integrating, self._journal.close)
         for thread in (self._syncing, self._integrating):

@@ -39,8 +39,16 @@ class Disk:
         """Whether `path` still names the file that `fd` writes."""
         try:
             return os.path.samestat(os.fstat(fd), os.stat(path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
+
+    def identity(self, path: Path) -> tuple[int, int] | None:
+        """What tells the file or directory from any other that may take its name; None when there is none."""
+        try:
+            stat = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return stat.st_dev, stat.st_ino
 
     def sync(self, fd: int) -> None:
         """Return when the file's content is on the disk."""
@@ -79,7 +87,15 @@ class Disk:
 
     def make_directory(self, path: Path) -> None:
         """Make `path` and its parents where they are missing."""
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.is_dir():
+            self.make_directory(path.parent)
+            with suppress(FileExistsError):
+                os.mkdir(path, 0o700)
+
+    def forget_directory(self, path: Path) -> None:
+        """Forget `path` if nothing is in it; if that fails too, so be it."""
+        with suppress(OSError):
+            os.rmdir(path)
 
     def sync_directory(self, path: Path) -> None:
         """Return when the names in `path` are on the disk."""

@@ -11,6 +11,10 @@ that the tree has are passed over, the others are integrated, a last line cut sh
 What fails, fails closed: after a write that the disk refused, the next append first cuts away what it left;
 after a failed sync nothing more is acknowledged until all of it is in the tree, because the kernel may have
 dropped the pages it could not write and would call a second sync a success.
+
+What somebody takes away is noticed by the next sync or integration, before it counts. A journal file or a
+checkpoint is written anew from memory by the integration after that. Directories are not: where the log's own
+are not in their places nothing is written until they are.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from gov.audit.entry import SALT_SIZE, Entry, Record, read_leaf, record
 from gov.audit.line import read_lines, write_line
@@ -30,7 +34,7 @@ from gov.errors import ConfigError, Unavailable, Unverified
 from gov.store.disk import Disk
 from gov.store.tiles import Tiles
 
-JOURNAL = "journal"
+JOURNAL, TILES, PAYLOADS = "journal", "tile", "payload"
 _SALTS = 256
 """Salts drawn at a time: one system call for many entries."""
 
@@ -43,6 +47,8 @@ class _Segment:
     fd: int
     length: int = 0
     """Bytes of whole lines. Anything beyond was refused."""
+    is_lost: bool = False
+    """Whether it may lack what was written to it."""
 
 
 class Journal:
@@ -68,6 +74,10 @@ class Journal:
         """Whether the segment may hold more than its whole lines."""
         self._trouble = ""
         """Why nothing is acknowledged until the next successful `integrate`."""
+        self._noticed = ""
+        """What somebody took away, the last time that somebody did."""
+        self._places: dict[str, tuple[int, int]] = {}
+        """Which directories the log stands in."""
         self._pending: list[Record] = []
         """In the journal and not in the tree."""
         self._spent: list[Path] = []
@@ -143,9 +153,11 @@ class Journal:
         """
         with self._integrating:
             try:
-                self._notice_removal()
+                self._notice()
                 if self._pending or self._trouble:
                     self._integrate()
+                    self._misplaced()  # remembers the directories that this has made
+                self._tidy()
             except OSError as why:
                 raise _unavailable("the audit log cannot be written", why) from why
             return self._tiles.size
@@ -154,6 +166,11 @@ class Journal:
     def checkpoint(self) -> bytes:
         """The newest signed checkpoint. It is behind `size` until the next `integrate`."""
         return self._tiles.checkpoint
+
+    @property
+    def noticed(self) -> str:
+        """What of the log was taken away, cut short or replaced under it, the last time; empty if nothing ever was."""
+        return self._noticed
 
     @property
     def size(self) -> int:
@@ -226,18 +243,57 @@ class Journal:
 
     def _sync(self, segment: _Segment, length: int) -> None:
         # `length` was read before the file is looked at: an append in between makes the file longer, never shorter.
+        # Looking comes after the sync, so that what is acknowledged was on disk in a file that had its name.
         try:
-            if self._disk.length(segment.fd) < length:
-                raise OSError("somebody removed it or cut it short")
             self._disk.sync(segment.fd)
+            if wrong := self._wrong(segment, length):
+                self._noticed = wrong
+                raise OSError(wrong)
         except OSError as why:
+            segment.is_lost = True
             self._trouble = str(why)
             raise _unavailable("the audit journal cannot be written", why) from why
 
-    def _notice_removal(self) -> None:
-        if not self._trouble and not self._disk.same(self._segment.fd, self._segment.path):
-            self._trouble = f"{self._segment.path.name} was removed or replaced"
-            self._refuse_trouble()
+    # noticing
+
+    def _wrong(self, segment: _Segment, length: int) -> str:
+        """What somebody did to a journal file, if anything."""
+        name = f"{JOURNAL}/{segment.path.name}"
+        if not self._disk.same(segment.fd, segment.path):
+            return f"{name} was removed or replaced"
+        return f"{name} was cut short" if self._disk.length(segment.fd) < length else ""
+
+    def _notice(self) -> None:
+        """Refuse if something is not where the log left it; the second time, mend what can be mended."""
+        if wrong := self._misplaced():
+            self._refuse_from_now_on(wrong)
+        if self._tiles.intact:
+            pass
+        elif self._trouble:
+            self._tiles.restore()
+        else:
+            self._refuse_from_now_on("checkpoint was removed or replaced")
+        if not self._trouble:
+            with self._appending:
+                segment, length = self._segment, self._segment.length
+            if wrong := self._wrong(segment, length):
+                segment.is_lost = True
+                self._refuse_from_now_on(wrong)
+
+    def _misplaced(self) -> str:
+        """Which of the log's directories is not the one that it was."""
+        for name in (".", JOURNAL, TILES, PAYLOADS):
+            found = self._disk.identity(self._directory / name)
+            known = self._places.get(name) or found
+            if found != known:
+                return f"{self._directory if name == '.' else f'{name}/'} was removed or replaced"
+            if found:
+                self._places[name] = found
+        return ""
+
+    def _refuse_from_now_on(self, wrong: str) -> NoReturn:
+        self._noticed = self._trouble = wrong
+        raise _unavailable("the audit journal is closed", wrong)
 
     # integrating
 
@@ -253,14 +309,18 @@ class Journal:
             del self._pending[: len(batch)]
             self._durable = max(self._durable, self._tiles.size)
             self._trouble = ""  # everything acknowledged is in the tree, on the disk
-        for path in self._spent:
-            self._disk.remove(path)
-        self._spent.clear()
+
+    def _tidy(self) -> None:
+        """Remove what is in the tree. If that fails nothing is lost, and it is tried again."""
+        while self._spent:
+            self._disk.remove(self._spent[-1])
+            self._spent.pop()
+        self._tiles.prune()
 
     def _rotate(self) -> int:
         """Append to a new file from now on; how many pending entries the old ones hold."""
         with self._appending:
-            if not self._segment.length and not self._trouble:
+            if not self._segment.length and not self._segment.is_lost:
                 return len(self._pending)  # an attempt before this one did it, and then failed
         fresh = self._begin(self._serial + 1)
         with self._syncing:
@@ -277,10 +337,18 @@ class Journal:
         return count
 
     def _begin(self, serial: int) -> _Segment:
+        self._serial = serial  # of the attempt: a name whose sync failed is not used again
         path = self._directory / JOURNAL / f"{serial:016d}"
         segment = _Segment(path, self._disk.open_append(path))
-        self._disk.sync_directory(path.parent)
-        self._serial = serial
+        try:
+            self._disk.sync_directory(path.parent)
+        except OSError:
+            self._disk.close(segment.fd)
+            try:
+                self._disk.remove(path)
+            except OSError:
+                self._spent.append(path)
+            raise
         return segment
 
     # opening
@@ -302,6 +370,8 @@ class Journal:
         self._durable = self._tiles.size
         self._segment = self._begin(int(self._spent[-1].name) + 1 if self._spent else 1)
         self._absorb(len(self._pending))
+        self._tidy()
+        self._misplaced()
 
     def _read_segments(self) -> None:
         journal = self._directory / JOURNAL

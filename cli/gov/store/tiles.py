@@ -31,6 +31,8 @@ class Tiles:
     def __init__(self, directory: Path, key: SigningKey, disk: Disk) -> None:
         self.checkpoint = b""
         """The signed note in force."""
+        self._announced = b""
+        """The signed note that was last put in its place; in force only if that was certain to be on disk."""
         self.last = FIRST
         """The hash of the last leaf."""
         self._directory = directory
@@ -41,6 +43,8 @@ class Tiles:
         self._bundle = b""
         self._payload_length = 0
         self._known: set[Path] = set()
+        self._superseded: set[Path] = set()
+        """Directories of partial tiles and bundles whose full ones are there."""
         self._open()
 
     @property
@@ -63,9 +67,28 @@ class Tiles:
         contents = {tile.path: data for tile, data in (bundles | files).items()}
         self._place(contents)
         note = sign(Checkpoint(self._key.name, edge.size, edge.root()), self._key)
+        self._announced = note
         self._place({CHECKPOINT: note})
         self._accept(edge, records[-1].hash, note, bundles, payloads)
-        self._prune(bundles)
+
+    @property
+    def intact(self) -> bool:
+        """Whether the checkpoint on disk is the one in force."""
+        return self._read(CHECKPOINT) in (self.checkpoint, self._announced)
+
+    def restore(self) -> None:
+        """Let the checkpoint in force be on disk again. Raises OSError."""
+        self._place({CHECKPOINT: self.checkpoint})
+
+    def prune(self) -> None:
+        """Partial tiles and bundles go when the full one is there (tlog-tiles allows it). Raises OSError.
+
+        Apart from `extend`: what it added is in the tree whether this succeeds or not.
+        """
+        for partials in sorted(self._superseded):
+            self._disk.remove_directory(partials)
+            self._known.discard(partials)
+            self._superseded.discard(partials)
 
     def _group(self, records: Sequence[Record]) -> tuple[dict[Tile, bytes], dict[int, bytes]]:
         """Entry bundles as they become, and what each payload file gains."""
@@ -83,6 +106,8 @@ class Tiles:
         path = self._directory / payload.path(number)
         known = self._payload_length if number == self.size // WIDTH else 0
         self._make(path.parent)
+        if not known:
+            self._disk.remove(path)  # left by an attempt whose sync may have failed: its name is made anew as well
         fd = self._disk.open_append(path)
         try:
             if self._disk.length(fd) < known:
@@ -114,7 +139,11 @@ class Tiles:
         if directory != self._directory:
             self._make(directory.parent)
         self._disk.make_directory(directory)
-        self._disk.sync_directory(directory.parent)
+        try:
+            self._disk.sync_directory(directory.parent)
+        except OSError:
+            self._disk.forget_directory(directory)  # so that the next attempt makes its name anew
+            raise
         self._known.add(directory)
 
     def _accept(
@@ -126,15 +155,10 @@ class Tiles:
         self._payload_length = grown + len(payloads[tile.number]) if partial else 0
         self._bundle = data if partial else b""
         self._edge, self.last, self.checkpoint = edge, last, note
-
-    def _prune(self, bundles: Mapping[Tile, bytes]) -> None:
-        """Partial tiles and bundles go when the full one is there (tlog-tiles allows it)."""
-        full = [tile.number for tile in bundles if tile.width == WIDTH]
-        for number in full:
-            for level in ("entries", "0"):
-                partials = self._directory / "tile" / level / f"{numbered(number)}.p"
-                self._disk.remove_directory(partials)
-                self._known.discard(partials)
+        full = [numbered(tile.number) for tile in bundles if tile.width == WIDTH]
+        self._superseded |= {
+            self._directory / "tile" / level / f"{number}.p" for number in full for level in ("entries", "0")
+        }
 
     def _open(self) -> None:
         self._make(self._directory)
