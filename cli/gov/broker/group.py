@@ -269,7 +269,23 @@ class Group:
         portal, end, _ = body.partition(b"\0")
         if not end:
             raise ProtocolError("an Execute names no portal", hint="check the client library")
-        self._beside(frames.message(b"E", body), Expected(Awaits.EXECUTE, self.portals.get(frames.cut(portal))))
+        name, message = frames.cut(portal), frames.message(b"E", body)
+        playing = self.portals.get(name)
+        if name and self._apart is None and (playing is None or playing.over):
+            self._fetch(name, message)
+        else:
+            self._beside(message, Expected(Awaits.EXECUTE, playing))
+
+    def _fetch(self, name: bytes, message: bytes) -> None:
+        """Execute of a portal that no Bind has made: of SQL's DECLARE, if of anything. It counts as FETCH does."""
+
+        def runs(playing: Playing) -> None:
+            self.runs = True
+            self.portals[name] = playing
+            self._gathered.append((message, Expected(Awaits.EXECUTE, playing, undone=playing.skipped)))
+
+        quoted = name.decode(errors="replace").replace('"', '""')
+        self._play(Statement(f'FETCH FROM "{quoted}"', (), self.session.count(), "extended"), runs, self._refuse)
 
     def _close(self, body: bytes) -> None:
         kind, name = body[:1], frames.cut(frames.Cursor(body[1:]).raw())
