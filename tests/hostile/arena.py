@@ -19,6 +19,8 @@ from gov.demo.stage import Stage
 from live.wire import Lease, dialled
 
 PATIENCE = 60.0
+PLANT = "PLANTED_LEAK"
+"""Variable of the environment: what a watched broker shall leak."""
 
 
 @dataclass(frozen=True)

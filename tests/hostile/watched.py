@@ -1,7 +1,8 @@
 """A broker that can be looked into: `python watched.py --config broker.yaml`.
 
 For tests only. Whoever connects to the Unix socket `watch` beside the configuration gets one line of JSON
-(`Seen`), written in the event loop itself, so that an answer also says that the loop turns.
+(`Seen`), written in the event loop itself, so that an answer also says that the loop turns. With
+`PLANTED_LEAK` in the environment it keeps something of every session, to see that this is noticed.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import ctypes
 import gc
 import json
 import os
+import socket
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from gov.broker import __main__ as broker
 from gov.broker import serve
+from gov.broker.session import Session
 from gov.control.config import Config
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -48,6 +52,25 @@ async def _watched(config: Config, *, ready_file: Path | None = None) -> None:
         await serve.serve(config, ready_file=ready_file)
 
 
+_kept: list[Any] = []
+_finish = Session._finish
+
+
+def _leaking(session: Session, last: bytes) -> None:
+    """The end of a session that leaves something behind."""
+    if not session.closed.done():
+        match os.environ["PLANTED_LEAK"]:
+            case "task":
+                _kept.append(asyncio.ensure_future(asyncio.sleep(1e9)))
+            case "socket":
+                _kept.append(socket.socket())
+            case "memory":
+                _kept.append(bytes(range(256)) * 4096)
+    _finish(session, last)
+
+
+if "PLANTED_LEAK" in os.environ:
+    Session._finish = _leaking  # type: ignore[method-assign]
 broker.serve = _watched  # type: ignore[attr-defined]
 
 if __name__ == "__main__":
