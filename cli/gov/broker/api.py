@@ -179,6 +179,8 @@ async def status(call: Call) -> Response:
             policy_error=house.policy_error,
             log_size=house.trail.size,
             journal="failing" if house.trail.failing else "ok",
+            journal_detail=house.trail.failing,
+            journal_noticed=house.trail.noticed,
             targets=[_target_status(house, name, unfinished) for name in house.targets],
             requests_pending=house.desk.pending,
         )

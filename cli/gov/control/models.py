@@ -490,5 +490,9 @@ class Status(Model):
     """Why the newest policy file was refused; the last good one is in force."""
     log_size: int
     journal: Literal["ok", "failing"]
+    journal_detail: str = ""
+    """Why it fails."""
+    journal_noticed: str = ""
+    """What of the log was taken away or replaced under the broker since its start, the last time; usually nothing."""
     targets: list[TargetStatus]
     requests_pending: int
