@@ -65,7 +65,7 @@ def test_bootstrap_prints_what_check_asks_for(gov: Gov, cluster: Cluster, config
     """Before a DBA ran it gov cannot work there; afterwards it can."""
     before = gov("broker", "check", "prod", "--config", str(config), "--json")
     assert before.status == 1
-    assert {each["level"] for each in json.loads(before.out)["findings"]} >= {"error"}
+    assert {each["severity"] for each in json.loads(before.out)["findings"]} >= {"error"}
 
     script = gov("broker", "bootstrap", "prod", "--config", str(config), "--owner", "postgres_not_super").out
     owner, database = "postgres_not_super", script.split("connected to ")[1].split(".")[0]
@@ -78,7 +78,7 @@ def test_bootstrap_prints_what_check_asks_for(gov: Gov, cluster: Cluster, config
             role = script.split("\\password ")[1].split()[0]
             admin.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}, {owner}")
     assert after.status == 0
-    assert "error" not in {each["level"] for each in json.loads(after.out)["findings"]}
+    assert "error" not in {each["severity"] for each in json.loads(after.out)["findings"]}
 
 
 @pytest.mark.parametrize("word", ["bootstrap", "check"])

@@ -28,7 +28,7 @@ def test_the_check_finds_nothing_missing_afterwards(shop: Shop) -> None:
 
     async def errors() -> list[str]:
         target = shop.target()
-        found = [finding.what for finding in await target.check() if finding.level == "error"]
+        found = [finding.what for finding in await target.check() if finding.severity == "error"]
         await target.close()
         return found
 

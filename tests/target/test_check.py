@@ -1,4 +1,4 @@
-"""What `gov broker check` finds."""
+"""What `gov broker check` finds, by the database itself and by what the policy classifies."""
 
 from __future__ import annotations
 
@@ -6,50 +6,149 @@ import asyncio
 
 import pytest
 
-from gov.target.check import Finding
-from target.world import Shop
+from gov.policy.accepted import met
+from gov.target.check import WHY, Finding
+from gov.target.exposure import Known
+from gov.terms import Column, Relation
+from target.world import CUSTOMERS, Shop, outcome
+
+CLASSIFIED = {Column(CUSTOMERS, "email"): frozenset({"pii"}), Column(CUSTOMERS, "ssn"): frozenset({"pii"})}
 
 
-def findings(shop: Shop) -> tuple[Finding, ...]:
-    """As the command gets them."""
+def findings(shop: Shop, *later: str, released: bool = False) -> tuple[Finding, ...]:
+    """As the command gets them, once the broker has seen the shop and its owner has run `later`."""
 
     async def run() -> tuple[Finding, ...]:
         target = shop.target()
-        found = await target.check()
+        ledger = met({}, CLASSIFIED.keys(), await target.catalog())
+        for statement in later:
+            shop.as_owner(statement)
+        await target.refresh()
+        found = await target.check(Known(CLASSIFIED, ledger, {CUSTOMERS: "bob"} if released else {}))
         await target.close()
         return found
 
     return asyncio.run(run())
 
 
+def serious(found: tuple[Finding, ...]) -> list[tuple[str, str]]:
+    """Name and severity of what is more than information."""
+    return [(each.name, each.severity) for each in found if each.severity != "info"]
+
+
 def test_a_governed_database_is_clean(shop: Shop) -> None:
-    """Nothing to report after the bootstrap."""
-    assert findings(shop) == ()
+    """Nothing to do after the bootstrap; what was found is said."""
+    found = findings(shop)
+
+    assert serious(found) == []
+    assert [each.name for each in found] == ["server"]
+    assert found[0].what.startswith("PostgreSQL 1")
 
 
 @pytest.mark.parametrize(
-    ("change", "level", "what", "fix"),
+    ("change", "name", "severity", "what", "fix"),
     [
-        ("ALTER ROLE {broker} SUPERUSER", "error", "is a superuser", "NOSUPERUSER"),
-        ("ALTER ROLE {broker} NOCREATEROLE", "error", "may not create roles", "CREATEROLE"),
-        ("REVOKE CREATE ON DATABASE {database} FROM {broker}", "error", "may not create schemas", "GRANT CREATE"),
-        ("CREATE TABLE strangers()", "error", "belong to postgres", "no superuser"),
-        ("GRANT SELECT ON customers TO PUBLIC", "warning", "PUBLIC may SELECT", "REVOKE ALL ON public.customers"),
-        ("GRANT CREATE ON SCHEMA public TO PUBLIC", "warning", "create objects", "REVOKE CREATE"),
+        ("ALTER ROLE {broker} SUPERUSER", "broker-superuser", "error", "is a superuser", "NOSUPERUSER"),
+        ("ALTER ROLE {broker} BYPASSRLS", "broker-bypass", "warning", "does not need", "NOBYPASSRLS"),
+        ("ALTER ROLE {broker} NOCREATEROLE", "missing-privilege", "error", "may not create roles", "CREATEROLE"),
+        (
+            "REVOKE CREATE ON DATABASE {database} FROM {broker}",
+            "missing-privilege", "error", "may not create schemas", "GRANT CREATE",
+        ),
+        (
+            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC; "
+            "REVOKE GRANT OPTION FOR CONNECT ON DATABASE {database} FROM {broker}",
+            "missing-privilege", "error", "may not let leases connect", "WITH GRANT OPTION",
+        ),
+        ("CREATE TABLE strangers()", "not-governed", "error", "belongs to postgres", "no superuser"),
+        (
+            "CREATE SCHEMA hidden; CREATE TABLE hidden.t(); ALTER TABLE hidden.t OWNER TO {owner}",
+            "not-governed", "error", "into schema hidden", "GRANT USAGE ON SCHEMA hidden",
+        ),
+        ("GRANT SELECT ON orders TO PUBLIC", "public-grant", "warning", "PUBLIC may SELECT", "ON public.orders FROM"),
+        ("GRANT SELECT ON customers TO PUBLIC", "public-grant", "error", "public.customers", "FROM PUBLIC"),
+        (
+            "GRANT SELECT (ssn) ON customers TO PUBLIC",
+            "public-grant", "error", "public.customers (ssn)", "REVOKE ALL (ssn) ON public.customers",
+        ),
+        (
+            "GRANT SELECT (country) ON customers TO PUBLIC",
+            "public-grant", "warning", "public.customers (country)", "REVOKE ALL (country)",
+        ),
+        ("GRANT CREATE ON SCHEMA public TO PUBLIC", "public-create", "warning", "create objects", "REVOKE CREATE"),
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
+            "public-default", "warning", "on every new table", "ALTER DEFAULT PRIVILEGES FOR ROLE",
+        ),
         (
             "CREATE FUNCTION f() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT email FROM customers'",
-            "warning",
-            "public.f() runs with the rights of postgres",
-            "REVOKE EXECUTE",
+            "definer-function", "warning", "public.f() runs with the rights of postgres", "REVOKE EXECUTE",
         ),
+        ("ALTER TABLE orders ENABLE ROW LEVEL SECURITY", "row-security", "warning", "orders has row", "policies"),
     ],
-)
-def test_each_gap_is_found_with_its_fix(shop: Shop, change: str, level: str, what: str, fix: str) -> None:
-    """One finding, which says what to do."""
+)  # fmt: skip
+def test_each_gap_is_found_with_its_fix(
+    shop: Shop, change: str, name: str, severity: str, what: str, fix: str
+) -> None:
+    """One finding, which says what to do and why."""
     with shop.admin() as admin:
-        admin.execute(change.format(broker=shop.broker, database=shop.database).encode())
+        admin.execute(change.format(broker=shop.broker, database=shop.database, owner=shop.owner).encode())
 
     found = [each for each in findings(shop) if what in each.what]
 
-    assert [each.level for each in found] == [level]
+    assert [(each.name, each.severity) for each in found] == [(name, severity)]
     assert fix in found[0].fix
+    assert found[0].why
+
+
+def test_a_view_of_raw_values_is_found(shop: Shop) -> None:
+    """And a copy of them; one that everybody may read is an error."""
+    shop.as_owner("CREATE VIEW mails AS SELECT email FROM customers; CREATE VIEW ids AS SELECT id FROM customers")
+    shop.as_owner("CREATE MATERIALIZED VIEW copied AS SELECT * FROM customers")
+    found = findings(shop)
+
+    assert serious(found) == [("shows-classified", "warning")] * 2
+    assert {word for each in found for word in ("view public.mails", "public.copied") if word in each.what} == {
+        "view public.mails", "public.copied",
+    }  # fmt: skip
+    shop.as_owner("GRANT SELECT ON mails TO PUBLIC")
+    assert ("public-grant", "error") in serious(findings(shop))
+
+
+def test_a_column_that_is_closed_is_found(shop: Shop) -> None:
+    """With both ways to open it."""
+    (found,) = [each for each in findings(shop, "ALTER TABLE customers ADD note text") if each.severity != "info"]
+
+    assert (found.name, found.what) == ("closed-column", "nobody reads public.customers (note)")
+    assert "gov policy accept prod public.customers" in found.fix
+
+
+def test_what_is_released_is_found(shop: Shop) -> None:
+    """Somebody has to say when the migration is over."""
+    (found,) = [each for each in findings(shop, released=True) if each.severity != "info"]
+
+    assert (found.name, found.fix) == ("released", "gov broker sync prod")
+    assert "bob" in found.what
+
+
+def test_masked_views_say_that_they_are_in_the_way(shop: Shop) -> None:
+    """A DBA whose ALTER TABLE is refused finds here what to type."""
+
+    async def run() -> tuple[Finding, ...]:
+        target = shop.target()
+        await target.open()
+        await target.profile(outcome(await target.catalog()))
+        found = await target.check()
+        await target.close()
+        return found
+
+    (found,) = [each for each in asyncio.run(run()) if each.name == "views-in-the-way"]
+    assert found.severity == "info"
+    assert "gov broker release prod public.customers" in found.fix
+    assert str(Relation("public", "customers")) in found.what
+
+
+def test_every_reason_is_lower_case_and_short() -> None:
+    """As every message is."""
+    assert all(why[0].islower() or why.startswith("PUBLIC") for why in WHY.values())
+    assert not [why for why in WHY.values() if why.endswith(".")]

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from dataclasses import asdict
+from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gov.commands.asking import JsonFlag
-from gov.errors import ConfigError, NoSuch, UsageError
+from gov.errors import ConfigError, GovError, NoSuch, UsageError
 
 if TYPE_CHECKING:
+    from gov.control.config import Config
     from gov.control.models import Status, TargetStatus
+    from gov.sql.catalog import Catalog
     from gov.target.check import Finding
+    from gov.target.exposure import Known
     from gov.target.target import Target
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -84,18 +88,28 @@ def bootstrap(
 
 @app.command()
 def check(target: TargetName, config: ConfigFlag, json: JsonFlag = False) -> None:
-    """Say what a target lacks, and what on it would go around gov. Exit 1 when gov cannot work there."""
+    """Say what a target lacks, and what on it would go around gov.
+
+    Exit 0: gov can work there, maybe with warnings. 1: it cannot, or a mask would not hold. 7: the target is not
+    reached, or not trusted.
+    """
     from gov.ui.escape import escape
     from gov.ui.output import print_json
 
-    findings = asyncio.run(_findings(_target(config, target)))
+    findings = asyncio.run(_findings(config, target))
+    counts = Counter(each.severity for each in findings)
     if json:
         print_json({"target": target, "findings": [asdict(each) for each in findings]})
     else:
         for each in findings:
-            typer.echo(f"{each.level}: {escape(each.what)}\n  fix: {escape(each.fix)}")
-        typer.echo(f"{target}: {len(findings)} findings" if findings else f"{target} is ready", err=True)
-    if any(each.level == "error" for each in findings):
+            typer.echo(f"{each.severity}: {escape(each.what)} [{each.name}]")
+            if each.severity != "info" or each.name == "views-in-the-way":
+                typer.echo(f"  why: {escape(each.why)}\n  fix: {escape(each.fix)}")
+        said = ", ".join(
+            f"{counts[word]} {word}{'s' if counts[word] > 1 else ''}" for word in ("error", "warning") if counts[word]
+        )
+        typer.echo(f"{target}: {said}" if said else f"{target} is ready", err=True)
+    if counts["error"]:
         raise typer.Exit(1)
 
 
@@ -207,31 +221,81 @@ def _target_line(each: TargetStatus) -> str:
     return ", ".join(parts) + (f": {each.detail}" if each.detail else "")
 
 
-async def _findings(target: Target) -> list[Finding]:
+async def _findings(file: Path, name: str) -> list[Finding]:
+    config = _config(file)
+    target = _target_of(config, file, name)
     try:
-        return [*await target.check()]
+        known, unknown = _known(config, name, await target.catalog())
+        return [*await target.check(known), *unknown]
     finally:
         await target.close()
 
 
-def _target(config: Path, name: str) -> Target:
+def _known(config: Config, name: str, catalog: Catalog) -> tuple[Known, list[Finding]]:
+    """What policy and store say of a target's columns, and what could not be read of them."""
+    from gov.policy import document
+    from gov.policy.outcome import classified
+    from gov.store.columns import Columns
+    from gov.store.database import Database
+    from gov.store.releases import Releases
+    from gov.target.check import Finding
+    from gov.target.exposure import Known
+    from gov.terms import TargetName as Name
+
+    unknown = []
+    known = Known()
+    try:
+        policy = document.load([(str(path), path.read_text(encoding="utf-8")) for path in config.policy])
+        known = replace(known, classified=classified(policy, catalog))
+    except (OSError, UnicodeDecodeError, ConfigError) as error:
+        unknown.append(Finding(
+            "policy-unread", "warning", f"the policy cannot be read: {error}",
+            "so it is not known which columns are classified", "gov policy check FILE",
+        ))
+    path = Path(config.state.removeprefix("sqlite:///"))
+    if not path.exists():  # no broker has served yet
+        return known, unknown
+    try:
+        database = Database(config.state)
+        try:
+            ledger, released = Columns(database).of(Name(name)), Releases(database).of(Name(name))
+            known = replace(known, ledger=ledger, released=released)
+        finally:
+            database.close()
+    except (GovError, OSError) as error:
+        unknown.append(Finding(
+            "state-unread", "warning", f"the state of the broker cannot be read: {error}",
+            "so it is not known which columns are closed", "run it as the user that the broker runs as",
+        ))
+    return known, unknown
+
+
+def _target(file: Path, name: str) -> Target:
     """The target of that name in the configuration file.
 
     Raises:
         ConfigError: the file is wrong.
         NoSuch: it has no such target.
     """
+    return _target_of(_config(file), file, name)
+
+
+def _config(file: Path) -> Config:
     from gov.control.config import parse
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {file}: {error}", hint="gov broker init DIR") from None
+    return parse(str(file), text, file.resolve().parent)
+
+
+def _target_of(config: Config, file: Path, name: str) -> Target:
     from gov.target.target import Target
     from gov.terms import TargetName as Name
 
-    try:
-        text = config.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {config}: {error}", hint="gov broker init DIR") from None
-    targets = parse(str(config), text, config.resolve().parent).targets
-    given = targets.get(Name(name))
+    given = config.targets.get(Name(name))
     if given is None:
-        raise NoSuch(f"{config} has no target called `{name}`", hint=f"one of: {', '.join(targets)}")
+        raise NoSuch(f"{file} has no target called `{name}`", hint=f"one of: {', '.join(config.targets)}")
     # The key is for making roles, and nothing here makes one.
     return Target(Name(name), given.dsn, given.environment, bytes(32), tls=given.tls)

@@ -7,36 +7,59 @@ from typing import Literal
 
 from gov.target.connection import Connection
 
+Severity = Literal["error", "warning", "info"]
+OLDEST, NEWEST = 14, 18
+"""Major versions of PostgreSQL that gov is tried with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing to look at."""
 
-    level: Literal["error", "warning"]
+    name: str
+    """Which check it is: `public-grant`."""
+    severity: Severity
     """`error`: gov cannot work, or a mask would not hold."""
     what: str
+    why: str
+    """What comes of it."""
     fix: str
-    """SQL for a DBA, or words."""
+    """SQL for a DBA, a command, or words."""
 
 
 BROKER = """
-SELECT 'error', 'the broker''s role ' || quote_ident(rolname) || ' is a superuser',
+SELECT 'broker-superuser', 'error', 'the broker''s role ' || quote_ident(rolname) || ' is a superuser',
        'ALTER ROLE ' || quote_ident(rolname) || ' NOSUPERUSER'
   FROM pg_roles WHERE rolname = current_user AND rolsuper
 UNION ALL
-SELECT 'error', 'the broker''s role ' || quote_ident(rolname) || ' may not create roles',
+SELECT 'broker-bypass', 'warning', 'the broker''s role ' || quote_ident(rolname) || ' has rights that it does not need',
+       'ALTER ROLE ' || quote_ident(rolname) || ' NOBYPASSRLS NOREPLICATION NOCREATEDB'
+  FROM pg_roles WHERE rolname = current_user AND NOT rolsuper AND (rolbypassrls OR rolreplication OR rolcreatedb)
+UNION ALL
+SELECT 'missing-privilege', 'error', 'the broker''s role ' || quote_ident(rolname) || ' may not create roles',
        'ALTER ROLE ' || quote_ident(rolname) || ' CREATEROLE'
   FROM pg_roles WHERE rolname = current_user AND NOT rolcreaterole
 UNION ALL
-SELECT 'error', 'the broker may not create schemas in database ' || quote_ident(current_database()),
+SELECT 'missing-privilege', 'error',
+       'the broker may not create schemas in database ' || quote_ident(current_database()),
        'GRANT CREATE ON DATABASE ' || quote_ident(current_database()) || ' TO ' || quote_ident(current_user)
  WHERE NOT has_database_privilege(current_database(), 'CREATE')
+UNION ALL
+SELECT 'missing-privilege', 'error',
+       'the broker may not let leases connect to database ' || quote_ident(current_database()),
+       'GRANT CONNECT ON DATABASE ' || quote_ident(current_database()) || ' TO ' || quote_ident(current_user)
+       || ' WITH GRANT OPTION'
+ WHERE NOT has_database_privilege('public', current_database(), 'CONNECT')
+   AND NOT has_database_privilege(current_database(), 'CONNECT WITH GRANT OPTION')
 """
 
 OWNERS = r"""
-SELECT 'error',
-       count(*) || ' tables belong to ' || quote_ident(o.rolname) || ', whom the broker may not act for',
-       CASE WHEN o.rolsuper THEN 'move them to a role that is no superuser'
+SELECT 'not-governed', 'error',
+       CASE count(*) WHEN 1 THEN 'a table belongs to ' ELSE count(*) || ' tables belong to ' END
+       || quote_ident(o.rolname) || ', whom the broker may not act for: '
+       || array_to_string((array_agg(c.oid::regclass::text ORDER BY n.nspname, c.relname))[1:5], ', ')
+       || CASE WHEN count(*) > 5 THEN ', …' ELSE '' END,
+       CASE WHEN o.rolsuper THEN 'move them to a role that is no superuser: ALTER TABLE … OWNER TO …'
             ELSE 'GRANT ' || quote_ident(o.rolname) || ' TO ' || quote_ident(current_user)
                  || ' WITH ADMIN OPTION' END
   FROM pg_class c
@@ -45,43 +68,109 @@ SELECT 'error',
  WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^(pg_|information_schema$|gov_m_)'
    AND NOT pg_has_role(o.oid, 'USAGE WITH ADMIN OPTION')
  GROUP BY o.rolname, o.rolsuper
+UNION ALL
+SELECT 'not-governed', 'error', 'the broker may not let leases into schema ' || quote_ident(n.nspname),
+       'GRANT USAGE ON SCHEMA ' || quote_ident(n.nspname) || ' TO ' || quote_ident(current_user)
+       || ' WITH GRANT OPTION'
+  FROM pg_namespace n
+ WHERE n.nspname !~ '^(pg_|information_schema$|gov_m_)'
+   AND NOT has_schema_privilege('public', n.oid, 'USAGE')
+   AND NOT has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')
+   AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'f'))
 """
 
 PUBLIC = r"""
-SELECT 'warning', 'PUBLIC may ' || string_agg(DISTINCT x.privilege_type, ', ') || ' ' || c.oid::regclass,
-       'REVOKE ALL ON ' || c.oid::regclass || ' FROM PUBLIC'
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) x
- WHERE x.grantee = 0 AND n.nspname !~ '^(pg_|information_schema$|gov_m_)'
- GROUP BY c.oid
-UNION ALL
-SELECT 'warning', 'PUBLIC may create objects in schema ' || quote_ident(n.nspname),
+SELECT 'public-create', 'warning', 'PUBLIC may create objects in schema ' || quote_ident(n.nspname),
        'REVOKE CREATE ON SCHEMA ' || quote_ident(n.nspname) || ' FROM PUBLIC'
   FROM pg_namespace n
  WHERE has_schema_privilege('public', n.oid, 'CREATE') AND n.nspname !~ '^pg_'
+UNION ALL
+SELECT 'public-default', 'warning',
+       'PUBLIC will have ' || string_agg(DISTINCT x.privilege_type, ', ') || ' on every new table of '
+       || quote_ident(pg_get_userbyid(d.defaclrole)),
+       'ALTER DEFAULT PRIVILEGES FOR ROLE ' || quote_ident(pg_get_userbyid(d.defaclrole))
+       || coalesce(' IN SCHEMA ' || quote_ident(n.nspname), '') || ' REVOKE ALL ON TABLES FROM PUBLIC'
+  FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) x
+ WHERE d.defaclobjtype = 'r' AND x.grantee = 0
+ GROUP BY d.oid, d.defaclrole, n.nspname
 """
 
 AROUND = r"""
-SELECT 'warning', 'function ' || p.oid::regprocedure || ' runs with the rights of '
+SELECT 'definer-function', 'warning', 'function ' || p.oid::regprocedure || ' runs with the rights of '
        || quote_ident(pg_get_userbyid(p.proowner)) || ' for everybody (SECURITY DEFINER)',
        'REVOKE EXECUTE ON FUNCTION ' || p.oid::regprocedure || ' FROM PUBLIC'
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE p.prosecdef AND n.nspname !~ '^(pg_|information_schema$)'
    AND has_function_privilege('public', p.oid, 'EXECUTE')
 UNION ALL
-SELECT 'warning', 'an event trigger ' || quote_ident(evtname) || ' runs when gov makes its views',
+SELECT 'event-trigger', 'warning', 'an event trigger ' || quote_ident(evtname) || ' runs when gov makes its views',
        'see that it can do no harm'
   FROM pg_event_trigger WHERE evtenabled <> 'D'
+UNION ALL
+SELECT 'row-security', 'warning', 'table ' || c.oid::regclass || ' has row security',
+       'see that its policies suit roles that are made for each lease, and the owner of gov''s views'
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relrowsecurity AND n.nspname !~ '^(pg_|information_schema$|gov_m_)'
 """
+
+SERVER = """
+SELECT 'server-version', CASE WHEN v < %(oldest)s THEN 'error' ELSE 'warning' END,
+       'PostgreSQL ' || current_setting('server_version') || ' is not one that gov is tried with',
+       'use PostgreSQL %(oldest)s to %(newest)s'
+  FROM (SELECT current_setting('server_version_num')::int / 10000 AS v) AS server
+ WHERE v NOT BETWEEN %(oldest)s AND %(newest)s
+UNION ALL
+SELECT 'server', 'info', 'PostgreSQL ' || current_setting('server_version')
+       || coalesce(', ' || s.version || ', verified', ', without TLS'), 'nothing to do'
+  FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid()
+UNION ALL
+SELECT 'tls-off', 'warning', 'gov connects without TLS to a server that speaks it', 'tls: verify-full, in broker.yaml'
+  FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid() AND NOT s.ssl AND current_setting('ssl')::bool
+"""
+
+WHY = {
+    "broker-superuser": "a bug of gov's could do anything, and no privilege would stand in its way",
+    "broker-bypass": "what the broker cannot do, nobody can make it do",
+    "missing-privilege": "no lease can be made",
+    "not-governed": "gov can grant nothing on them, so no lease reaches them",
+    "public-create": "whoever has a lease can put objects in the way of others' names",
+    "public-default": "leases, too, are PUBLIC: a table that holds classified data would be open past its masks",
+    "definer-function": "whoever may call it reads what its owner may; policy decides about calls through gov only",
+    "event-trigger": "it runs as whoever runs the DDL, so with the broker's rights",
+    "row-security": "the policies see the role of the lease, or the owner of the masked view, and may hide every row",
+    "server-version": "its privileges and its grammar may differ from what gov counts on",
+    "server": "what gov found",
+    "tls-off": "whoever is on the way reads and changes everything",
+}
 
 
 async def findings(connection: Connection) -> tuple[Finding, ...]:
-    """Errors first."""
+    """What the database itself says, in no order."""
     found: list[Finding] = []
+    parameters = {"oldest": OLDEST, "newest": NEWEST}
     for query in (BROKER, OWNERS, PUBLIC, AROUND):
-        rows = await (await connection.execute(query)).fetchall()
-        found += [Finding(_level(level), str(what), str(fix)) for level, what, fix in rows]
-    return tuple(sorted(found, key=lambda finding: finding.level))
+        found += _read(await (await connection.execute(query)).fetchall())
+    found += _read(await (await connection.execute(SERVER, parameters)).fetchall())
+    return tuple(found)
 
 
-def _level(word: object) -> Literal["error", "warning"]:
-    return "error" if word == "error" else "warning"
+def _read(rows: list[tuple[object, ...]]) -> list[Finding]:
+    return [
+        Finding(str(name), _severity(severity), str(what), WHY[str(name)], str(fix))
+        for name, severity, what, fix in rows
+    ]
+
+
+def _severity(word: object) -> Severity:
+    match word:
+        case "error":
+            return "error"
+        case "warning":
+            return "warning"
+        case _:
+            return "info"
+
+
+def in_order(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Errors first, then warnings."""
+    return tuple(sorted(found, key=lambda each: ("error", "warning", "info").index(each.severity)))

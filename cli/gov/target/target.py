@@ -23,11 +23,12 @@ from gov.policy.accepted import Ledger
 from gov.policy.decision import Outcome
 from gov.sql.catalog import Catalog
 from gov.sql.facts import Facts
-from gov.target import bootstrap, check, definitions, describe, ownership, roles, sweeping
+from gov.target import bootstrap, check, definitions, describe, exposure, ownership, roles, sweeping
 from gov.target.address import Tls, Upstream, parse
 from gov.target.check import Finding
 from gov.target.closing import Closing
 from gov.target.connection import Connections
+from gov.target.exposure import Known
 from gov.target.oneshot import LIFETIME, AsOwner, Lent, OneShot, Ticket
 from gov.target.profiles import Builder, Profile
 from gov.target.upkeep import Fence, Upkeep
@@ -311,7 +312,9 @@ class Target:
         try:
             yield
         finally:
-            await asyncio.shield(self.after_ddl(affected))
+            rebuilding = asyncio.ensure_future(self.after_ddl(affected))
+            rebuilding.add_done_callback(_heard)
+            await asyncio.shield(rebuilding)
 
     async def before_ddl(self, relations: Collection[Relation], fence: Fence | None = None) -> frozenset[Relation]:
         """Drop the masked views that stand on `relations`; the tables that are closed until `after_ddl`.
@@ -359,7 +362,19 @@ class Target:
         """What a DBA runs first: see `bootstrap.sql`."""
         return bootstrap.sql(self.address.broker, self.database, owners, schemas)
 
-    async def check(self) -> tuple[Finding, ...]:
-        """What is missing for gov to work here, and what would go around it."""
+    async def check(self, known: Known | None = None) -> tuple[Finding, ...]:
+        """What is missing for gov to work here, and what would go around it: errors first.
+
+        `known` is what policy and store say of the target's columns.
+        """
+        snapshot = await self.catalog()
         async with self._connections.work() as connection:
-            return await check.findings(connection)
+            found = await check.findings(connection)
+            found += await exposure.findings(connection, self.name, snapshot, known or Known())
+        return check.in_order(found)
+
+
+def _heard(task: asyncio.Future[str]) -> None:
+    """Whoever altered may be gone; what then fails is seen in `closing`, and tried again by the next refresh."""
+    if not task.cancelled():
+        task.exception()
