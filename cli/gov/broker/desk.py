@@ -54,7 +54,7 @@ def _to_its_end(method: Method[P, T]) -> Method[P, T]:
     async def run(self: RequestDesk, /, *args: P.args, **more: P.kwargs) -> T:
         task = asyncio.create_task(method(self, *args, **more))
         self._begun.add(task)
-        task.add_done_callback(self._begun.discard)
+        task.add_done_callback(self._over)
         return await asyncio.shield(task)
 
     return run
@@ -269,6 +269,12 @@ class RequestDesk:
         await asyncio.gather(*self._tasks, *self._begun, return_exceptions=True)
 
     # Behind the counter
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        """It ran to its end; an error is heard of, also where nobody waits for it any more."""
+        self._begun.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     @_to_its_end
     async def _end(self, request_id: RequestId, event: Callable[[Request, float], Request], because: str) -> Request:
