@@ -159,6 +159,29 @@ def test_a_client_that_does_not_read_fills_no_memory(served: Served) -> None:
             assert other.execute("select 1").fetchone() == (1,)
 
 
+def test_clients_that_leave_are_nobodys_fault(serve: Callable[..., Served], here: Path) -> None:
+    """At any moment, and with bytes of any kind: no word of a gateway that does not answer, no trace, nothing left."""
+    served = serve("--socket", str(here / "left"))
+    process = psutil.Process(served.running.process.pid)
+    handles, hello = process.num_fds(), startup.build_startup("me", "me", {})
+    long = frames.build_query(b"select repeat('x', 1000) from generate_series(1, 20000)")
+    for number in range(40):
+        with socket.socket(socket.AF_UNIX) as rude:
+            rude.connect(served.settings["socket"])
+            rude.sendall(hello if number % 4 else hello[: number % len(hello)])
+            if number % 4 > 1:
+                rude.recv(500)
+                rude.sendall(long if number % 4 == 2 else b"\xff" * 50)
+                rude.recv(1000)
+
+    with served.connect() as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    until_still(process)
+    assert process.num_fds() <= handles
+    said = served.running.printed.partition("Ctrl-C ends it, and every session through it\n")[2]
+    assert said == ""
+
+
 def until_still(process: psutil.Process) -> None:
     """Wait until the process does nothing any more: everybody waits for the one who does not read."""
     deadline, used = time.monotonic() + door.PATIENCE, -1.0

@@ -48,6 +48,8 @@ class _Stream:
 
     async def send(self, data: bytes) -> None:
         """Write, and wait while the other side does not take it."""
+        if self.writer.transport.is_closing():  # uvloop would raise an error that is no OSError
+            raise ConnectionResetError("the other side has left")
         self.writer.write(data)
         await self.writer.drain()
 
@@ -184,24 +186,30 @@ class Proxy:
     async def _opened(self, client: _Stream, packet: bytes) -> _Stream | None:
         """The gateway with an open session; None when it has refused, and the client was told."""
         grant = await asyncio.to_thread(self._leases.current)
-        refusal = await self._entered(client, packet, grant)
-        if isinstance(refusal, bytes) and frames.read_error(refusal).get("C") == NotLoggedIn.sqlstate:
+        entered = await self._entered(packet, grant)
+        if isinstance(entered, bytes) and frames.read_error(entered).get("C") == NotLoggedIn.sqlstate:
             # The lease was revoked, or the broker has restarted: policy says whether there is another.
             grant = await asyncio.to_thread(lambda: self._leases.current(refused=grant.lease.id))
-            refusal = await self._entered(client, packet, grant)
-        if isinstance(refusal, _Stream):
-            return refusal
-        self._say(f"a client was refused: {frames.read_error(refusal).get('M', '')}")
-        await client.send(frames.message(b"E", refusal))
-        return None
+            entered = await self._entered(packet, grant)
+        if isinstance(entered, bytes):
+            self._say(f"a client was refused: {frames.read_error(entered).get('M', '')}")
+            await client.send(frames.message(b"E", entered))
+            return None
+        gateway, welcome = entered
+        try:
+            await client.send(welcome)
+        except BaseException:
+            gateway.writer.transport.abort()
+            raise
+        return gateway
 
-    async def _entered(self, client: _Stream, packet: bytes, grant: LeaseGrant) -> _Stream | bytes:
-        """The gateway with a session under `grant`, or the body of its ErrorResponse."""
+    async def _entered(self, packet: bytes, grant: LeaseGrant) -> tuple[_Stream, bytes] | bytes:
+        """The gateway with a session under `grant` and what it says first, or the body of its ErrorResponse."""
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
                 gateway = await _dialled(grant)
                 try:
-                    refusal = await _logged_in(client, gateway, packet, grant)
+                    welcome, refusal = await _logged_in(gateway, packet, grant)
                 except BaseException:
                     gateway.writer.transport.abort()
                     raise
@@ -210,8 +218,8 @@ class Proxy:
             raise Unreachable(
                 f"the gateway {grant.host}:{grant.port} does not answer", hint="gov status", detail=why
             ) from error
-        if refusal is None:
-            return gateway
+        if not refusal:
+            return gateway, welcome
         await gateway.close()
         return refusal
 
@@ -257,15 +265,15 @@ def _trust(ca: str) -> ssl.SSLContext:
     return context
 
 
-async def _logged_in(client: _Stream, gateway: _Stream, packet: bytes, grant: LeaseGrant) -> bytes | None:
-    """Log in to the gateway as the lease; None when that is done and the client knows, else its ErrorResponse."""
+async def _logged_in(gateway: _Stream, packet: bytes, grant: LeaseGrant) -> tuple[bytes, bytes]:
+    """Log in to the gateway as the lease: what the client shall hear of it, or the body of an ErrorResponse."""
     await gateway.send(_readdressed(packet, grant))
     exchange, said = ClientExchange(secrets.token_urlsafe(18)), b""
     while True:
         kind, body = await gateway.message()
         if kind == _ERROR:
-            return body
-        if kind != _AUTHENTICATION:  # which version of the protocol is spoken; the client hears of it once
+            return b"", body
+        if kind != _AUTHENTICATION:  # which version of the protocol is spoken
             said += frames.message(bytes((kind,)), body)
             continue
         code, rest = int.from_bytes(body[:4], "big"), body[4:]
@@ -280,8 +288,7 @@ async def _logged_in(client: _Stream, gateway: _Stream, packet: bytes, grant: Le
             case 12:
                 exchange.check(frames.utf8(rest))
             case 0:
-                await client.send(said + frames.message(b"R", body))
-                return None
+                return said + frames.message(b"R", body), b""
             case _:
                 raise ProtocolError("the gateway authenticates in a way we do not know", hint="gov --version")
 
