@@ -34,17 +34,17 @@ OURS = (
     Command("\\h", "[COMMAND]", "the syntax of a SQL command"),
     Command("\\conninfo", "", "where you are, as whom, and for how long"),
     Command("\\lease", "[new]", "your lease; new takes another one now", ("new",)),
-    Command("\\why", "", "the last refusal here, and what policy makes of the statement now"),
-    Command("\\x", "[on|off|auto]", "rows as a line for each column; auto: when they are too wide",
+    Command("\\why", "", "the last refusal here, and what policy says now"),
+    Command("\\x", "[on|off|auto]", "a line for each column; auto: of rows too wide",
             ("on", "off", "auto")),
     Command("\\timing", "[on|off]", "how long each statement took", ("on", "off")),
-    Command("\\pset", "[NAME [VALUE]]", "expanded, format, null, pager, timing; alone: how they stand",
+    Command("\\pset", "[NAME [VALUE]]", "change how results look; alone: how that stands",
             ("expanded", "format", "null", "pager", "timing")),
-    Command("\\e", "[FILE]", "edit the statement before it, else the last one, in $EDITOR; run what was changed"),
-    Command("\\p", "", "show the statement before it, else the last one"),
-    Command("\\g", "", "run the statement before it, else the last one"),
-    Command("\\gx", "", "the same, with rows as a line for each column"),
-    Command("\\watch", "[SECONDS]", "the same again and again, until Ctrl-C"),
+    Command("\\e", "[FILE]", "edit the statement in $EDITOR; what was changed runs"),
+    Command("\\p", "", "show the statement: that before it, or the last one"),
+    Command("\\g", "", "run the statement"),
+    Command("\\gx", "", "run it, with a line for each column"),
+    Command("\\watch", "[SECONDS]", "run it again and again, until Ctrl-C"),
     Command("\\i", "FILE", "run the statements of a file; the first error ends it"),
     Command("\\o", "[FILE | |COMMAND]", "results go there; alone: here again"),
 )
@@ -69,7 +69,7 @@ def help_text(catalog: Iterable[Command]) -> str:
     """What `\\?` shows: our commands, those of the catalog, and the keys."""
     ours = [(f"{each.name} {each.arguments}", each.about) for each in OURS]
     theirs = [(f"{each.name}{each.arguments}", each.about) for each in catalog]
-    parts = (("Commands", ours), ("The catalog (+ says more, a pattern may hold * and ?)", theirs), ("Keys", KEYS))
+    parts = (("Commands", ours), ("The catalog: + says more, a pattern may hold * and ?", theirs), ("Keys", KEYS))
     return "\n\n".join(f"{title}\n" + "\n".join(f"  {left:<24}{right}" for left, right in rows)
                        for title, rows in parts)
 

@@ -21,7 +21,11 @@ STYLES = {
     "status.warned": "bg:ansiyellow ansiblack", "status.urgent": "bg:ansired #ffffff bold",
     "production status": "bg:#5f0000 #ffffff", "production status.place": "bg:#d70000 #ffffff bold",
     "target": "#5faf5f bold", "production target": "bg:#d70000 #ffffff bold",
-    "masked": "ansiyellow bold",
+    "completion-menu.completion": "bg:#303030 #d0d0d0", "completion-menu.completion.current": "bg:#005f87 #ffffff",
+    "completion-menu.meta.completion": "bg:#262626 #a8a8a8",
+    "completion-menu.meta.completion.current": "bg:#005f87 #ffffff", "masked": "#ffd75f bold",
+    "pygments.keyword": "#5fafff", "pygments.literal.string": "#87d787", "pygments.literal.number": "#d7af87",
+    "pygments.comment": "#808080 italic", "pygments.operator": "", "pygments.name.builtin": "#5fafff",
 }
 """Of everything the prompt shows: production is red on every line."""
 
