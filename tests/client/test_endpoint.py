@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gov.client import endpoint
-from gov.errors import Unavailable, UsageError
+from gov.errors import UsageError
 
 
 @pytest.fixture
@@ -83,6 +83,17 @@ def test_what_is_no_socket_is_left_alone(here: Path) -> None:
     assert (here / ".s.PGSQL.5432").read_text() == "mine"
 
 
+def test_a_file_is_no_directory(here: Path) -> None:
+    """It is said as such, and the file stays."""
+    (here / "file").touch()
+
+    with pytest.raises(UsageError, match="file: not a directory"), endpoint.unix(here / "file"):
+        pass
+    with pytest.raises(UsageError, match="below: not a directory"), endpoint.unix(here / "file" / "below"):
+        pass
+    assert (here / "file").is_file()
+
+
 @pytest.mark.parametrize(("mode", "taken"), [(0o777, False), (0o770, False), (0o1777, True), (0o755, True)])
 def test_a_directory_that_others_can_change(mode: int, taken: bool, here: Path) -> None:
     """Somebody could put a socket of theirs in our place; a sticky bit as that of /tmp keeps them from it."""
@@ -115,7 +126,7 @@ def test_a_port_has_a_password_of_its_own() -> None:
         assert first.listener.getsockname()[0] == "127.0.0.1"
         assert first.path is None
         assert first.password != second.password
-        taken = pytest.raises(Unavailable, match=f"port {first.port}: address already in use")
+        taken = pytest.raises(UsageError, match=f"port {first.port}: address already in use")
         with taken, endpoint.loopback(first.port):
             pass
 

@@ -6,6 +6,7 @@ says who knocks. A port has none of that, so it comes with a password of its own
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -19,7 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gov.errors import Unavailable, UsageError
+from gov.errors import UsageError
 
 PORT = 5432
 """The number in the name of a socket, where libpq looks when PGPORT is not set."""
@@ -87,7 +88,7 @@ def loopback(port: int) -> Iterator[Endpoint]:
     """A port of the loopback, as long as the context lasts; 0 is any that is free.
 
     Raises:
-        Unavailable: the port is taken.
+        UsageError: the port is taken, or not for us to take.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -95,7 +96,7 @@ def loopback(port: int) -> Iterator[Endpoint]:
             listener.bind((_LOOPBACK, port))
         except OSError as error:
             why = (error.strerror or str(error)).lower()
-            raise Unavailable(f"port {port}: {why}", hint="--port 0 takes any that is free") from error
+            raise UsageError(f"port {port}: {why}", hint="--port 0 takes any that is free") from error
         listener.listen(BACKLOG)
         yield Endpoint(listener, _LOOPBACK, listener.getsockname()[1], secrets.token_urlsafe(24))
 
@@ -117,6 +118,8 @@ def _directory(directory: Path) -> Iterator[None]:
     """A directory in which nobody else can put something in the socket's place."""
     try:
         made = not directory.exists()
+        if not made and not directory.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = directory.stat()
     except OSError as error:
