@@ -136,8 +136,7 @@ class Judging:
     def _versions(self) -> tuple[object, ...]:
         """What every judgment depends on besides the text; the hour, since rules may speak of it."""
         house = self.session.house
-        target = self.session.target
-        return house.policy_version, target.version, target.closing.number, int(house.clock() // 3600)
+        return house.policy_version, self.session.target.version, int(house.clock() // 3600)
 
     async def _renew(self) -> None:
         """Policy or catalog have changed: judge anew, over the newest views."""

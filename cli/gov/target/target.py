@@ -84,8 +84,9 @@ class Target:
 
     @property
     def version(self) -> str:
-        """Of the newest catalog snapshot and of what is accepted of it; empty before the first."""
-        return f"{self._upkeep.version}-{self._edition}" if self._upkeep.version else ""
+        """Of the newest catalog snapshot, of what is accepted of it and of what is closed; empty before the first."""
+        newest = self._upkeep.version
+        return f"{newest}-{self._edition}-{self.closing.number}" if newest else ""
 
     @property
     def ledger(self) -> Ledger:
