@@ -203,3 +203,22 @@ def test_a_round_that_fails_is_noted_and_the_next_one_comes(rig: Rig, shop: Shop
             assert (janitor.round(PROD).failures, janitor.round(PROD).error) == (0, "")
 
     played(story())
+
+
+def test_a_lease_that_ends_while_the_janitor_looks_ends_once(
+    rig: Rig, shop: Shop, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the store said a moment ago is no reason to say it again in the trail."""
+
+    async def story() -> None:
+        async with rig.house(shop) as house:
+            lease = active(house, (await house.leases.issue(ALICE, READ)).user)
+            stale = [replace(lease, state=LeaseState.ENDING)]
+            await house.leases.end(lease.id, "not needed")
+            await until(lambda: lease.id not in house.leases.revoker.owned)
+            monkeypatch.setattr(house.leases._store, "unfinished", lambda: stale)
+            await house.leases.janitor.look(PROD)
+            monkeypatch.undo()
+
+    played(story())
+    assert kinds(rig.directory).count("lease.ended") == 1

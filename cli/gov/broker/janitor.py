@@ -19,9 +19,10 @@ import psycopg
 from gov.broker import entries
 from gov.broker.house import House
 from gov.errors import GovError
+from gov.lease.states import OPEN
 from gov.store.leases import Leases
 from gov.target.target import Target
-from gov.terms import TargetName
+from gov.terms import LeaseId, TargetName
 
 if TYPE_CHECKING:
     from gov.broker.leases import LeaseDesk
@@ -103,9 +104,15 @@ class Janitor:
             await self._desk.end(live[role].id, VANISHED)
         for lease in await asyncio.to_thread(self._store.unfinished):
             if lease.target == name and lease.id not in self._desk.revoker.owned:
-                log.warning("%s is %s and nobody was at work on it", lease.id, lease.state)
-                self._desk.revoker.begin(lease, lease.ended_because or LEFT)
+                self._take_up(lease.id)
         return dict(target.stuck)
+
+    def _take_up(self, lease_id: LeaseId) -> None:
+        """End a lease on which nobody is at work, unless it has ended since somebody last looked."""
+        lease = self._store.get(lease_id)
+        if lease is not None and lease.state in OPEN:
+            log.warning("%s is %s and nobody was at work on it", lease.id, lease.state)
+            self._desk.revoker.begin(lease, lease.ended_because or LEFT)
 
     async def _record(self, name: TargetName, role: str) -> None:
         log.info("swept the role %s on %s", role, name)
