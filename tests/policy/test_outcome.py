@@ -169,3 +169,24 @@ def test_the_digest_is_the_profile() -> None:
 
     assert alice.digest == bob.digest
     assert len({alice.digest, write.digest, profile(opened, customers).digest, profile(rules).digest}) == 4
+
+
+def test_tokens_are_for_the_leases_purpose_or_the_one_of_their_rule() -> None:
+    """So that two purposes have two profiles, and what is no word for a mask is still a purpose."""
+    rules = load([("p", """version: 1
+classify: [{ columns: "*.*.email", as: a }, { columns: "*.*.ssn", as: b }, { columns: "*.*.id", as: c }]
+access: [{ name: r, groups: engineering, targets: prod, scope: read, max_ttl: 1h }]
+masking:
+  - { name: x, data: a, with: hash }
+  - { name: y, data: b, with: { pseudonym: support } }
+  - { name: z, data: c, with: redact }
+""")])  # fmt: skip
+    world = catalog(relation("public.t"))
+    made = {
+        purpose: masks(outcome(rules, ALICE, "prod", "production", Scope.READ, world, purpose=purpose))
+        for purpose in ("", "train: v4", "a(b)")
+    }
+
+    assert made[""] == {"public.t.email": "hash", "public.t.ssn": "pseudonym(support)", "public.t.id": "redact"}
+    assert made["train: v4"] == made[""] | {"public.t.email": "hash(train: v4)"}
+    assert made["a(b)"]["public.t.email"].startswith("hash(sha256:")

@@ -285,7 +285,7 @@ async def judge(
     """
     environment = house.environment(target.name)
     catalog = await house.schemas.met(target.name)
-    content = outcome_of(house.policy, who, target.name, environment, scope, catalog, target.ledger)
+    content = outcome_of(house.policy, who, target.name, environment, scope, catalog, target.ledger, purpose=purpose)
     hidden = closed(content, catalog)
     views = (await target.profile(content)).views if content.masks or hidden else {}
     subject = Subject(who, target, environment, scope, content, views, client, purpose)

@@ -107,7 +107,7 @@ class LeaseDesk:
         except GovError as error:
             await self._durably(entries.lease_refused(who, ask, house.environment(name), error, house.clock()))
             raise
-        return Basis(who, name, scope, house.policy, allowed), request
+        return Basis(who, name, scope, house.policy, allowed, request.purpose if request else ask.purpose), request
 
     def _check_up(self, name: TargetName) -> None:
         why = self._house.down.get(name)

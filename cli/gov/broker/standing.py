@@ -34,6 +34,7 @@ class Basis:
     scope: Scope
     policy: Policy
     access: Access
+    purpose: str = ""
 
     @property
     def grace(self) -> float:
@@ -67,7 +68,8 @@ async def stand(house: House, basis: Basis, *, anew: bool) -> Standing:
             catalog = await house.schemas.met(basis.target)
             version, environment = target.version, house.environment(basis.target)
             content = outcome(
-                basis.policy, basis.who, basis.target, environment, basis.scope, catalog, target.ledger
+                basis.policy, basis.who, basis.target, environment, basis.scope, catalog, target.ledger,
+                purpose=basis.purpose,
             )
             profile = await target.profile(content, anew=anew)
     return Standing(basis, version, content, profile)
@@ -89,7 +91,9 @@ async def again(house: House, basis: Basis, who: Principal) -> Basis | None:
         return None
     fresh = replace(basis, who=who, policy=house.policy, access=answer)
     old, new = (
-        outcome(each.policy, each.who, each.target, environment, each.scope, catalog, target.ledger)
+        outcome(
+            each.policy, each.who, each.target, environment, each.scope, catalog, target.ledger, purpose=each.purpose
+        )
         for each in (basis, fresh)
     )
     return fresh if old.digest == new.digest else None

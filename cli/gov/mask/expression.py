@@ -8,9 +8,9 @@ keep a mask gets the next stronger one (any, redact, null), never a weaker. Ever
 from __future__ import annotations
 
 from gov.errors import ConfigError
-from gov.mask import dates, documents, numbers, shapes
+from gov.mask import dates, documents, numbers, shapes, tokens
 from gov.mask.types import Type, type_of
-from gov.policy.masks import Mask, parse
+from gov.policy.masks import KEYED, Mask, parse
 
 _CONSTANTS = {
     "smallint": "0", "integer": "0", "bigint": "0", "numeric": "0", "real": "0", "double precision": "0",
@@ -61,6 +61,8 @@ def _kept(mask: Mask, column: str, type: Type) -> str | None:
         return numbers.stepped(mask.name, mask.step, column, type, otherwise)
     if mask.paths and type.base in documents.TYPES:
         return documents.masked(mask.paths, column, type)
+    if mask.name in KEYED and (token := tokens.token(mask.name, mask.purpose, column, type)) is not None:
+        return f"CASE WHEN {column} IS NOT NULL THEN {token} END"
     return None
 
 

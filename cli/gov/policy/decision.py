@@ -52,7 +52,7 @@ class MaskSpec:
     """How one column is masked, and which rule says so."""
 
     mask: str
-    """`null`, `redact`, `partial`, …"""
+    """As `masks.Mask` is spelled: `redact`, `round(1000)`."""
     rule: str
     classification: str
     """`pii.contact`"""

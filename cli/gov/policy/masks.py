@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
+from hashlib import sha256
 
 PLAIN = ("null", "redact", "partial", "year", "month")
 """Masks that are a word and nothing more."""
@@ -112,6 +113,26 @@ def within_json(paths: Mapping[str, str]) -> Mask:
     if not 0 < len(paths) <= MOST_PATHS:
         raise ValueError(f"a document may have 1 to {MOST_PATHS} masked paths")
     return Mask(JSON, paths=_outermost(paths))
+
+
+def keyed(name: str, purpose: str) -> Mask:
+    """`hash` or `pseudonym` for `purpose`, whatever the lease is for.
+
+    Raises:
+        ValueError: The purpose cannot be a part of a mask's spelling.
+    """
+    if not purpose or not _PURPOSE.fullmatch(purpose):
+        raise ValueError(f"`{purpose}` is no purpose: no brackets, at most 200 characters")
+    return Mask(name, purpose=purpose)
+
+
+def for_purpose(mask: Mask, purpose: str) -> Mask:
+    """`mask` in a lease for `purpose`, whose words may be any."""
+    if mask.name not in KEYED or mask.purpose or not purpose:
+        return mask
+    if not _PURPOSE.fullmatch(purpose):
+        purpose = f"sha256:{sha256(purpose.encode()).hexdigest()}"
+    return replace(mask, purpose=purpose)
 
 
 def strictest(masks: Iterable[Mask]) -> Mask:

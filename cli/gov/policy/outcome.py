@@ -18,7 +18,7 @@ from gov.identity.principal import Principal
 from gov.policy.accepted import Ledger, met, watched
 from gov.policy.access import granting
 from gov.policy.decision import MaskSpec, Outcome
-from gov.policy.masks import parse, strictest
+from gov.policy.masks import for_purpose, parse, strictest
 from gov.policy.pattern import within
 from gov.policy.rules import AccessRule, Policy
 from gov.sql.catalog import Catalog, RelationInfo, RelationKind
@@ -37,15 +37,17 @@ Classes = Mapping[Column, frozenset[str]]
 
 def outcome(
     policy: Policy, principal: Principal, target: str, environment: str, scope: Scope, catalog: Catalog,
-    ledger: Ledger | None = None,
+    ledger: Ledger | None = None, *, purpose: str = "",
 ) -> Outcome:
     """The content of the profile; without an access rule nothing is in reach.
 
-    `ledger` says which columns of classified tables are accepted; None: all that there are.
+    `ledger` says which columns of classified tables are accepted; None: all that there are. `purpose` is the
+    lease's: what `hash` and `pseudonym` make is for it alone, unless their rule names another.
     """
     classes = classified(policy, catalog)
     known = met({}, classes, catalog) if ledger is None else ledger
-    masks = {column: spec for column, each in classes.items() if (spec := _mask(policy, principal, each))}
+    made = {each: _mask(policy, principal, each, purpose) for each in set(classes.values())}
+    masks = {column: spec for column, each in classes.items() if (spec := made[each])}
     rules = granting(policy, principal, target, environment, scope)
     reach = frozenset(
         relation
@@ -128,7 +130,7 @@ def _speaks_of(rule: AccessRule, relation: Relation) -> bool:
     return not rule.relations or any(pattern.matches(relation) for pattern in rule.relations)
 
 
-def _mask(policy: Policy, principal: Principal, data: frozenset[str]) -> MaskSpec | None:
+def _mask(policy: Policy, principal: Principal, data: frozenset[str], purpose: str) -> MaskSpec | None:
     """The mask of a column that holds `data`; the strictest, and write only where every rule allows it."""
     meant = sorted(
         ((rule, each) for rule in policy.masking if not rule.excepted.includes(principal)
@@ -140,4 +142,4 @@ def _mask(policy: Policy, principal: Principal, data: frozenset[str]) -> MaskSpe
     mask = str(strictest(parse(rule.mask) for rule, _ in meant))
     # Two rules that only together are this strict: the first by name speaks for both.
     rule, each = next((pair for pair in meant if pair[0].mask == mask), meant[0])
-    return MaskSpec(mask, rule.name, each, write=all(rule.write for rule, _ in meant))
+    return MaskSpec(str(for_purpose(parse(mask), purpose)), rule.name, each, write=all(r.write for r, _ in meant))

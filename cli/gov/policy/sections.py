@@ -38,7 +38,6 @@ WHEN = (
 )
 GUARDRAIL = ("name", "when", "then", "approvers", "count", "expires", "message")
 ROLES = ("auditor", "operator", "policy_admin")
-LATER_MASKS = masks.KEYED
 
 
 def classification(section: Section) -> Classification:
@@ -151,13 +150,14 @@ def vouched(section: Section) -> tuple[frozenset[str], frozenset[str], frozenset
 
 def _mask(section: Section) -> str:
     """`redact`, `{ round: 1000 }` or `{ json: { contact.email: partial } }`, as `masks.Mask` is spelled."""
-    inner = section.section("with", (*masks.STEPPED, masks.JSON), LATER_MASKS) if section.nested("with") else None
+    more = (*masks.STEPPED, *masks.KEYED, masks.JSON)
+    inner = section.section("with", more) if section.nested("with") else None
     if inner is None:
         word = section.text("with", null=True)
         if word in _MASK_FORMS:
             section.complain("with", f"`{word}` needs to know more: {_MASK_FORMS[word]}")
             return ""
-        return section.word("with", (*masks.PLAIN, *_MASK_FORMS), LATER_MASKS) if word else ""
+        return section.word("with", masks.WORDS) if word else ""
     keys = inner.keys()
     if len(keys) > 1:
         section.complain("with", "holds several masks; give each a rule of its own")
@@ -165,7 +165,8 @@ def _mask(section: Section) -> str:
         try:
             if word == masks.JSON:
                 return str(masks.within_json(paths)) if (paths := inner.pairs(word, null=True)) else ""
-            return str(masks.stepped(word, step)) if (step := inner.text(word)) else ""
+            if text := inner.text(word):
+                return str(masks.keyed(word, text) if word in masks.KEYED else masks.stepped(word, text))
         except ValueError as why:
             inner.complain(word, str(why))
     return ""

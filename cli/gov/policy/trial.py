@@ -59,7 +59,7 @@ class Result:
 
 def run(policy: Policy, catalog: Catalog, case: Case) -> Result:
     """Judge one case."""
-    content = outcome(policy, case.who, case.target, case.environment, case.scope, catalog)
+    content = outcome(policy, case.who, case.target, case.environment, case.scope, catalog, purpose=case.purpose)
     shows = {column: _shows(column, content, catalog) for column in case.expected.masks}
     verdict, decision, facts = _statement(policy, catalog, case, content) if case.sql else _lease(policy, case)
     got = Judged(verdict, decision, facts, shows)

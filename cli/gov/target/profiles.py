@@ -20,7 +20,7 @@ from gov.policy.accepted import closed as closed_columns
 from gov.policy.accepted import narrowed
 from gov.policy.decision import Outcome
 from gov.sql.catalog import Catalog
-from gov.target import terrain, views
+from gov.target import mask_keys, terrain, views
 from gov.target.connection import Connection
 from gov.target.grants import Grant, On, reconcile, wanted
 from gov.target.roles import membership
@@ -105,6 +105,7 @@ class Builder:
             plan = views.plan(role, outcome, reachable, partial)
             await self._grant(connection, role, wanted(outcome, shown, withheld, partial), around)
             await self._grant(connection, self.views_owner, plan.owner_needs, around, keep_others=True)
+            await mask_keys.ensure(connection, plan.definitions.values(), owner=self.views_owner)
             await views.ensure(connection, plan, owner=self.views_owner, profile=role)
             secret = [column for column in (*outcome.masks, *hidden) if column.relation not in unproven]
             leaky = terrain.leaky(outcome, catalog, around, hidden).keys() - set(unproven)
