@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from gov.demo.cluster import programs
 from gov.target import bootstrap
-from target.world import Shop
+from gov.terms import Relation
+from target.world import CUSTOMERS, Shop, outcome
 
 
 def test_the_broker_is_no_superuser(shop: Shop) -> None:
@@ -60,3 +64,29 @@ def test_a_name_that_ends_a_block_is_refused() -> None:
     """A dollar quote cannot be broken out of."""
     with pytest.raises(ValueError, match=r"\$gov\$"):
         bootstrap.sql("gov_broker", "shop", ["x$gov$; DROP TABLE t"], [])
+
+
+def test_psql_runs_it_as_it_is_printed(shop: Shop) -> None:
+    """Twice, stopping at the first error; then a masked profile can be built."""
+    script = bootstrap.sql(shop.broker, shop.database, [shop.owner], ["public"])
+    address = make_conninfo(shop.server.admin_dsn, dbname=shop.database)
+    with shop.admin() as admin:
+        admin.execute(f"DROP OWNED BY {shop.broker}; REVOKE {shop.owner} FROM {shop.broker}")
+        admin.execute(f"DROP ROLE {shop.broker}")
+    for _ in range(2):
+        done = subprocess.run(
+            [programs() / "psql", "-X", "-v", "ON_ERROR_STOP=1", address],
+            input=script, text=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    with shop.admin() as admin:
+        admin.execute(f"ALTER ROLE {shop.broker} PASSWORD 'broker'")
+
+    async def views() -> list[Relation]:
+        target = shop.target()
+        await target.open()
+        profile = await target.profile(outcome(await target.catalog()))
+        await target.close()
+        return [*profile.views]
+
+    assert asyncio.run(views()) == [CUSTOMERS]
