@@ -280,3 +280,20 @@ def test_text_and_binary_say_the_same(database: Database, mask: str) -> None:
     sql = f"SELECT {masked} FROM (SELECT {columns}) AS t".encode()
     with database.cursor(binary=False) as text, database.cursor(binary=True) as binary:
         assert text.execute(sql).fetchone() == binary.execute(sql).fetchone()
+
+
+@pytest.mark.parametrize("mask", ["hash", "json(a.b=redact)", "partial"])
+def test_old_strings_change_nothing(database: Database, mask: str) -> None:
+    """A database may have `standard_conforming_strings` off; the expression means the same."""
+    type = "json" if mask.startswith("json") else "text"
+    sql = f"CREATE TEMP VIEW v AS SELECT {expression(mask, 'c', type)} AS m FROM (SELECT CAST(NULL AS {type}) AS c) t"
+    key = "(SELECT key FROM \"gov_m_keys\".\"mask_key\")"
+    found = []
+    for setting in ("on", "off"):
+        database.execute(f"SET standard_conforming_strings = {setting}".encode())
+        database.execute(sql.replace(key, "CAST('k' AS bytea)").encode())
+        database.execute("SET standard_conforming_strings = on")
+        found += database.execute("SELECT pg_get_viewdef('pg_temp.v'::regclass)").fetchall()
+        database.execute("DROP VIEW pg_temp.v")
+
+    assert found[0] == found[1]

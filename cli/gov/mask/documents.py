@@ -97,5 +97,6 @@ def _array(steps: Sequence[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """`text` as an SQL literal; backslashes are plain under `standard_conforming_strings`."""
-    return "'" + text.replace("'", "''") + "'"
+    """`text` as an SQL literal, whatever `standard_conforming_strings` is."""
+    plain = "'" + text.replace("'", "''") + "'"
+    return "E" + plain.replace("\\", "\\\\") if "\\" in text else plain

@@ -63,7 +63,7 @@ def _text(column: str, type: Type) -> str:
 
 def _bytes(text: str) -> str:
     # convert_to is only STABLE; what `escape` would read as more than itself is the backslash.
-    return rf"pg_catalog.decode(pg_catalog.replace({text}, '\', '\\'), 'escape')"
+    return rf"pg_catalog.decode(pg_catalog.replace({text}, E'\\', E'\\\\'), 'escape')"
 
 
 def _digest(value: str, purpose: str) -> str:
