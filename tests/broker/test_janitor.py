@@ -218,6 +218,7 @@ def test_a_lease_that_ends_while_the_janitor_looks_ends_once(
             await until(lambda: lease.id not in house.leases.revoker.owned)
             monkeypatch.setattr(house.leases._store, "unfinished", lambda: stale)
             await house.leases.janitor.look(PROD)
+            await asyncio.gather(*house.leases.revoker._tasks.values())
             monkeypatch.undo()
 
     played(story())

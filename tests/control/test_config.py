@@ -49,6 +49,14 @@ def test_a_good_one() -> None:
     assert [each.audience for each in config.identities] == ["gov"]
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("", 30.0), ("janitor: { every: 5s }", 5.0), ("janitor: { every: 1h }", 3600.0)]
+)
+def test_how_often_the_janitor_comes(text: str, seconds: float) -> None:
+    """A duration as policy writes it; half a minute when nothing is said."""
+    assert parse("broker.yaml", f"{GOOD}{text}\n", BASE).janitor.every == seconds
+
+
 def test_what_init_writes_is_good() -> None:
     """The commented examples are valid as they are."""
     assert parse("broker.yaml", BROKER, BASE).targets
@@ -71,6 +79,8 @@ def test_what_init_writes_is_good() -> None:
         ("audit: { directory: audit }", "audit: audit", "6:8: audit: "),
         ("state: sqlite", "state: x\nstate: sqlite", "6:1: `state` is written twice"),
         ("listen: {", "listen: [", "1:"),
+        ("state:", "janitor: { every: 30 }\nstate:", "5:19: janitor.every: write a duration like 30s, 5m or 1h"),
+        ("state:", "janitor: { every: 0s }\nstate:", "5:19: janitor.every: input should be greater than"),
     ],
 )
 def test_mistakes_have_a_place(old: str, new: str, says: str) -> None:

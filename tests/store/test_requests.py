@@ -103,3 +103,29 @@ def test_what_is_not_there_is_not_replaced(requests: Requests) -> None:
     """Nothing appears by being changed."""
     assert not requests.replace(request("a"), request("a", RequestState.EXPIRED))
     assert requests.all() == []
+
+
+def test_what_trail_and_store_may_differ_in_is_remembered(tmp_path: Path) -> None:
+    """From the beginning of a change to its end, also for whoever opens the store anew after a crash."""
+    url = f"sqlite:///{tmp_path}/state.db"
+    requests = Requests(Database(url))
+    new, old = request("a", created_at=2.0), request("b", created_at=1.0)
+    approved = replace(old, state=RequestState.APPROVED)
+
+    def doubtful() -> list[str]:
+        return [each.id for each in Requests(Database(url)).doubtful()]
+
+    requests.put(new)
+    requests.put(old)
+    assert doubtful() == [old.id, new.id]
+    requests.certain(old.id)
+    requests.certain(old.id)
+    assert doubtful() == [new.id]
+    requests.doubt(old.id)
+    requests.doubt(old.id)
+    assert requests.replace(old, approved, recorded=True)
+    assert doubtful() == [new.id]
+    assert requests.replace(approved, replace(approved, state=RequestState.SPENT))
+    assert doubtful() == [old.id, new.id]
+    assert not requests.replace(approved, old, recorded=True)
+    assert doubtful() == [old.id, new.id]
