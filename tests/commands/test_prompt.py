@@ -138,7 +138,8 @@ def test_a_session_that_has_ended_is_told_and_replaced(prompt: Terminal, prod: F
     prompt.shows("terminating connection.*your next statement connects again")
     prompt.types("select 6 * 7 as n;\r")
 
-    prompt.sees("terminating connection.*connected again, lease ls-")
+    prompt.sees("terminating connection")
+    prompt.sees("connected again, lease ls-.*settings of the old session are gone")
     prompt.sees("42")
     prompt.sees("1 row")
 

@@ -144,8 +144,9 @@ class Prompt:
         self._session.again()
         self._reach.refresh()
         lease = self._session.grant.lease.lease
-        say(f"gov: {escape(why or 'the lease was about to end')}: connected again,"
-            f" lease {escape(lease.id)} ends {times.relative(lease.expires_at)}")
+        say(f"gov: {escape(why or 'the lease was about to end')}")
+        say(f"gov: connected again, lease {escape(lease.id)} ends {times.relative(lease.expires_at)};"
+            " settings of the old session are gone")
         if missed and why:
             say(f"gov: {missed} went with the old session, so nothing was sent: look again, and press Enter")
             return False

@@ -73,7 +73,7 @@ class Session:
         """Why the session is over, or empty. Looks at the connection without waiting."""
         if not self.connection.closed and self._turn is None:
             self._look()
-        return (self._lost or "the connection is closed") if self.connection.closed else ""
+        return (self._lost or "the connection was lost") if self.connection.closed else ""
 
     def begin(self, text: str, parameters: tuple[str, ...] = ()) -> Turn:
         """A statement that is about to run; `end` it."""

@@ -19,10 +19,10 @@ CARD = """\
 
   You are alice, of engineering, in front of the production database of a shop.
 
-    select * from customers limit 3;                   what is sensitive is masked
-    select row_to_json(c) from customers c limit 1;    by any spelling
-    copy customers to '/tmp/x';                        denied, with the reason
-    drop table orders;                                 held until somebody else says yes
+    select * from customers limit 3;                what is sensitive is masked
+    select row_to_json(c) from customers c limit 1; by any spelling
+    copy customers to '/tmp/x';                     denied, with the reason
+    drop table orders;                              held until somebody else says yes
 
   Who says yes is bob. In a second terminal:
 

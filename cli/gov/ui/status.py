@@ -52,8 +52,8 @@ class Status:
 def line(status: Status, columns: int) -> Fragments:
     """The status line, and below it a warning when there is one, each filled to the terminal's width."""
     place = f" {escape(status.environment).upper()} "
-    facts = [escape(status.target), escape(status.scope), *_time(status), *filter(None, [status.transaction]),
-             *([f"{status.masked} masked"] if status.masked else [])]
+    facts = [escape(status.target), escape(status.scope), *_time(status)]
+    facts += [f"{status.masked} masked"] if status.masked else []
     production = "class:production " if status.environment == "production" else ""
     room = columns - cell_width(place)
     shown: Fragments = [(f"{production}class:status.place", place),
@@ -63,7 +63,9 @@ def line(status: Status, columns: int) -> Fragments:
 
 
 def _time(status: Status) -> list[str]:
-    return ["session over"] if status.lost else [f"lease {times.countdown(status.left)}"]
+    if status.lost:
+        return ["session over"]
+    return [f"lease {times.countdown(status.left)}", *filter(None, [status.transaction])]
 
 
 def warning(status: Status) -> tuple[str, str]:
