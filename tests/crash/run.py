@@ -26,7 +26,7 @@ from gov.control.models import Kill
 
 SITE_LASTS = 40
 """Seeds that share one state and one log."""
-REACHED_WITHIN = 9.0
+REACHED_WITHIN = 20.0
 """Seconds in which the step must come by."""
 MORE = ("reads", "writes", "lends", "alters", "submits", "blocked")
 
