@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
-from live.door import program, variables
+from live.door import program, running, variables
 from live.wire import Lease
 
 
@@ -45,3 +47,52 @@ def test_writes(mode: str, writer: Lease, as_user: Callable[[str], dict[str, str
 
     assert done.returncode == 0, done.stderr
     assert "number of transactions actually processed: 10/10" in done.stdout
+
+
+@pytest.fixture
+def balances(admin: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+    """Every balance is zero and the history is empty, before and afterwards."""
+
+    def cleared() -> None:
+        admin.execute("TRUNCATE pgbench_history")
+        for table, column in (("accounts", "abalance"), ("tellers", "tbalance"), ("branches", "bbalance")):
+            admin.execute(f"UPDATE pgbench_{table} SET {column} = 0 WHERE {column} <> 0")
+
+    cleared()
+    yield admin
+    cleared()
+
+
+@pytest.mark.parametrize("mode", ["simple", "extended", "prepared"])
+def test_its_own_script(
+    mode: str, writer: Lease, as_user: Callable[[str], dict[str, str]], balances: psycopg.Connection[Any]
+) -> None:
+    """TPC-B as pgbench has it, committed, by two clients: every transaction counts, and the sums agree."""
+    done = subprocess.run(
+        [program("pgbench"), "-n", "-b", "tpcb-like", "-M", mode, "-c", "2", "-t", "10"],
+        env=as_user("alice") | variables(writer), capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "number of transactions actually processed: 20/20" in done.stdout
+    sums = balances.execute(
+        "SELECT count(*), sum(delta), (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM"
+        " pgbench_tellers), (SELECT sum(bbalance) FROM pgbench_branches) FROM pgbench_history"
+    ).fetchone()
+    assert sums is not None
+    assert sums[0] == 20
+    assert len(set(sums[1:])) == 1
+
+
+def test_its_clearing_up_is_held(
+    writer: Lease, as_user: Callable[[str], dict[str, str]], deny: Callable[[str], object], tmp_path: Path
+) -> None:
+    """Without `-n` pgbench begins with VACUUM and TRUNCATE: the one needs a wider scope, the other waits for Bob."""
+    command = [program("pgbench"), "-c", "1", "-t", "1"]
+    with running(command, as_user("alice") | variables(writer), tmp_path / "pgbench.out") as child:
+        deny(child.says(r"held by rule destructive-needs-dba: waiting for dba \(request (rq-\w+)\)")[1])
+        child.ends()
+
+    assert "maintenance is not within the scope write" in child.printed
+    assert "denied" in child.printed
+    assert "not today" in child.printed
