@@ -85,18 +85,24 @@ def played(stage: Stage, watcher: Watcher, plot: Plot) -> Report:
         stage.hit.wait(0.02)
     for each in others:
         each.join(0.0 if stage.hit.is_set() else 2.0)
-    reached = stage.hit.is_set()
     stage.disarm()
-    if reached and plot.fault in ("broker", "power"):
-        until(lambda: stage.broker_pid != victim or not stage.broker_runs)
-    stage.heal(chance)
+    _healed(stage, plot, chance, victim)
     if not play.end():
         play.noted.append("somebody still waits")
-    stage.heal(chance)
+    reached = _healed(stage, plot, chance, victim)  # once more: the step may have come by at the last moment
     watcher.lost_power = reached and plot.fault == "power"
     findings = watcher.after(play)
     findings += _emptied(stage, watcher)
     return Report(plot, reached, time.monotonic() - began, findings, play.noted)
+
+
+def _healed(stage: Stage, plot: Plot, chance: random.Random, victim: int) -> bool:
+    """Everything runs again; whether the fault had happened."""
+    reached = stage.hit.is_set()
+    if reached and plot.fault in ("broker", "power"):  # it is said a moment before it is done
+        until(lambda: stage.broker_pid != victim or not stage.broker_runs)
+    stage.heal(chance)
+    return reached
 
 
 def _emptied(stage: Stage, watcher: Watcher) -> list[Finding]:
