@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from gov.ui.escape import harmless
-from gov.ui.hold import Hold
+from gov.ui.hold import Hold, panel
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 
@@ -34,3 +36,21 @@ def test_any_notice_can_be_shown(message: str, detail: str) -> None:
 
     assert lines
     assert all(harmless(character) for line in lines for character in line)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_the_panel(columns: int) -> None:
+    """What waits, by which rule, why, for whom, how long, and what to do; in a box that fits the terminal."""
+    detail = {"request": "rq-1", "rule": "needs-dba", "approvers": ["dba", "lead"],
+              "reasons": ["a drop cannot be undone " * 4], "expires_at": NOW.timestamp() + 872}
+    out = io.StringIO()
+
+    Console(file=out, width=columns).print(
+        panel(Hold.of("held", json.dumps(detail)), "drop table\x1b[2J\n" + "x,\n" * 20, NOW))
+
+    lines = out.getvalue().split("\n")
+    for said in ("HELD  rq-1", "drop table\\x1b", "…", "rule       needs-dba", "because    a drop",
+                 "waits for  dba or lead", "expires    in 14:32", "gov approve", "Ctrl-C withdraws"):
+        assert any(said in line for line in lines), said
+    assert all(len(line) <= columns for line in lines)
+    assert len(lines) < 24

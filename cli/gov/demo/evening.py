@@ -22,7 +22,7 @@ CARD = """\
     select * from customers limit 3;                what is sensitive is masked
     select row_to_json(c) from customers c limit 1; by any spelling
     copy customers to '/tmp/x';                     denied, with the reason
-    drop table orders;                              held until somebody else says yes
+    drop table orders;                              held until another agrees
 
   Who says yes is bob. In a second terminal:
 

@@ -71,9 +71,9 @@ class Screen:
 
     def _fits(self) -> bool:
         lines = self._held.split("\n")
-        if len(lines) > self._lines - 1:  # the prompt wants a line too
+        if len(lines) > self._lines:  # the last of them is where the prompt goes
             return False
-        return all(len(line) <= self._columns or cell_width(_PAINT.sub("", line)) <= self._columns for line in lines)
+        return all(cell_width(_PAINT.sub("", line)) <= self._columns for line in lines)
 
     def _begin(self, command: str) -> None:
         held, self._held = self._held, ""

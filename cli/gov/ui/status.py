@@ -51,7 +51,7 @@ class Status:
 
 def line(status: Status, columns: int) -> Fragments:
     """The status line, and below it a warning when there is one, each filled to the terminal's width."""
-    place = f" {escape(status.environment).upper()} "
+    place = _cut(f" {escape(status.environment).upper()} ", columns)
     facts = [escape(status.target), escape(status.scope), *_time(status)]
     facts += [f"{status.masked} masked"] if status.masked else []
     production = "class:production " if status.environment == "production" else ""
@@ -79,13 +79,18 @@ def warning(status: Status) -> tuple[str, str]:
     if status.transaction:
         return style, f"{ends}: commit before, or what is open is rolled back"
     if not status.renews:
-        return style, f"{ends}, and what SET and PREPARE did with it: \\lease new takes another"
+        return style, f"{ends}, and SET and PREPARE with it: \\lease new takes another"
     return style, f"{ends}: then your next statement takes a new one"
 
 
 def _filled(text: str, columns: int, right: str = "") -> str:
     """`text` cut or filled to so many columns, with `right` at the end where there is room."""
-    while cell_width(text) > max(columns, 0):
-        text = text[:-1]
+    text = _cut(text, columns)
     pad = columns - cell_width(text)
     return text + (right.rjust(pad) if len(right) < pad else " " * pad)
+
+
+def _cut(text: str, columns: int) -> str:
+    while cell_width(text) > max(columns, 0):
+        text = text[:-1]
+    return text
