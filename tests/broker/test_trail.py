@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from gov.audit.entry import Entry
 from gov.audit.note import SigningKey
 from gov.audit.verify import verify
-from gov.broker.trail import Trail
+from gov.broker.trail import FRESH, Trail
 from gov.errors import Unavailable
 from gov.store.disk import Disk, Files
 from gov.store.journal import Journal
@@ -28,13 +29,15 @@ class Faulty(Disk):
     """A disk that fails or hangs when told to, and counts its syncs."""
 
     def __init__(self) -> None:
-        self.full = self.sick = self.stiff = False
+        self.full = self.sick = self.stiff = self.frozen = False
         self.free = threading.Event()
         self.free.set()
         self.syncs = 0
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
-        """Refuse when full."""
+        """Refuse when full, hang when frozen."""
+        if self.frozen:
+            self.free.wait(30)
         if self.full:
             raise OSError(28, "No space left on device")
         return super().write(fd, data)
@@ -57,6 +60,21 @@ class Faulty(Disk):
 def trail_of(directory: Path, disk: Disk, patience: float = 5.0) -> Trail:
     """A trail in a directory, on that disk."""
     return Trail(Journal(directory, KEY, KEY.name, disk=disk), patience=patience)
+
+
+async def healed(trail: Trail) -> None:
+    """Wait until it takes entries again."""
+    while trail.failing:
+        with suppress(Unavailable):
+            await trail.integrate()
+
+
+async def certain(trail: Trail) -> None:
+    """Record an entry and wait until it is on disk, however slow that is today."""
+    index = trail.record(ENTRY)
+    while True:
+        with suppress(Unavailable):
+            return await trail.durable(index)
 
 
 def test_one_sync_serves_all_who_wait(tmp_path: Path, played: Played) -> None:
@@ -135,9 +153,8 @@ def test_a_disk_that_hangs_is_not_waited_for(tmp_path: Path, played: Played) -> 
             trail.record(ENTRY)
         assert trail.failing
         disk.free.set()
-        await trail.integrate()
-        assert not trail.failing
-        await trail.durable(trail.record(ENTRY))
+        await healed(trail)
+        await certain(trail)
         await trail.close()
 
     played(story())
@@ -191,29 +208,105 @@ def test_a_tree_that_hangs_is_not_waited_for(tmp_path: Path, played: Played) -> 
     assert verify(Files(tmp_path), KEY.verifier).size == 2
 
 
-def test_a_tree_that_cannot_follow_closes_the_log(tmp_path: Path, played: Played) -> None:
-    """Entries without a checkpoint are not gathered for ever, though the journal would take them."""
+def freeze(disk: Faulty) -> None:
+    """No write comes back any more."""
+    disk.free.clear()
+    disk.frozen = True
+
+
+def test_a_write_that_hangs_does_not_take_everybody_with_it(tmp_path: Path, played: Played) -> None:
+    """The first entry after a pause is refused in time, and later ones at once, until the disk comes back."""
 
     async def story() -> None:
         disk = Faulty()
-        trail = trail_of(tmp_path, disk, patience=0.1)
-        disk.stiff = True
+        trail = Trail(Journal(tmp_path, KEY, KEY.name, disk=disk), stall=0.1)
         trail.record(ENTRY)
-        with pytest.raises(Unavailable):
-            await trail.integrate()
-        trail.record(ENTRY)
-        await asyncio.sleep(0.11)
-        with pytest.raises(Unavailable):
-            await trail.integrate()
-        with pytest.raises(Unavailable, match="Input/output"):
-            trail.record(ENTRY)
-        disk.stiff = False
-        await trail.integrate()
+        await asyncio.sleep(2 * FRESH)
+        freeze(disk)
+        began = Entry("statement", 0.0, {"n": 1})
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="does not answer"):
+                trail.record(began)
+        assert trail.failing
+        disk.free.set()
+        await healed(trail)
         trail.record(ENTRY)
         await trail.close()
 
     played(story())
-    assert verify(Files(tmp_path), KEY.verifier).size == 3
+    assert [each.kind for each in search(Files(tmp_path), Filters())].count("broker.stopped") == 2
+    assert verify(Files(tmp_path), KEY.verifier).size == 3  # the first refused one was under way, and came late
+
+
+def test_an_end_that_is_written_late_is_written_once(tmp_path: Path, played: Played) -> None:
+    """It is under way, so it is not owed as well; what came behind it is."""
+
+    async def story() -> None:
+        disk = Faulty()
+        trail = Trail(Journal(tmp_path, KEY, KEY.name, disk=disk), stall=0.1)
+        began = trail.record(Entry("statement", 0.0, {"n": 1}))
+        await asyncio.sleep(2 * FRESH)
+        freeze(disk)
+        assert trail.record(Entry("statement.done", 0.0, {"statement": began})) == -1
+        assert trail.record(Entry("session.closed", 0.0, {"session": "ss-1"})) == -1
+        disk.free.set()
+        await healed(trail)
+        trail.record(ENTRY)
+        await trail.close()
+
+    played(story())
+    kinds = [each.kind for each in search(Files(tmp_path), Filters())]
+    assert kinds[::-1] == ["statement", "statement.done", "session.closed", "broker.stopped"]
+
+
+def test_a_write_that_holds_the_loop_is_told_to_whom_it_concerns(tmp_path: Path, played: Played) -> None:
+    """In the middle of work the loop writes by itself; if that hangs, another thread cuts the sessions off."""
+
+    async def story() -> None:
+        disk = Faulty()
+        trail = Trail(Journal(tmp_path, KEY, KEY.name, disk=disk), stall=0.2)
+        told = threading.Event()
+
+        def cut_off() -> None:
+            told.set()
+            disk.free.set()
+
+        trail.when_stuck = cut_off
+        trail.start()
+        while not told.is_set():
+            trail.record(ENTRY)
+            freeze(disk)
+            trail.record(ENTRY)  # soon enough after the one before; on a very slow machine not, and again
+            disk.frozen = False
+            disk.free.set()
+        await trail.close()
+
+    played(story())
+    assert verify(Files(tmp_path), KEY.verifier).size >= 2
+
+
+def test_a_tree_that_cannot_follow_closes_the_log(tmp_path: Path, played: Played) -> None:
+    """Entries without a checkpoint are not gathered for ever, though the journal would take them."""
+
+    async def story() -> int:
+        disk = Faulty()
+        trail = trail_of(tmp_path, disk, patience=0.1)
+        disk.stiff = True
+        refused = False
+        while not refused:
+            with suppress(Unavailable):
+                await trail.integrate()
+            try:
+                trail.record(ENTRY)
+            except Unavailable:
+                refused = True
+        disk.stiff = False
+        await healed(trail)
+        size = trail.record(ENTRY) + 1
+        await trail.close()
+        return size
+
+    assert played(story()) == verify(Files(tmp_path), KEY.verifier).size >= 2
 
 
 def test_the_end_of_what_ran_is_owed_and_paid_first(tmp_path: Path, played: Played) -> None:
@@ -250,7 +343,8 @@ def test_a_wait_that_ends_as_its_sync_does_closes_nothing(tmp_path: Path, played
         trail.record(ENTRY)
         with pytest.raises(Unavailable):
             await trail.durable(7)
-        await trail.integrate()
+        trail._patience = 60.0
+        await healed(trail)
         trail.record(ENTRY)
         await trail.close()
 

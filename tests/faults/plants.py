@@ -113,6 +113,16 @@ def wait_for_ever() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def write_in_the_loop() -> Iterator[None]:
+    """The thread that serves everybody writes by itself, and nobody watches it."""
+    with (
+        patch.object(Trail, "_append_apart", lambda self, entry: self._journal.append(entry)),
+        patch.object(Trail, "_watch", lambda self: None),
+    ):
+        yield
+
+
 PLANTS: dict[str, Plant] = {
     "ignore-fsync-error": ignore_fsync_error,
     "believe-second-fsync": believe_second_fsync,
@@ -122,5 +132,6 @@ PLANTS: dict[str, Plant] = {
     "stay-closed": stay_closed,
     "another-sqlstate": another_sqlstate,
     "wait-for-ever": wait_for_ever,
+    "write-in-the-loop": write_in_the_loop,
 }
 """By name."""

@@ -28,8 +28,8 @@ from faults.calls import HANG, SHORT, Fault
 from faults.plants import PLANTS
 from faults.story import Broken, run
 
-_HANGS = ("fsync", "open", "rename")
-"""Calls that may hang: those that are not made by the thread that serves everybody."""
+_HANGS = ("write", "fsync", "open", "rename")
+"""Calls that may hang."""
 
 
 @dataclass

@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from audit.logs import KEY, ORIGIN, START
@@ -214,7 +215,12 @@ class Story:
             done, _ = await asyncio.wait([opening], timeout=patience * 2)
             if not done:  # a start that hangs serves nobody; it ends when the disk comes back
                 self.calls.release()
-            return Trail(await opening, patience=patience)
+            trail = Trail(await opening, patience=patience, stall=patience)
+            if patience < PATIENCE:
+                # Where a write hangs in the loop itself, its sessions are cut off; here that ends the hanging.
+                trail.when_stuck = self.calls.released.set
+                Thread(target=trail._watch, daemon=True).start()
+            return trail
         except Unavailable as error:
             self.seen.refusals.append(error)
             return None
@@ -229,7 +235,7 @@ class Story:
 
     async def _recover(self, trail: Trail) -> None:
         """On a disk that works: after some looks of the trail at it everything is served again."""
-        trail._patience = PATIENCE
+        trail._patience = trail._stall = PATIENCE
         for _ in range(3):
             await _tick(trail)
         client = Client(trail, self.seen)
@@ -244,7 +250,8 @@ class Story:
         if how == "closed":
             await trail.close()
         self.calls.released.set()  # what hangs comes back: no thread can be killed, and none may go on in the next life
-        for thread in (trail._syncing, trail._integrating):
+        trail._closed.set()
+        for thread in (trail._writing, trail._syncing, trail._integrating):
             await asyncio.to_thread(thread.shutdown, wait=True, cancel_futures=True)
         self.calls.abandon()
         if how in ("power", "zeros"):

@@ -27,6 +27,7 @@ CAUGHT = {
     "stay-closed": ("fsync journal", {"recovers"}),
     "another-sqlstate": ("write journal", {"refused"}),
     "wait-for-ever": ("fsync journal", {"bounded"}),
+    "write-in-the-loop": ("write journal", {"bounded"}),
 }
 """Plant to the calls to fail under it, and the invariants that may break."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from broker.conftest import issuer, shop  # noqa: F401 - fixtures
+from broker import conftest
 from broker.rig import Shop
 from broker.site import CONFIG, Site
 from faults.small_disk import SmallDisk, mounted
@@ -26,6 +26,7 @@ from gov.store.search import Filters, search
 from live import door
 from servers import RunningIssuer
 
+issuer, shop = conftest.issuer, conftest.shop
 PATIENCE = 60.0
 """Seconds for what the broker does within five on an idle machine."""
 READ, WRITE = LeaseAsk(target="prod"), LeaseAsk(target="prod", scope="write", reason="a test")
@@ -74,7 +75,7 @@ class Small(Site):
 
 
 @pytest.fixture
-def place(tmp_path: Path, shop: Shop, issuer: RunningIssuer) -> Iterator[Callable[..., Small]]:  # noqa: F811
+def place(tmp_path: Path, shop: Shop, issuer: RunningIssuer) -> Iterator[Callable[..., Small]]:
     """Call it with a kind of disk, and what stands on it, for a broker that serves."""
     made: list[Any] = []
 

@@ -141,6 +141,7 @@ def build(config: Config, stack: AsyncExitStack) -> House:
     house.leases = LeaseDesk(house, Leases(database))
     house.desk = RequestDesk(house, Requests(database))
     house.sessions = Sessions()
+    trail.when_stuck = house.sessions.sever
     house.schemas = Schemas(house, Columns(database), Releases(database))
     return house
 

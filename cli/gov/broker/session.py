@@ -175,6 +175,11 @@ class Session:
             waiting.cancel()
             self._waiting = None
 
+    def sever(self) -> None:
+        """Cut both connections, from another thread than the loop's. The target first: nothing more reaches it."""
+        self.link.side.sever()
+        self.client.sever()
+
     def cancel(self) -> None:
         """The client wants what runs, or waits for approval, to stop."""
         if self._waiting is not None:

@@ -32,6 +32,9 @@ class Live(Protocol):
     async def drain(self, because: str, grace: float) -> None:
         """Take no new statement, let the running one have `grace` seconds, then end."""
 
+    def sever(self) -> None:
+        """Cut both connections, from another thread than the loop's."""
+
     def cancel(self) -> None:
         """The client wants what runs, or waits for approval, to stop."""
 
@@ -99,6 +102,14 @@ class Sessions:
         async with asyncio.timeout(QUIET_WITHIN):
             while any(session.reaches(target, relations) for session in self._live.values()):  # noqa: ASYNC110
                 await asyncio.sleep(QUIET_AGAIN)
+
+    def sever(self) -> None:
+        """Cut every session off, from another thread: the loop is stuck and will not answer anybody.
+
+        When it turns again it finds the connections gone, and forwards nothing of what it was at.
+        """
+        for session in list(self._live.values()):
+            session.sever()
 
     async def end_all(self, because: str) -> None:
         """The broker stops."""

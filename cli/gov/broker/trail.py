@@ -3,6 +3,10 @@
 Invariant: an entry has reached the kernel when `record` returns and the disk when `durable` does.
 Whatever cannot keep that raises `Unavailable`, and whoever called does not act (DESIGN 11).
 
+Writing a line takes a microsecond or two, so the event loop does it itself, but only where it has just been seen
+to work: the first entry after a pause is written by a thread that is not waited for without end. A file system
+that was suspended blocks a write in the kernel, and nothing could get the loop out of there.
+
 One kind of entry is different: what tells of something that has already happened. When the disk does not take
 it, it is owed: kept in memory and written before anything else is, so that nothing new runs before it.
 """
@@ -11,9 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from threading import Event, Thread
 
 from gov.audit.entry import Entry
 from gov.errors import TooComplex, Unavailable
@@ -25,6 +32,10 @@ PATIENCE = 5.0
 """Seconds that a disk may take; after them statements are refused rather than kept waiting."""
 INTEGRATE_EVERY = 1.0
 """Seconds between two checkpoints while entries come."""
+FRESH = 0.02
+"""Seconds for which a write that came back says that the next one will."""
+STALL = 2.0
+"""Seconds that a write may keep the event loop, and with it everybody."""
 OWED = 10_000
 """Entries that are owed at most: ends of statements and sessions that were under way."""
 _AFTERWARDS = frozenset({"statement.done", "session.closed"})
@@ -34,16 +45,24 @@ _AFTERWARDS = frozenset({"statement.done", "session.closed"})
 class Trail:
     """The one writer of the audit log, for one event loop."""
 
-    def __init__(self, journal: Journal, *, patience: float = PATIENCE) -> None:
+    def __init__(self, journal: Journal, *, patience: float = PATIENCE, stall: float = STALL) -> None:
         self._journal = journal
-        self._patience = patience
+        self._patience, self._stall = patience, stall
         # A thread for each, so that whoever waits for the disk does not wait for the tree as well.
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="line")
         self._syncing = ThreadPoolExecutor(1, thread_name_prefix="sync")
         self._integrating = ThreadPoolExecutor(1, thread_name_prefix="tree")
         self._flush: asyncio.Task[None] | None = None
         self._growth: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
-        self._hanging: set[asyncio.Task[None] | None] = set()
+        self._writing_since = 0.0
+        """When the loop began the write that it is in; 0 when it is in none."""
+        self._closed = Event()
+        self.when_stuck: Callable[[], None] = _nothing
+        """Called from another thread when a write does not come back to the event loop, so that nobody hears."""
+        self._wrote = 0.0
+        """When a write last came back, by the monotonic clock."""
+        self._hanging: set[object] = set()
         """Calls of the disk that have not come back within the patience."""
         self._behind_since: float | None = None
         """Since when the tree does not follow, by the monotonic clock."""
@@ -85,23 +104,62 @@ class Trail:
                 raise Unavailable(self._refusal, hint=_HINT)
             if self._owed:
                 self._pay()
-            index = self._journal.append(entry)
+            index = self._append(entry)
         except Unavailable as error:
             self._fault = error.what
             if entry.kind not in _AFTERWARDS or len(self._owed) >= OWED:
                 raise
-            self._owed.append(entry)
+            if not isinstance(error, _Late):
+                self._owed.append(entry)
             return -1
         self._fault = ""
         return index
+
+    def _append(self, entry: Entry) -> int:
+        now = time.monotonic()
+        if now - self._wrote < FRESH:
+            self._writing_since = now
+            try:
+                index = self._journal.append(entry)
+            finally:
+                self._writing_since = 0.0
+        else:
+            index = self._append_apart(entry)
+        self._wrote = now
+        return index
+
+    def _append_apart(self, entry: Entry) -> int:
+        """The index of `entry`, written by a thread. What is not done in time is refused, though it may be done later.
+
+        Raises:
+            Unavailable: like `record`.
+        """
+        loop, write = asyncio.get_running_loop(), self._writing.submit(self._journal.append, entry)
+        try:
+            return write.result(self._stall)
+        except TimeoutError:
+            if write.done():
+                return write.result()
+        self._hanging.add(write)
+        self._refuse_or_not()
+        write.add_done_callback(lambda _: _soon(loop, self._came_late, write, entry))
+        raise _Late(_SILENT, hint=_HINT)
+
+    def _came_late(self, write: Future[int], entry: Entry) -> None:
+        if write.exception() is not None and entry.kind in _AFTERWARDS:
+            self._owed.append(entry)
+        self._comes_back(write)
 
     def _pay(self) -> None:
         """Write what is owed, oldest first. Raises Unavailable."""
         while self._owed:
             try:
-                self._journal.append(self._owed[0])
+                self._append(self._owed[0])
             except (TooComplex, ValueError) as error:
                 log.error("an entry is not kept: %s", error)
+            except _Late:
+                self._owed.popleft()  # it is being written
+                raise
             self._owed.popleft()
 
     async def durable(self, index: int) -> None:
@@ -141,7 +199,7 @@ class Trail:
             self._refuse_or_not()
         return Unavailable(_SILENT, hint=_HINT)
 
-    def _comes_back(self, call: asyncio.Task[None] | None) -> None:
+    def _comes_back(self, call: object) -> None:
         self._hanging.discard(call)
         self._refuse_or_not()
 
@@ -153,8 +211,19 @@ class Trail:
         self._refusal = _SILENT if self._hanging else self._tree_fault if behind > self._patience else ""
 
     def start(self) -> None:
-        """Begin to bring entries into the tree, in the background, once a second."""
+        """Begin to bring entries into the tree, in the background, once a second, and to watch the event loop."""
         self._follower = asyncio.create_task(self._follow())
+        Thread(target=self._watch, name="watch", daemon=True).start()
+
+    def _watch(self) -> None:
+        """In a thread of its own: tell when a write has taken the event loop with it."""
+        told = 0.0
+        while not self._closed.wait(self._stall / 4):
+            since = self._writing_since
+            if since and since != told and time.monotonic() - since > self._stall:
+                told = since
+                log.error("%s, and holds the broker: every session is cut off", _SILENT)
+                self.when_stuck()
 
     async def _follow(self) -> None:
         while True:
@@ -200,6 +269,7 @@ class Trail:
 
     async def close(self) -> None:
         """Sign a last checkpoint and let the journal go."""
+        self._closed.set()
         if self._follower is not None:
             self._follower.cancel()
             with suppress(asyncio.CancelledError):
@@ -209,8 +279,22 @@ class Trail:
                 self._pay()
             async with asyncio.timeout(self._patience):
                 await asyncio.get_running_loop().run_in_executor(self._integrating, self._journal.close)
-        for thread in (self._syncing, self._integrating):
+        for thread in (self._writing, self._syncing, self._integrating):
             thread.shutdown(wait=False, cancel_futures=True)
+
+
+class _Late(Unavailable):
+    """The entry is not written, and may be later."""
+
+
+def _soon(loop: asyncio.AbstractEventLoop, act: Callable[..., None], *given: object) -> None:
+    """Let the loop do it, unless it has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(act, *given)
+
+
+def _nothing() -> None:
+    """Nobody wants to be told."""
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:

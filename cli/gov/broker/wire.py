@@ -8,7 +8,10 @@ memoryview: asyncio's TLS corrupts data with a bytearray on Python 3.11.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from gov.errors import ProtocolError
@@ -146,6 +149,12 @@ class Side(asyncio.BufferedProtocol):
         """End the connection now."""
         if self.transport is not None:
             self.transport.abort()
+
+    def sever(self) -> None:
+        """Cut the connection beneath the event loop: for another thread, when the loop does not turn any more."""
+        number = self.transport.get_extra_info("socket").fileno()
+        with suppress(OSError), socket.socket(fileno=os.dup(number)) as same:
+            same.shutdown(socket.SHUT_RDWR)
 
     # Reading before a sink is attached
 
