@@ -127,7 +127,7 @@ def test_the_strictest_mask_wins(world: World) -> None:
                 assert spec.write or not together.masks[column].write
 
 
-@LAW
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_merging_files_equals_one_file(data: st.DataObject) -> None:
     """Rules spread over several files, in any way, are the policy that one file with all of them is."""
