@@ -283,3 +283,57 @@ def test_a_view_that_somebody_dropped_is_put_up_again(
 
         until(served)
         assert all("changed past gov" in each for each in heard)
+
+
+def test_a_reader_waits_for_a_change_and_may_give_up(
+    people: str, admin: Connection, demo: Stage, as_user: Environment, approve: Callable[..., object]
+) -> None:
+    """While an approved ALTER waits for somebody else's lock: one cancels, one waits and is served."""
+    alice = as_user("alice")
+    words = ["gov", "exec", "prod", "-c", f"ALTER TABLE {people} DROP COLUMN old", "--no-wait"]
+    asked = subprocess.run(words, env=alice, capture_output=True, text=True, timeout=door.PATIENCE)
+    request = json.loads(asked.stdout)["request"]
+    approve(request)
+    query = f"SELECT id, ssn FROM {people} WHERE id = 1".encode()
+    heard: list[object] = []
+
+    def read(session: Connection) -> None:
+        try:
+            heard.append(session.execute(query).fetchall())
+        except psycopg.errors.QueryCanceled as error:
+            heard.append(error.sqlstate)
+
+    with connected(as_user) as one, connected(as_user) as other, psycopg.connect(
+        demo.cluster.admin_dsn_of("shop")
+    ) as holder:
+        holder.execute(f"LOCK TABLE public.{people} IN ACCESS SHARE MODE".encode())
+        spending = subprocess.Popen(["gov", "exec", "prod", "--request", request], env=alice, stderr=subprocess.PIPE)
+        door.eventually(
+            admin, "SELECT count(*) > 0 FROM pg_locks WHERE relation = %s::regclass AND NOT granted", f"public.{people}"
+        )
+        readers = [threading.Thread(target=read, args=(session,)) for session in (one, other)]
+        for reader in readers:
+            reader.start()
+        until(lambda: one.cancel() or heard == ["57014"])
+        holder.rollback()
+        for reader in readers:
+            reader.join(door.PATIENCE)
+        spending.communicate(timeout=door.PATIENCE)
+        assert spending.returncode == 0
+        assert heard == ["57014", [(1, "[redacted]")]]
+        read(one)
+        assert heard[-1] == [(1, "[redacted]")]
+
+
+def test_a_dropped_table_is_gone_for_its_readers(
+    people: str, as_user: Environment, changed: Callable[[str], None]
+) -> None:
+    """As PostgreSQL says it: no such relation; and the session goes on."""
+    with connected(as_user, prepare_threshold=0) as session:
+        query = f"SELECT id, ssn FROM {people} WHERE id = 1".encode()
+        assert session.execute(query).fetchall() == [(1, "[redacted]")]
+        changed(f"DROP TABLE {people}")
+        with pytest.raises(psycopg.Error) as caught:
+            session.execute(query)
+        assert "gov_m_" not in str(caught.value)
+        assert session.execute("SELECT 1").fetchone() == (1,)

@@ -195,6 +195,7 @@ class LeaseDesk:
             if target.version != held.standing.catalog:
                 old, new = held.standing, await stand(self._house, held.standing.basis, anew=False)
                 if new.profile.role != old.profile.role:
+                    await self._house.sessions.still(lease.id)
                     await target.move(lease.role, old.profile, new.profile)
                 held.standing = new
             return held.standing.outcome, held.standing.profile

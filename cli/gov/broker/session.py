@@ -158,6 +158,11 @@ class Session:
         if self._busy is not None and self.held is None:
             await asyncio.wait([self._busy])
 
+    @property
+    def pending(self) -> bool:
+        """Whether something that was sent to the database is not answered yet."""
+        return bool(self.replies.expected)
+
     def reaches(self, target: TargetName, relations: frozenset[Relation]) -> bool:
         """Whether something that is on its way to the database may touch one of `relations`."""
         return self.lease.target == target and any(

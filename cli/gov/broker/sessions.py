@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from contextlib import suppress
 from typing import Protocol
 
 from gov.control.models import SessionView
@@ -11,6 +12,8 @@ from gov.terms import LeaseId, Relation, SessionId, TargetName
 
 QUIET_WITHIN = 2.0
 """Seconds that a change of tables waits for statements that are on their way."""
+STILL_WITHIN = 0.25
+"""Seconds in which a statement that was sent has begun."""
 QUIET_AGAIN = 0.005
 """Seconds between two looks at them."""
 
@@ -37,6 +40,10 @@ class Live(Protocol):
 
     def cancel(self) -> None:
         """The client wants what runs, or waits for approval, to stop."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether something that was sent to the database is not answered yet."""
 
     def reaches(self, target: TargetName, relations: frozenset[Relation]) -> bool:
         """Whether something that is on its way to the database may touch one of `relations`."""
@@ -110,6 +117,16 @@ class Sessions:
         """
         for session in list(self._live.values()):
             session.sever()
+
+    async def still(self, lease_id: LeaseId) -> None:
+        """Wait, not for long, until the database has begun what the sessions of a lease have sent.
+
+        What it has begun keeps the rights that it began with. New statements wait for the one who waits here.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STILL_WITHIN):
+                while any(session.pending for session in self._of(lease_id)):  # noqa: ASYNC110
+                    await asyncio.sleep(QUIET_AGAIN)
 
     async def end_all(self, because: str) -> None:
         """The broker stops."""
