@@ -45,3 +45,31 @@ copy (values ((select email from customers where id = 1))) to stdout;
 
 -- why: several in one message
 copy (select 1) to stdout; copy customers to stdout;
+
+-- why: COPY in the spelling of PostgreSQL 7.2, which no query can be copied with
+copy binary customers to stdout;
+
+copy binary public.customers (email, ssn, dob) to stdout;
+
+-- why: the same with its delimiters
+copy customers to stdout using delimiters '|';
+
+copy customers (ssn) to stdout delimiters ',' with null as '';
+
+-- why: a lock on a masked table is taken on its view as well, and opens neither
+begin;
+
+lock table customers, only (public.customers) in access share mode;
+
+select email, ssn, phone, dob, credit_card from only customers;
+
+copy customers to stdout;
+
+rollback;
+
+-- why: what another transaction sees, by its snapshot
+begin isolation level repeatable read;
+
+select pg_export_snapshot(), email, ssn from customers limit 5;
+
+rollback;

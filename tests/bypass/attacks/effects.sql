@@ -272,6 +272,14 @@ update pgbench_history set delta = 0 where tid = -1;
 
 prepare transaction 'evil';
 
+-- why: what triggers send passes by every mask
+-- only the gateway stops it
+listen customers_changed;
+
+-- why: the same, with what is harmless around it
+-- only the gateway stops it
+unlisten *; listen customers_changed;
+
 -- why: a notification to whoever listens
 notify cache, 'flush';
 
