@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov.commands.statements import bound, split, statements, tokens
+from gov.commands.statements import Meta, bound, split, statements, steps, tokens
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -73,3 +73,15 @@ def test_tokens_are_the_text(text: str) -> None:
 def test_without_values_nothing_changes(text: str) -> None:
     """Binding touches named parameters only."""
     assert bound(text, {}) == (text, [])
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("select 1; select 2 \\gx", ([("select 1", 1), (Meta("select 2", "\\gx"), 1)], "")),
+    ("\\i it's;a.sql\nselect\n 1;\n\n \\d a; b", (
+        [(Meta("", "\\i it's;a.sql"), 1), ("select\n 1", 2), (Meta("", "\\d a; b"), 5)], "")),
+    ("select '\\d', E'\\'\\d', $$\\d$$ -- \\d\n", ([], "select '\\d', E'\\'\\d', $$\\d$$ -- \\d")),
+    ("select (1 \\watch 2", ([(Meta("select (1", "\\watch 2"), 1)], "")),
+])
+def test_backslash_commands_among_statements(text: str, expected: object) -> None:
+    """One goes to the end of its line, quotes or not, and takes what is unfinished before it; each has its line."""
+    assert steps(text) == expected

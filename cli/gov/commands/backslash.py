@@ -53,7 +53,7 @@ OURS = (
 KEYS = (
     ("Tab", "completes; columns that are masked for you are marked"),
     ("Ctrl-R", "searches what you typed before"),
-    ("Ctrl-C", "clears the line, cancels what runs, withdraws what waits"),
+    ("Ctrl-C", "clears the line, cancels what runs or waits"),
     ("Alt-Enter", "a new line where Enter would run the statement"),
     ("Ctrl-X Ctrl-E", "edits what is typed in $EDITOR"),
 )
