@@ -178,7 +178,7 @@ def test_completion(
     assert broker.asked == []
 
 
-@pytest.mark.parametrize("words", [["targets"], ["exec", "prod", "-c", "select 1"], ["--help"]])
+@pytest.mark.parametrize("words", [["targets"], ["exec", "prod", "-c", "select 1"]])
 def test_a_full_disk_is_no_bug(prod: FakeBroker, words: list[str]) -> None:
     """What cannot be written is said in one line with status 1, whoever notices it."""
     code = "from gov.commands import main; main()"

@@ -272,10 +272,7 @@ def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never happened")
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_cancels_as_ctrl_c_does(
-    prod: FakeBroker, tmp_path: Path, number: signal.Signals, status: int
-) -> None:
+def test_a_signal_cancels_as_ctrl_c_does(prod: FakeBroker, tmp_path: Path) -> None:
     """The statement stops at the server, and no part of a file is left."""
     marker = f"signalled {tmp_path.name}"
     words = ["exec", "prod", "-c", f"select '{marker}', pg_sleep(60)", "-o", str(tmp_path / "out.csv")]
@@ -288,10 +285,10 @@ def test_a_signal_cancels_as_ctrl_c_does(
     ):
         until(lambda: admin.execute(running, pattern).fetchone() == (1,))
 
-        child.send_signal(number)
+        child.terminate()
         _, err = child.communicate(timeout=20)
 
-        assert (child.returncode, err) == (status, "")
+        assert (child.returncode, err) == (143, "")
         until(lambda: admin.execute(running, pattern).fetchone() == (0,))
     assert not [entry for entry in tmp_path.iterdir() if "out.csv" in entry.name]
 
@@ -338,16 +335,16 @@ def test_a_result_on_the_terminal_has_no_progress(prod: FakeBroker) -> None:
 
 
 def test_a_long_result_is_never_held_whole(prod: FakeBroker, tmp_path: Path) -> None:
-    """Of 100 MB of rows a few MB are in memory at any time."""
+    """Of 60 MB of rows a few MB are in memory at any time."""
     code = (
         "import resource, sys; from gov.commands import run\n"
         "def export(sql): run(['exec', 'prod', '-c', sql, '-o', sys.argv[2]])\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "export('select 1'); before = peak(); export(sys.argv[1]); print(peak() - before)"
     )
-    many = "select repeat('x', 1000) from generate_series(1, 100000)"
+    many = "select repeat('x', 1000) from generate_series(1, 60000)"
 
     ran = subprocess.run([sys.executable, "-c", code, many, str(tmp_path / "out.csv")], capture_output=True, text=True)
 
-    assert (tmp_path / "out.csv").stat().st_size > 100_000_000
+    assert (tmp_path / "out.csv").stat().st_size > 60_000_000
     assert int(ran.stdout) < 16_000  # kB

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from gov.client.api import Broker
 from live import door
 
 AsUser = Callable[[str], dict[str, str]]
@@ -18,7 +18,8 @@ AsUser = Callable[[str], dict[str, str]]
 
 def leases(environment: door.Environment) -> set[str]:
     """The ids of one's open leases."""
-    return {lease["id"] for lease in json.loads(door.gov(environment, "leases", "--json"))}
+    with Broker.current(environment) as broker:
+        return {lease.id for lease in broker.leases()}
 
 
 def connect(environment: door.Environment, *command: str) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from gov.client.api import Broker
 from live import door
 
 AsUser = Callable[[str], dict[str, str]]
@@ -19,8 +20,13 @@ Why = dict[str, Any]
 
 @pytest.fixture
 def why(as_user: AsUser) -> Callable[..., Why]:
-    """Call it for what `gov why --json` says to somebody."""
-    return lambda name="alice": json.loads(door.gov(as_user(name), "why", "--json"))
+    """Call it for what the broker says to somebody who asks, as `gov why --json` prints it."""
+
+    def ask(name: str = "alice") -> Why:
+        with Broker.current(as_user(name)) as broker:
+            return broker.why().model_dump(mode="json")
+
+    return ask
 
 
 def psql(lease: dict[str, Any], sql: str) -> str:
