@@ -249,7 +249,7 @@ def test_what_cannot_be_recorded_as_spent_gives_no_permit(rig: Rig, played: Play
 
 def _break(house: House) -> None:
     """Take the disk away: from now on the trail refuses."""
-    house.trail._hangs = True
+    house.trail._refusal = "the disk is gone"
 
 
 def test_a_restart_withdraws_what_was_held(rig: Rig, played: Played) -> None:

@@ -235,7 +235,7 @@ def test_a_lease_without_its_record_is_none(rig: Rig, shop: Shop, played: Played
 
     async def story() -> None:
         async with rig.house(shop) as house:
-            house.trail._hangs = True
+            house.trail._refusal = "the disk is gone"
             with pytest.raises(Unavailable):
                 await house.leases.issue(ALICE, READ)
             await until(lambda: house.leases.unfinished() == [])

@@ -93,11 +93,11 @@ def test_what_cannot_be_recorded_is_not_in_force_yet(rig: Rig, played: Played) -
         async with rig.house() as house:
             watch, before = PolicyWatch(house), house.policy
             edit(rig, "max_ttl: 8h", "max_ttl: 7h")
-            house.trail._hangs = True
+            house.trail._refusal = "the disk is gone"
             await watch.reload()
             assert house.policy is before
             assert "not in force yet" in (house.policy_error or "")
-            house.trail._hangs = False
+            house.trail._refusal = ""
             await watch.reload()
             assert house.policy is not before
             assert house.policy_error is None

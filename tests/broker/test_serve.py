@@ -137,7 +137,7 @@ def test_a_broken_policy_later_changes_nothing(site: Site) -> None:
     assert [each.scope for each in alice.targets()[0].scopes] == ["read", "write"]
     assert len(entries(site, "policy.refused")) == 1
 
-    site.policy.write_text(good.replace("scope: write", "scope: read"))
+    site.policy.write_text(good.replace("write\n    groups: [engineering]", "write\n    groups: [others]"))
     site.hang_up()
     until(lambda: alice.status().policy_error is None)
     assert [each.scope for each in alice.targets()[0].scopes] == ["read"]
