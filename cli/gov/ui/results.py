@@ -145,9 +145,9 @@ class Table:
         self._out.write("+".join("-" * (width + 2) for width in widths) + "\n")
 
     def _line(self, row: Row, widths: Sequence[int]) -> str:
-        look = self._look
-        cells = (look.painted(_cell(look.text(value), width, right), value)
-                 for value, width, right in zip(row, widths, self._right, strict=True))
+        cells = map(_cell, map(self._look.text, row), widths, self._right)
+        if self._look.colour and None in row:
+            cells = map(self._look.painted, cells, row)
         return "|".join(cells).rstrip() + "\n"
 
 
