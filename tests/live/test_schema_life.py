@@ -17,12 +17,22 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from gov.client.api import Broker
+from gov.control.models import ApproveAsk, LeaseAsk, LeaseGrant, Submit
 from gov.demo.stage import Stage
+from gov.policy import document
 from live import door
 
 Environment = Callable[[str], dict[str, str]]
 Connection = psycopg.Connection[Any]
 CANARY = "canary-123-45-6789"
+LEASES: dict[str, LeaseGrant] = {}
+"""Alice's read lease, by where her commands keep what is hers."""
+
+
+def broker(as_user: Environment, name: str) -> Broker:
+    """The broker as somebody's commands see it, without a process for each."""
+    return Broker.current(as_user(name))
 
 
 @pytest.fixture
@@ -32,33 +42,51 @@ def people(admin: Connection, as_user: Environment) -> Iterator[str]:
     admin.execute(f"CREATE TABLE public.{name} (id int PRIMARY KEY, ssn text, city text, old int DEFAULT 7)")
     admin.execute(f"INSERT INTO public.{name} SELECT n, '{CANARY}', 'city ' || n FROM generate_series(1, 10) AS n")
     admin.execute(f"ALTER TABLE public.{name} OWNER TO shop_owner")
-    door.gov(as_user("bob"), "broker", "sync", "prod")
-    yield name
-    admin.execute(f"DROP TABLE IF EXISTS public.{name} CASCADE")
-    door.gov(as_user("bob"), "broker", "sync", "prod")
+    with broker(as_user, "bob") as bob:
+        bob.sync("prod")
+        yield name
+        admin.execute(f"DROP TABLE IF EXISTS public.{name} CASCADE")
+        bob.sync("prod")
 
 
 @pytest.fixture
-def changed(as_user: Environment, approve: Callable[..., object]) -> Callable[[str], None]:
+def changed(as_user: Environment, demo: Stage) -> Callable[[str], None]:
     """Call it with a DDL statement: alice asks for it, Bob says yes, alice has it run."""
 
     def change(statement: str) -> None:
-        alice = as_user("alice")
-        words = ["gov", "exec", "prod", "-c", statement, "--no-wait"]
-        asked = subprocess.run(words, env=alice, capture_output=True, text=True, timeout=door.PATIENCE)
-        assert asked.returncode == 6, asked.stderr
-        request = json.loads(asked.stdout)["request"]
-        approve(request)
-        door.gov(alice, "exec", "prod", "--request", request)
+        with broker(as_user, "alice") as alice, broker(as_user, "bob") as bob:
+            request = alice.submit(Submit(target="prod", statement=statement)).request
+            assert request is not None
+            bob.approve(request, ApproveAsk())
+            lease = alice.lease(LeaseAsk(target="prod", request=request))
+        with psycopg.connect(**entering(lease, demo.ca_file), autocommit=True) as session:
+            session.execute(statement.encode())
 
     return change
 
 
+def parameters(as_user: Environment) -> dict[str, Any]:
+    """A read lease of Alice's that is live now, as psycopg takes it."""
+    environment = as_user("alice")
+    with broker(as_user, "alice") as alice:
+        known = LEASES.get(environment["GOV_CONFIG_DIR"])
+        if known is None or known.lease.id not in {each.id for each in alice.leases()}:
+            known = LEASES[environment["GOV_CONFIG_DIR"]] = alice.lease(LeaseAsk(target="prod"))
+    return entering(known, Path(environment["GOV_CONFIG_DIR"]).parents[1] / "keys" / "ca.pem")
+
+
+def entering(lease: LeaseGrant, ca_file: Path) -> dict[str, Any]:
+    """What psycopg needs to enter with a lease."""
+    return {
+        "host": lease.host, "port": lease.port, "user": lease.user, "password": lease.password,
+        "dbname": lease.database, "sslmode": "verify-full", "sslrootcert": str(ca_file),
+    }  # fmt: skip
+
+
 @contextmanager
 def connected(as_user: Environment, **options: Any) -> Iterator[Connection]:
-    """A session of Alice's in read scope, under a lease that is live now."""
-    lease = door.credentials(as_user("alice"))
-    with psycopg.connect(**door.parameters(lease), autocommit=True, **options) as session:
+    """A session of Alice's in read scope."""
+    with psycopg.connect(**parameters(as_user), autocommit=True, **options) as session:
         yield session
 
 
@@ -70,7 +98,7 @@ class Readers:
         self.rows: list[set[Any]] = [set() for _ in queries]
         self._rounds = [0 for _ in queries]
         self._stop = threading.Event()
-        lease = door.parameters(door.credentials(as_user("alice")))
+        lease = parameters(as_user)
         self._threads = [
             threading.Thread(target=self._read, args=(number, lease, query, options))
             for number, (query, options) in enumerate(queries)
@@ -82,6 +110,7 @@ class Readers:
                 while not self._stop.is_set():
                     self.rows[number].update(session.execute(query.encode()).fetchall())
                     self._rounds[number] += 1
+                    self._stop.wait(0.01)
         except psycopg.Error as error:
             self.errors.append(f"{query}: {error}")
 
@@ -120,8 +149,7 @@ def test_readers_live_through_approved_changes(
     with Readers(as_user, queries) as readers:
         for change in (
             f"ALTER TABLE {people} ALTER ssn TYPE varchar(40)",
-            f"ALTER TABLE {people} DROP COLUMN old",
-            f"ALTER TABLE {people} ADD COLUMN note text DEFAULT '{CANARY}'",
+            f"ALTER TABLE {people} DROP COLUMN old, ADD COLUMN note text DEFAULT '{CANARY}'",
             f"ALTER TABLE {people} ALTER city TYPE varchar(40)",
         ):
             changed(change)
@@ -160,12 +188,9 @@ def test_pgbench_prepared_lives_through_a_change_and_a_reload(
 
 def reloaded(demo: Stage, as_user: Environment) -> None:
     """Wait until the broker has taken up the policy file as it is now."""
-    digest = json.loads(door.gov(as_user("bob"), "policy", "check", str(demo.policy_file), "--json"))["digest"]
-
-    def taken() -> bool:
-        return bool(json.loads(door.gov(as_user("bob"), "broker", "status", "--json"))["policy_digest"] == digest)
-
-    until(taken)
+    digest = document.load([(str(demo.policy_file), demo.policy_file.read_text())]).digest
+    with broker(as_user, "bob") as bob:
+        until(lambda: bob.status().policy_digest == digest)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -203,7 +228,7 @@ def test_a_new_column_is_closed_until_it_is_accepted(
     """For `*` it is not there, by name it is refused with what to do; `gov policy accept` opens it, on record."""
     assert len(rows(as_user, f"SELECT * FROM {people}")[0]) == 4
     past(f"ALTER TABLE {people} ADD COLUMN passport text DEFAULT '{CANARY}'")
-    door.gov(as_user("bob"), "broker", "sync", "prod")
+    broker(as_user, "bob").sync("prod")
 
     assert rows(as_user, f"SELECT * FROM {people} WHERE id = 1") == [(1, "[redacted]", "city 1", 7)]
     error = refused(as_user, f"SELECT passport FROM {people}")
@@ -230,10 +255,10 @@ def test_a_masked_column_under_another_name_stays_closed(
 ) -> None:
     """Even under the name of one that is clear: what is accepted is a column, not a word."""
     assert len(rows(as_user, f"SELECT * FROM {people}")) == 10
-    door.gov(as_user("bob"), "broker", "release", "prod", f"public.{people}")
+    broker(as_user, "bob").release("prod", [f"public.{people}"])
     past(f"ALTER TABLE {people} DROP COLUMN city")
     past(f"ALTER TABLE {people} RENAME COLUMN ssn TO city")
-    door.gov(as_user("bob"), "broker", "sync", "prod")
+    broker(as_user, "bob").sync("prod")
 
     assert rows(as_user, f"SELECT * FROM {people} WHERE id = 1") == [(1, 7)]
     assert refused(as_user, f"SELECT city FROM {people}").sqlstate == "42501"
@@ -260,7 +285,7 @@ def test_a_release_closes_the_table_until_the_sync(
 
         door.gov(as_user("bob"), "broker", "sync", "prod")
         assert session.execute(query.encode()).fetchall() == [(1, "[redacted]")]
-        assert json.loads(door.gov(as_user("bob"), "broker", "status", "--json"))["targets"][0]["closed"] == {}
+        assert broker(as_user, "bob").status().targets[0].closed == {}
 
 
 def test_a_view_that_somebody_dropped_is_put_up_again(
@@ -286,14 +311,15 @@ def test_a_view_that_somebody_dropped_is_put_up_again(
 
 
 def test_a_reader_waits_for_a_change_and_may_give_up(
-    people: str, admin: Connection, demo: Stage, as_user: Environment, approve: Callable[..., object]
+    people: str, admin: Connection, demo: Stage, as_user: Environment
 ) -> None:
     """While an approved ALTER waits for somebody else's lock: one cancels, one waits and is served."""
     alice = as_user("alice")
-    words = ["gov", "exec", "prod", "-c", f"ALTER TABLE {people} DROP COLUMN old", "--no-wait"]
-    asked = subprocess.run(words, env=alice, capture_output=True, text=True, timeout=door.PATIENCE)
-    request = json.loads(asked.stdout)["request"]
-    approve(request)
+    request = broker(as_user, "alice").submit(
+        Submit(target="prod", statement=f"ALTER TABLE {people} DROP COLUMN old")
+    ).request
+    assert request is not None
+    broker(as_user, "bob").approve(request, ApproveAsk())
     query = f"SELECT id, ssn FROM {people} WHERE id = 1".encode()
     heard: list[object] = []
 
