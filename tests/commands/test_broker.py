@@ -121,7 +121,9 @@ def test_status_says_what_is_wrong(gov: Gov, tmp_path: Path, monkeypatch: pytest
     status = Status(
         version="0.1.0", started_at="2026-01-31T12:00:00Z", policy_digest="ab" * 32,
         policy_loaded_at="2026-01-31T12:00:00Z", policy_error="policy.yaml:3:1: `bogus` is not a key here",
-        log_size=7, journal="failing", targets=[target], requests_pending=2,
+        log_size=7, journal="failing",
+        journal_detail="no room \x1b[31m", journal_noticed="tile/ was removed",
+        targets=[target], requests_pending=2,
     )  # fmt: skip
     monkeypatch.setenv("GOV_CONFIG_DIR", str(tmp_path))
     monkeypatch.setenv("GOV_TOKEN", "bob")
@@ -136,6 +138,8 @@ def test_status_says_what_is_wrong(gov: Gov, tmp_path: Path, monkeypatch: pytest
     for words in (
         "refused: policy.yaml:3:1: `bogus`",
         "cannot be written, so nothing runs, 7 entries",
+        "no room \\x1b[31m",
+        "noticed and mended since its start: tile/ was removed",
         "2 pending",
         "prod is down, 2 leases, 0 sessions, 1 stuck (gov leases --stuck): refused \\x1b[31m",
         "the role gov_l_x cannot be dropped: owns \\x1b[31m",

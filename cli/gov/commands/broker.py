@@ -185,11 +185,15 @@ def _lines(found: Status) -> list[tuple[str, str]]:
     if refused:
         refused.insert(0, ("", "the newest files were refused; this is the last good one"))
     journal = "ok" if found.journal == "ok" else "cannot be written, so nothing runs"
+    trail = [("", found.journal_detail)] if found.journal_detail else []
+    if found.journal_noticed and found.journal_noticed not in found.journal_detail:
+        trail.append(("", f"noticed and mended since its start: {found.journal_noticed}"))
     return [
         ("broker", f"gov {found.version}, up since {times.relative(found.started_at)}"),
         ("policy", f"{found.policy_digest[:12]}, in force since {times.relative(found.policy_loaded_at)}"),
         *refused,
         ("trail", f"{journal}, {found.log_size} entries"),
+        *trail,
         ("requests", f"{found.requests_pending} pending"),
         *(
             ("" if number else "target", line)
