@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +190,52 @@ def refused_psql(psql: Psql) -> str:
         if "ERROR" in (said := psql.says("SELECT 'during'")):
             return said
     raise AssertionError("never refused")
+
+
+@pytest.mark.skipif("GOV_TEST_LONG" not in os.environ, reason="GOV_TEST_LONG=1, and as root")
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_frozen_disk_keeps_nobody(place: Callable[..., Small], busy: bool) -> None:
+    """A suspended file system blocks every write in the kernel: refused after a pause, cut off in full swing."""
+    site = place("ext4", state=False)
+    alice = site.as_user("alice")
+    with site.session(alice.lease(READ)) as reader, site.session(alice.lease(WRITE)) as writer:
+        writer.execute(UPDATE)
+        time.sleep(0.5)
+        with frozen(site.disk.directory, reader if busy else None):
+            error = refused(lambda: reader.execute("SELECT 1"))
+            assert (error.sqlstate, reader.closed) == ((None, True) if busy else ("58000", False))
+            if not busy:
+                assert refused(lambda: writer.execute(UPDATE)).sqlstate == "58000"
+                assert "does not answer" in alice.status().journal_detail
+            assert site.updates == 1
+        if busy:
+            served(lambda: alice.status())
+        else:
+            served(lambda: writer.execute(UPDATE))
+
+    assert site.end() == 0
+    assert site.updates == site.logged(UPDATE) == (1 if busy else 2)
+    assert site.proven() > 0
+
+
+@contextmanager
+def frozen(directory: Path, busy: psycopg.Connection[Any] | None) -> Iterator[None]:
+    """Let no write to the file system come back meanwhile; `busy` reads and reads until it is cut off."""
+    def reads() -> None:
+        with suppress(psycopg.Error):
+            while busy:
+                busy.execute("SELECT 1")
+
+    thread = threading.Thread(target=reads)
+    thread.start()
+    if busy:
+        time.sleep(0.5)
+    subprocess.run(["fsfreeze", "--freeze", str(directory)], check=True)
+    try:
+        thread.join()
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "--unfreeze", str(directory)], check=True)
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", EXT4])
