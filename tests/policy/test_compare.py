@@ -16,7 +16,8 @@ from gov.policy.decision import Access, Outcome, Verdict
 from gov.policy.document import load
 from gov.policy.outcome import outcome
 from gov.policy.rules import Guardrail, Policy, When
-from gov.terms import Effect
+from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
+from gov.terms import Effect, Relation
 from policy_worlds import CATALOG, World, policies, worlds
 
 SHOP = (Path(__file__).parents[1] / "cases/policy/shop.yaml").read_text()
@@ -136,6 +137,21 @@ def seen(content: Sequence[Outcome]) -> bool:
         (each.relations, {column: spec.mask for column, spec in each.masks.items()}) for each in content
     )
     return first != second
+
+
+def test_tables_that_fare_alike_are_all_named() -> None:
+    """One of each kind is tried, and a table with a partition by itself; the change is said of every one."""
+    columns = (ColumnInfo("id", "int", 1), ColumnInfo("ssn", "text", 2))
+    names = [Relation("public", name) for name in ("a", "b", "part", "whole", "other")]
+    infos = {name: RelationInfo(name, 1, RelationKind.TABLE, "o", columns) for name in names}
+    infos[names[2]] = replace(infos[names[2]], parent=names[3])
+    infos[names[4]] = replace(infos[names[4]], columns=columns[:1])
+    found = changes(
+        load([("o", SHOP)]), load([("n", SHOP.replace("with: redact", 'with: "null"'))]),
+        [("prod", "production", Catalog("v", infos))],
+    )  # fmt: skip
+
+    assert {each.on for each in found} == {tuple(f"public.{name}.ssn" for name in ("a", "b", "part", "whole"))}
 
 
 def test_somebody_with_two_hats() -> None:

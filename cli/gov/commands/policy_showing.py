@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json as json_text
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gov.commands.asking import JsonFlag, TargetName
+from gov.errors import UsageError
 from gov.ui.output import print_json
 
 
@@ -52,5 +54,8 @@ def catalog(
     if output == "-":
         print(text)
         return
-    with open(output, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
+    try:
+        Path(output).write_text(text + "\n", encoding="utf-8")
+    except OSError as why:
+        reason = (why.strerror or "no reason given").lower()
+        raise UsageError(f"cannot write {output}: {reason}", hint=f"gov policy catalog {target} -o FILE") from None

@@ -19,7 +19,7 @@ from gov.policy.masks import parse, strictest
 from gov.policy.outcome import outcome
 from gov.policy.rules import People, Policy, Roles
 from gov.policy.situation import Situation
-from gov.policy.universe import Circumstances, Subject
+from gov.policy.universe import Circumstances, Subject, World
 from gov.sql.catalog import Catalog
 from gov.sql.facts import Facts
 from gov.terms import Relation, Scope
@@ -85,13 +85,14 @@ def changes(old: Policy, new: Policy, catalogs: Sequence[tuple[str, str, Catalog
     `catalogs` are targets to look at, as (name, environment, catalog); without any, all that the policies name.
     """
     named = universe.catalog(old, new)
-    where = list(catalogs) or [(target, environment, named) for target, environment in universe.places(old, new)]
+    given = list(catalogs) or [(target, environment, named) for target, environment in universe.places(old, new)]
+    where = [(target, environment, universe.world(catalog, old, new)) for target, environment, catalog in given]
     found: list[Change] = []
-    for target, environment, catalog in where:
+    for target, environment, world in where:
         for scope in Scope:
             seen: dict[str, set[Change]] = {}
             for subject in universe.subjects(old, new):
-                here = set(_here(_Place(subject, target, environment, scope), old, new, catalog))
+                here = set(_here(_Place(subject, target, environment, scope), old, new, world))
                 seen[subject.label] = {replace(each, who=()) for each in here}
                 known = set().union(*(seen.get(part, set()) for part in subject.parts))
                 found += [each for each in here if replace(each, who=()) not in known]
@@ -102,7 +103,7 @@ def changes(old: Policy, new: Policy, catalogs: Sequence[tuple[str, str, Catalog
     return [*_together(found, whole), *_governing(old, new)]
 
 
-def _here(place: _Place, old: Policy, new: Policy, catalog: Catalog) -> Iterator[Change]:
+def _here(place: _Place, old: Policy, new: Policy, world: World) -> Iterator[Change]:
     who, where = place.subject.who, (place.target, place.environment, place.scope)
     before, after = (access(policy, who, *where) for policy in (old, new))
     # Leases and reach of two put together are the better of both: what changes there, changes for one of them.
@@ -111,15 +112,15 @@ def _here(place: _Place, old: Policy, new: Policy, catalog: Catalog) -> Iterator
         yield from _lease(place, before, after)
     if not (isinstance(before, Access) and isinstance(after, Access)):
         return
-    was, now = (outcome(policy, who, *where, catalog) for policy in (old, new))
+    was, now = (outcome(policy, who, *where, world.catalog) for policy in (old, new))
     for relation in sorted(was.relations ^ now.relations) if alone else ():
         wider = relation in now.relations
         old_word, new_word = ("out of reach", "in reach") if wider else ("in reach", "out of reach")
-        yield place.change(
-            "reach", universe.said(str(relation)), old_word, new_word, Direction.WIDER if wider else Direction.NARROWER
-        )
-    yield from _masks(place, was, now)
-    yield from _statements(place, old, new, was, now, catalog)
+        direction = Direction.WIDER if wider else Direction.NARROWER
+        for each in world.alike[relation]:
+            yield place.change("reach", universe.said(str(each)), old_word, new_word, direction)
+    yield from _masks(place, was, now, world)
+    yield from _statements(place, old, new, was, now, world)
 
 
 def _lease(place: _Place, before: object, after: object) -> Iterator[Change]:
@@ -158,19 +159,22 @@ def _direction(*, more: bool, less: bool) -> Direction:
     return Direction.WIDER if more else Direction.NARROWER
 
 
-def _masks(place: _Place, was: Outcome, now: Outcome) -> Iterator[Change]:
+def _masks(place: _Place, was: Outcome, now: Outcome, world: World) -> Iterator[Change]:
     for column in sorted(was.masks.keys() | now.masks.keys()):
         if column.relation not in was.relations & now.relations:
             continue
         specs = [each.masks.get(column) for each in (was, now)]
         old, new = (each.mask if each else CLEAR for each in specs)
         writes = [each.write if each else True for each in specs]
+        names = [universe.said(f"{each}.{column.name}") for each in world.alike[column.relation]]
         if old != new:
-            yield place.change("mask", universe.said(str(column)), old, new, _unmasked(old, new))
+            for name in names:
+                yield place.change("mask", name, old, new, _unmasked(old, new))
         elif writes[0] != writes[1] and place.scope is not Scope.READ:
             was_set, is_set = ("may be set by UPDATE" if each else "may not be set by UPDATE" for each in writes)
             direction = _direction(more=writes[1], less=writes[0])
-            yield place.change("mask", universe.said(str(column)), was_set, is_set, direction)
+            for name in names:
+                yield place.change("mask", name, was_set, is_set, direction)
 
 
 def _unmasked(old: str, new: str) -> Direction:
@@ -181,12 +185,12 @@ def _unmasked(old: str, new: str) -> Direction:
 
 
 def _statements(
-    place: _Place, old: Policy, new: Policy, was: Outcome, now: Outcome, catalog: Catalog
+    place: _Place, old: Policy, new: Policy, was: Outcome, now: Outcome, world: World
 ) -> Iterator[Change]:
     changed = [each.when.effects for each in (*old.guardrails, *new.guardrails)
                if not (each in old.guardrails and each in new.guardrails)]  # fmt: skip
     around = universe.circumstances(old, new)
-    for relations, facts, same in _kinds(old, new, was, now, catalog):
+    for relations, facts, same in _kinds(was, now, world):
         for doing, each in facts:
             # A rule that speaks of other effects only can change nothing here.
             for circumstances in around if not same or any(not e or e & each.effects for e in changed) else ():
@@ -203,38 +207,24 @@ def _statements(
                     yield place.change("statement", name, before, after, direction, doing, circumstances.label)
 
 
-def _kinds(
-    old: Policy, new: Policy, was: Outcome, now: Outcome, catalog: Catalog
-) -> Iterator[tuple[list[str], list[tuple[str, Facts]], bool]]:
+def _kinds(was: Outcome, now: Outcome, world: World) -> Iterator[tuple[list[str], list[tuple[str, Facts]], bool]]:
     """Tables that no rule tells apart, with statements on one of them, and whether both policies know them alike.
 
-    And statements on no table."""
-    alike: defaultdict[object, list[Relation]] = defaultdict(list)
+    And statements on no table.
+    """
+    known = [_by_relation(each) for each in (was, now)]
     for relation in sorted(was.relations & now.relations):
-        alike[_signature(relation, (old, new), (was, now), catalog)].append(relation)
-    for relations in alike.values():
-        one = relations[0]
-        known = [(each.masked_in(one), {c: d for c, d in each.classified.items() if c.relation == one})
-                 for each in (was, now)]  # fmt: skip
-        same = known[0] == known[1]
-        yield [universe.said(str(each)) for each in relations], list(universe.statements(one)), same
+        names = [universe.said(str(each)) for each in world.alike[relation]]
+        yield names, list(universe.statements(relation)), known[0].get(relation) == known[1].get(relation)
     yield [], list(universe.elsewhere()), True
 
 
-def _signature(
-    relation: Relation, policies: Iterable[Policy], outcomes: Iterable[Outcome], catalog: Catalog
-) -> object:
-    columns = [each.name for each in catalog.relations[relation].columns]
-    whens = [rule.when for policy in policies for rule in policy.guardrails]
-    return (
-        tuple(pattern.matches(relation) for when in whens for pattern in when.relations),
-        tuple(pattern.relation.matches(relation) and bool(pattern.among(columns))
-              for when in whens for pattern in when.columns),
-        tuple(frozenset(
-            (data, each.masks[column].mask if column in each.masks else None)
-            for column, data in each.classified.items() if column.relation == relation
-        ) for each in outcomes),
-    )  # fmt: skip
+def _by_relation(outcome: Outcome) -> dict[Relation, set[tuple[str, str, object]]]:
+    """What is classified and masked of each relation that has such columns."""
+    found: defaultdict[Relation, set[tuple[str, str, object]]] = defaultdict(set)
+    for column, data in outcome.classified.items():
+        found[column.relation].add((column.name, data, outcome.masks.get(column)))
+    return found
 
 
 def _situation(place: _Place, each: Circumstances) -> Situation:

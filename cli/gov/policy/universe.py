@@ -6,11 +6,13 @@ tried by its own text, which it matches, and which narrower patterns do not: `*.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 from gov.identity.principal import Kind, Principal
+from gov.policy.outcome import governed
 from gov.policy.pattern import wild
 from gov.policy.rules import People, Policy
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
@@ -143,6 +145,36 @@ def catalog(*policies: Policy) -> Catalog:
             tuple(ColumnInfo(name, "text", place) for place, name in enumerate(names, start=1)),
         ))  # fmt: skip
     return Catalog("named", {info.relation: info for info in infos})
+
+
+@dataclass(frozen=True)
+class World:
+    """A catalog with one of each kind of table, and which tables are of the same kind."""
+
+    catalog: Catalog
+    alike: Mapping[Relation, tuple[Relation, ...]]
+
+
+def world(whole: Catalog, *policies: Policy) -> World:
+    """`whole`, of the tables that no pattern of any policy tells apart only the first: the others fare like it."""
+    tables = [each for policy in policies for rule in policy.access for each in rule.relations]
+    tables += [each for policy in policies for rule in policy.guardrails for each in rule.when.relations]
+    columns = [each for policy in policies for rule in policy.classify for each in rule.columns]
+    columns += [each for policy in policies for rule in policy.guardrails for each in rule.when.columns]
+    parents = {info.parent for info in whole.relations.values()} - {None}
+    kinds: defaultdict[object, list[Relation]] = defaultdict(list)
+    for relation, info in sorted(whole.relations.items()):
+        if info.parent is not None or relation in parents:
+            kinds[relation].append(relation)
+            continue
+        names = [each.name for each in info.columns]
+        kinds[(
+            info.kind, governed(relation),
+            tuple((each.matches(relation), each.exact == relation) for each in tables),
+            tuple(tuple(each.among(names)) if each.relation.matches(relation) else () for each in columns),
+        )].append(relation)  # fmt: skip
+    alike = {relations[0]: tuple(relations) for relations in kinds.values()}
+    return World(replace(whole, relations={each: whole.relations[each] for each in alike}), alike)
 
 
 def circumstances(*policies: Policy) -> list[Circumstances]:
