@@ -171,11 +171,6 @@ class Wire:
             other.sendall(startup.build_cancel(self.pid, self.secret))
             other.recv(1)
 
-    def forget(self) -> None:
-        """Let go of what was heard so far."""
-        del self.heard[: self._at]
-        self._at = 0
-
     def close(self) -> None:
         """Hang up."""
         self.socket.close()
