@@ -164,6 +164,19 @@ def test_a_statement_has_its_time() -> None:
     play(story, settings=Settings(seconds=1))
 
 
+def test_time_that_others_take_does_not_count() -> None:
+    """On a machine that is busy a statement has longer: what counts is what it uses."""
+
+    async def story(found: Analysts) -> None:
+        (pid,) = found.pids
+        os.kill(pid, signal.SIGSTOP)
+        asyncio.get_running_loop().call_later(1.5, os.kill, pid, signal.SIGCONT)
+        assert (await found.outline("select 1")).statements
+        assert found.pids == {pid}
+
+    play(story, settings=Settings(seconds=0.5))
+
+
 def test_a_client_that_gives_up_leaves_no_answer_for_the_next() -> None:
     """Answers never change places."""
 

@@ -52,6 +52,30 @@ class Watched(Stage):
             return Seen(**json.loads(connection.makefile().readline()))
 
 
+class Narrow(Watched):
+    """The same with little room, and little time to get in."""
+
+    LIMITS = """
+limits:
+  half_open: 60
+  half_open_per_address: 40
+  sessions_per_lease: 4
+  message_bytes: 65536
+  pending_bytes: 65536
+  prepared_per_session: 50
+  prepared_bytes: 65536
+  unread_seconds: 1
+"""
+    STARTUP_WITHIN = 3.0
+    """Seconds; its broker finds them in the environment."""
+
+    def _configure(self) -> None:
+        super()._configure()
+        file = self.directory / "broker.yaml"
+        if "limits:" not in (text := file.read_text()):
+            file.write_text(text + self.LIMITS)
+
+
 def broker_of(stage: Stage) -> psutil.Process:
     """The process of a demo's broker."""
     process = stage.processes["broker"]
@@ -80,7 +104,7 @@ class Neighbour:
                     self.waits.append(time.monotonic() - began)
                     assert not said.states, said.error
                     wire.forget()
-                    self._stop.wait(0.005)
+                    self._stop.wait(0.02)
         except Exception as trouble:
             self.trouble = trouble
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from gov.broker import __main__ as broker
-from gov.broker import serve
+from gov.broker import gateway, serve
 from gov.broker.session import Session
 from gov.control.config import Config
 
@@ -71,6 +71,7 @@ def _leaking(session: Session, last: bytes) -> None:
 
 if "PLANTED_LEAK" in os.environ:
     Session._finish = _leaking  # type: ignore[method-assign]
+gateway.STARTUP_WITHIN = float(os.environ.get("STARTUP_WITHIN", gateway.STARTUP_WITHIN))
 broker.serve = _watched  # type: ignore[attr-defined]
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from gov.broker.analyst import DONE, HEADER, OUTLINE, SAME, frame
@@ -26,7 +28,10 @@ from gov.terms import Relation
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+TICKS = os.sysconf("SC_CLK_TCK")
 HINT = "split the statement, or simplify it"
+PATIENCE = 5
+"""How many times as long a statement may take on a machine that is busy with other things."""
 LONG = 1 << 13
 """Bytes of a text, or of JSON, from which on work of ours is done beside the event loop: it is about 20 ms."""
 
@@ -36,7 +41,7 @@ class Settings:
     """The bounds of analysis."""
 
     seconds: float = 2.0
-    """How long one statement may take."""
+    """How much time of a processor one statement may take."""
     start_seconds: float = 30.0
     """How long a new analyst may take until it answers, on a busy machine."""
     cache_bytes: int = 16 << 20
@@ -152,8 +157,7 @@ class Analysts:
     async def _answer(self, analyst: _Analyst, kind: int, body: bytes, who: str) -> tuple[int, bytes]:
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._settings.seconds):
-                answer = await analyst.ask(kind, body)
+            answer = await self._bounded(analyst, analyst.ask(kind, body))
         except BaseException as why:
             self._turns.used(who, time.monotonic() - began)
             self._replace(analyst)
@@ -163,6 +167,21 @@ class Analysts:
         self._turns.used(who, time.monotonic() - began)
         self._ready(analyst)
         return answer
+
+    async def _bounded(self, analyst: _Analyst, asking: Awaitable[T]) -> T:
+        """What is asked, within the bound on time. Raises TimeoutError."""
+        most = self._settings.seconds
+        until = analyst.used() + most
+        answer = asyncio.ensure_future(asking)
+        try:
+            async with asyncio.timeout(most * PATIENCE):
+                while not answer.done():
+                    if (left := until - analyst.used()) <= 0:
+                        raise TimeoutError
+                    await asyncio.wait([answer], timeout=left)
+                return answer.result()
+        finally:
+            answer.cancel()
 
     def _heard(self, asked: asyncio.Task[tuple[int, bytes]]) -> None:
         self._asked.discard(asked)
@@ -256,6 +275,14 @@ class _Analyst:
         await self._to.drain()
         length, status = HEADER.unpack(await self._from.readexactly(HEADER.size))
         return status, await self._from.readexactly(length)
+
+    def used(self) -> float:
+        """Seconds of a processor so far; Linux tells, elsewhere the clock has to do."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return time.monotonic()
+        return (int(fields[11]) + int(fields[12])) / TICKS
 
     def kill(self) -> None:
         if self._process.returncode is None:

@@ -38,7 +38,7 @@ class Prepared:
     @property
     def weight(self) -> int:
         """What it takes, about, in bytes."""
-        return len(self.text) + (0 if self.sent is self.text else len(self.sent)) + len(self.types)
+        return len(self.text) + (0 if self.sent == self.text else len(self.sent)) + len(self.types)
 
 
 class Names:

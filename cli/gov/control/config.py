@@ -172,7 +172,7 @@ class Analysis(Section):
 
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
-    """How long one statement may take."""
+    """How much time of a processor one statement may take."""
 
 
 class Limits(Section):
