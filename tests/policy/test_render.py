@@ -56,6 +56,7 @@ def test_any_text(words: frozenset[str]) -> None:
         guardrails=(Guardrail("g", When(clients=words, purposes=words, hours=(22, 6), rows_over=0), Verdict.DENY),),
         roles=Roles(auditor=People(words)),
         vouched_settings=frozenset({"app.tenant"}),
+        vouched_channels=words,
         fresh_within=3600.0,
     )
 

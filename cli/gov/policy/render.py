@@ -39,7 +39,6 @@ def _governing(policy: Policy) -> Iterator[str]:
         yield from ("", "roles:", *said)
     vouched = _present({
         name: sorted(getattr(policy, f"vouched_{name}")) for name in ("functions", "settings", "channels")
-        if hasattr(policy, f"vouched_{name}")
     })
     if vouched:
         yield from ("", f"vouch: {_flow(vouched)}")
