@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from commands.fake_broker import FakeBroker, Gov
+from commands.fake_broker import FakeBroker
 from commands.terminal import Terminal, terminal
 from gov.commands.editing import complete
 from gov.errors import Denied
@@ -26,13 +26,15 @@ create function held(seconds float) returns int language plpgsql as $f$ begin
 
 
 @pytest.fixture
-def prompt(prod: FakeBroker, gov: Gov) -> Iterator[Terminal]:
+def prompt(prod: FakeBroker) -> Iterator[Terminal]:
     """A prompt that has greeted."""
-    gov("exec", "prod", "-c", HELD)
-    gov("exec", "prod", "-c", "create table people (id int not null, email text)")
+    with psycopg.connect(prod.dsn, autocommit=True) as admin:
+        admin.execute(HELD)
+        admin.execute("create table people (id int not null, email text)")
     with terminal("connect", "prod") as opened:
         opened.sees("for help")
         opened.sees("=>")
+        opened.shows("PRODUCTION +prod · read · lease")  # the terminal has said where the cursor is
         yield opened
 
 
@@ -199,6 +201,7 @@ def test_the_editor(prod: FakeBroker, tmp_path: Path) -> None:
     editor.chmod(0o700)
     with terminal("connect", "prod", EDITOR=str(editor), VISUAL="") as prompt:
         prompt.sees("=>")
+        prompt.shows("PRODUCTION +prod · read · lease")
         prompt.types("select 6 as n;\r")
         prompt.sees("1 row")
         prompt.types("\\e\r")
