@@ -65,6 +65,14 @@ class Terminal:
         """Press keys."""
         self._bytes.send(text)
 
+    def insists(self, key: str, pattern: str) -> None:
+        """Press `key` again and again, until `pattern` stands on the screen."""
+        deadline = monotonic() + PATIENCE
+        while not re.search(pattern, self.screen):
+            assert monotonic() < deadline, f"{pattern!r} is not on the screen:\n{self.screen}"
+            self.types(key)
+            self._bytes.expect_exact([NEVER, TIMEOUT, EOF], timeout=0.5)
+
     def until_end(self) -> str:
         """Everything that is still written, to the end."""
         self._bytes.expect(EOF)

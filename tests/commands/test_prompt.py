@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,6 +178,23 @@ def test_a_statement_cut_short_is_not_run_again(prompt: Terminal, prod: FakeBrok
 
     prompt.sees("connected again")
     prompt.sees("42")
+
+
+def test_a_server_that_does_not_stop_is_let_go(prompt: Terminal, prod: FakeBroker) -> None:
+    """Ctrl-C asks it to stop; the third one ends the session, and the prompt lives."""
+    prompt.types("select pg_sleep(60);\r")
+    prompt.shows("running [0-9]+s; Ctrl-C cancels")
+    with psycopg.connect(prod.dsn, autocommit=True) as admin:
+        found = admin.execute("select pid from pg_stat_activity where query like 'select pg_sleep%'").fetchone()
+    assert found
+    os.kill(found[0], signal.SIGSTOP)
+    try:
+        prompt.insists("\x03", "the session ended while it ran")
+        prompt.types("select 40 + 2 as n;\r")
+        prompt.shows("connected again")
+        prompt.shows("42")
+    finally:
+        os.kill(found[0], signal.SIGCONT)
 
 
 def test_when_policy_gives_no_lease_any_more(prompt: Terminal, prod: FakeBroker) -> None:
