@@ -27,14 +27,15 @@ from threading import Lock
 from types import TracebackType
 from typing import NoReturn, Self
 
-from gov.audit.entry import SALT_SIZE, Entry, Record, read_leaf, record
-from gov.audit.line import read_lines, write_line
+from gov.audit.entry import SALT_SIZE, Entry, Record, record
+from gov.audit.line import write_line
 from gov.audit.note import SigningKey
-from gov.errors import ConfigError, Unavailable, Unverified
+from gov.errors import ConfigError, Unavailable
 from gov.store.disk import Disk
+from gov.store.places import JOURNAL, Places
+from gov.store.recovery import unseen
 from gov.store.tiles import Tiles
 
-JOURNAL, TILES, PAYLOADS = "journal", "tile", "payload"
 _SALTS = 256
 """Salts drawn at a time: one system call for many entries."""
 
@@ -76,8 +77,7 @@ class Journal:
         """Why nothing is acknowledged until the next successful `integrate`."""
         self._noticed = ""
         """What somebody took away, the last time that somebody did."""
-        self._places: dict[str, tuple[int, int]] = {}
-        """Which directories the log stands in."""
+        self._places = Places(directory, self._disk)
         self._pending: list[Record] = []
         """In the journal and not in the tree."""
         self._spent: list[Path] = []
@@ -156,7 +156,7 @@ class Journal:
                 self._notice()
                 if self._pending or self._trouble:
                     self._integrate()
-                    self._misplaced()  # remembers the directories that this has made
+                    self._places.wrong()  # remembers the directories that this has made
                 self._tidy()
             except OSError as why:
                 raise _unavailable("the audit log cannot be written", why) from why
@@ -265,7 +265,7 @@ class Journal:
 
     def _notice(self) -> None:
         """Refuse if something is not where the log left it; the second time, mend what can be mended."""
-        if wrong := self._misplaced():
+        if wrong := self._places.wrong():
             self._refuse_from_now_on(wrong)
         if self._tiles.intact:
             pass
@@ -279,17 +279,6 @@ class Journal:
             if wrong := self._wrong(segment, length):
                 segment.is_lost = True
                 self._refuse_from_now_on(wrong)
-
-    def _misplaced(self) -> str:
-        """Which of the log's directories is not the one that it was."""
-        for name in (".", JOURNAL, TILES, PAYLOADS):
-            found = self._disk.identity(self._directory / name)
-            known = self._places.get(name) or found
-            if found != known:
-                return f"{self._directory if name == '.' else f'{name}/'} was removed or replaced"
-            if found:
-                self._places[name] = found
-        return ""
 
     def _refuse_from_now_on(self, wrong: str) -> NoReturn:
         self._noticed = self._trouble = wrong
@@ -371,34 +360,14 @@ class Journal:
         self._segment = self._begin(int(self._spent[-1].name) + 1 if self._spent else 1)
         self._absorb(len(self._pending))
         self._tidy()
-        self._misplaced()
+        self._places.wrong()
 
     def _read_segments(self) -> None:
         journal = self._directory / JOURNAL
         self._disk.make_directory(journal)
         self._disk.sync_directory(self._directory)
         self._spent = sorted(path for path in journal.iterdir() if path.name.isdigit())
-        try:
-            self._pending = [found for path in self._spent for found in self._unseen(path)]
-            self._check_chain()
-        except Unverified as why:
-            raise Unavailable(
-                f"the audit journal is damaged: {why.what}", hint=f"gov audit verify --dir {self._directory}"
-            ) from None
-
-    def _unseen(self, path: Path) -> list[Record]:
-        try:
-            records = read_lines(path.read_bytes()).records
-        except Unverified as why:
-            raise Unverified(f"{JOURNAL}/{path.name}: {why.what}", hint=why.hint) from None
-        return [found for found in records if found.index >= self._tiles.size]
-
-    def _check_chain(self) -> None:
-        last = self._tiles.last
-        for index, found in enumerate(self._pending, self._tiles.size):
-            if found.index != index or read_leaf(found.leaf).previous != last:
-                raise Unverified(f"entry {index} is missing or replaced", hint="gov audit verify")
-            last = found.hash
+        self._pending = unseen(self._spent, self._tiles.size, self._tiles.last)
 
 
 def _unavailable(what: str, why: object) -> Unavailable:

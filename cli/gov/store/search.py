@@ -22,7 +22,7 @@ from gov.audit.tree import WIDTH, Tile, unbundle
 from gov.control.models import EntryView
 from gov.errors import NoSuch, Unavailable, Unverified
 from gov.store.disk import Files
-from gov.store.journal import JOURNAL
+from gov.store.places import JOURNAL
 
 _SOON = 4096
 """Entries after a statement among which its end is looked for."""
