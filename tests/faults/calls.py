@@ -27,6 +27,8 @@ SHORT = -1
 """A write that takes half of what it is given, once or again and again."""
 HANG = -2
 """A call that does not come back until it is released."""
+HANGS_FOR = 60.0
+"""Seconds; then it does."""
 ERRORS = {EIO: "EIO", ENOSPC: "ENOSPC", SHORT: "short", HANG: "hang"}
 
 
@@ -246,7 +248,7 @@ class Calls:
                 return 0
             self.struck += 1
         if fault.error == HANG:
-            self.released.wait(60)
+            self.released.wait(HANGS_FOR)
             return 0
         return fault.error
 
