@@ -115,9 +115,17 @@ def test_a_length_that_cannot_be_ends_the_session(reader: Lease, length: int) ->
         assert wire.to_the_end().states == ["08P01"]
     with dialled(reader) as wire:
         wire.send(b"Q" + struct.pack("!I", length) + b"select 1\0")
-        said = wire.to_the_end()
-        assert said.states == ["08P01"]
-        assert str(length) in said.error["M"]
+        said = wire.one()
+        assert said.state == "08P01"
+        assert str(length) in said.fields["M"]
+
+
+def test_whoever_sends_too_much_hears_why(wire: Wire) -> None:
+    """The error is there behind 20 MB that were sent in one go, and not lost in a reset."""
+    wire.send(frames.build_query(b"select '" + b"x" * 20_000_000 + b"'"))
+    said = wire.one()
+    assert said.state == "08P01"
+    assert "20000014" in said.fields["M"]
 
 
 def test_mutated_conversations(demo: Stage, writer: Lease) -> None:

@@ -121,10 +121,10 @@ def test_message_size(close: Wire) -> None:
     """A message beyond the limit ends the session with a message that names both numbers; CopyData has none."""
     assert close.query(f"select length('{'x' * 60_000}')").rows == [("60000",)]
     close.send(frames.build_query(b"select '" + b"x" * 70_000 + b"'"))
-    said = close.to_the_end()
-    assert said.states == ["08P01"]
-    assert "70014" in said.error["M"]
-    assert "65536" in said.error["M"]
+    said = close.one()
+    assert said.state == "08P01"
+    assert "70014" in said.fields["M"]
+    assert "65536" in said.fields["M"]
 
 
 def test_a_result_left_unread(narrow: Narrow, narrow_lease: Leased) -> None:

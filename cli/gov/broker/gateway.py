@@ -128,6 +128,7 @@ class Gateway:
                 session = await self._admitted(side, peer) if side else None
             if session is not None:
                 await session.closed
+                side = None  # the session has ended it, or hears it out
                 self._record_end(session)
         except GovError as error:
             if side is not None:

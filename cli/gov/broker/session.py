@@ -80,6 +80,8 @@ class Session:
         self._waits = False
         """Whether whole messages may be left in the inbox until others had their turn, or somebody reads."""
         self._turn: asyncio.Handle | None = None
+        self._overlong = False
+        """Whether the client is sending what is too long: it hears of that only once it has sent it."""
         self._cancels = 0
         self._busy: asyncio.Task[None] | None = None
         self._ahead: list[Coroutine[Any, Any, None]] = []
@@ -248,7 +250,10 @@ class Session:
         else:
             self.link.close()
         self.client.write(b"" if self.replies.amid else last)
-        self.client.close()
+        if self._overlong:
+            self.client.hear_out()
+        else:
+            self.client.close()
         if not self.client.closed:
             self.client.lost = asyncio.get_running_loop().call_later(LINGER, self.client.abort).cancel
         self._abandon()
@@ -310,6 +315,7 @@ class Session:
         while self._busy is None and not self.closed.done() and len(inbox) - at >= frames.HEADER:
             kind, length = _header.unpack_from(inbox, at)
             if length < 4 or (length > self._limits.message_bytes and kind != _COPY_DATA):
+                self._overlong = length >= 4
                 raise ProtocolError(
                     f"a message announces {length} bytes, and {self._limits.message_bytes} may pass",
                     hint="send it in smaller pieces, or with COPY",

@@ -139,6 +139,13 @@ class Side(asyncio.BufferedProtocol):
             if not self._pauses and not self.transport.is_closing():
                 self.transport.resume_reading()
 
+    def hear_out(self) -> None:
+        """Read whatever else comes until the peer ends it: closed before, it would hear of a reset only."""
+        if self._pauses and not self.transport.is_closing():
+            self._pauses.clear()
+            self.transport.resume_reading()
+        self.paced = False
+
     def close(self) -> None:
         """Send what waits, then end the connection."""
         if self.transport is not None and not self.transport.is_closing():
