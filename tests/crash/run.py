@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -154,6 +155,7 @@ def main() -> int:
     parser.add_argument("--stop", action="store_true", help="stop at the first finding")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended all the same
     began = time.monotonic()
     reports: list[Report] = []
     with tempfile.TemporaryDirectory(prefix="gov-crash-") as directory:
