@@ -302,3 +302,41 @@ def test_the_catalog_leaves_out_what_is_ours(shop: Shop) -> None:
 
     assert before.version == after.version
     assert not [name for name in after.relations if name.schema.startswith("gov_m_")]
+
+
+def test_no_lock_of_a_clients_keeps_profiles_from_being_built(shop: Shop) -> None:
+    """Write scope has advisory locks, of any number, so gov's own work waits for none of them."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        with shop.admin() as client:
+            client.execute(
+                "SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"gov profiles {target.installation}",)
+            )
+            profile = await built(target)
+            waiting = client.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            assert waiting.fetchone() == (0,)
+            assert profile.views
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_two_brokers_build_one_after_the_other(shop: Shop) -> None:
+    """Whoever builds a profile locks the others out until it is done."""
+
+    async def run() -> None:
+        one, other = shop.target(), shop.target()
+        await one.open()
+        await other.open()
+        builder = one._upkeep._builder
+        async with one._connections.borrow() as first, first.transaction():
+            await builder._serialise(first)
+            with pytest.raises(Unavailable):
+                await built(other)
+        assert (await built(other)).views
+        await one.close()
+        await other.close()
+
+    asyncio.run(run())

@@ -113,9 +113,13 @@ class Builder:
         return Profile(role, plan.views, plan.version, withheld)
 
     async def _serialise(self, connection: Connection) -> None:
-        """One build at a time in a database: two grants on one table at once fail with XX000."""
+        """One build at a time in a database: two grants on one table at once fail with XX000.
+
+        A comment locks its role until the transaction ends. An advisory lock anybody could take, and keep.
+        """
+        marker = Marker(self.installation, self.target, "views", "")
         await connection.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"gov profiles {self.installation}",)
+            SQL("COMMENT ON ROLE {} IS {}").format(Identifier(self.views_owner), Literal(marker.encode()))
         )
 
     async def _ensure_role(self, connection: Connection, role: str, outcome: Outcome) -> None:
