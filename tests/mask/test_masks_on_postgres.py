@@ -260,6 +260,22 @@ def test_what_jsonb_cannot_hold_is_redacted_whole(database: Database, odd: str) 
     assert shown(database, "json(a.b=redact)", "json", odd) == "{}"
 
 
+@pytest.mark.parametrize("mask", ["round(1000)", "range(0.5)"])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_the_largest_numeric_does_not_fail(database: Database, mask: str, sign: str) -> None:
+    """A multiple beyond what `numeric` holds would fail the whole query, for everybody but who wrote the value."""
+    assert Decimal(shown(database, mask, "numeric", f"{sign}{'9' * 131_072}")) == 0
+    assert shown(database, mask, "numeric", f"{sign}1e131070").startswith(f"{sign}1000")
+
+
+def test_a_number_of_too_many_decimals_does_not_fail(database: Database) -> None:
+    """`json` takes it as text, `jsonb` would not."""
+    for length in (14_000, 15_900):
+        value = f'{{"ssn": "x", "n": 0.{"1" * length}e-999}}'
+        found = json.loads(shown(database, "json(ssn=redact)", "json", value))
+        assert found.get("ssn", "[redacted]") == "[redacted]"
+
+
 def test_a_path_may_hold_whatever_json_may() -> None:
     """Keys with blanks and signs are quoted as SQL wants it."""
     sql = expression("json(first name.@id$=redact)", "c", "jsonb")

@@ -13,8 +13,9 @@ from gov.mask.types import Type
 
 TYPES = frozenset({"json", "jsonb"})
 
-_MOST = 16_000
-"""Characters of a `json` value that is read into: no number in it can be too long for `jsonb`."""
+_MOST = 15_000
+"""Characters of a `json` value that is read into: no number in it can be too long for `jsonb`, which takes 16,383
+decimals, three digits of an exponent included."""
 
 _ODD = r"""(\\u|(^|[][{}:,[:space:]-])[0-9]+([.][0-9]+)?[eE][+-]?[0-9]{4,})"""
 """What `json` may hold and `jsonb` not: the conversion would fail, and its message quote the document."""

@@ -13,10 +13,12 @@ from gov.mask.types import Type
 _LARGEST = {
     "smallint": Decimal(2**15 - 1), "integer": Decimal(2**31 - 1), "bigint": Decimal(2**63 - 1),
     "real": Decimal("3.4028e38"), "double precision": Decimal("1.797e308"),
+    "numeric": Decimal("1e131071"),
 }
+"""Below what a type can hold at all: a multiple beyond the largest value would be an error for the whole query."""
 _WHOLE = frozenset({"smallint", "integer", "bigint"})
 
-TYPES = frozenset({*_LARGEST, "numeric"})
+TYPES = frozenset(_LARGEST)
 
 
 def masks_something(step: Decimal, type: Type) -> bool:
@@ -40,14 +42,11 @@ def stepped(name: str, step: Decimal, column: str, type: Type, otherwise: str) -
     else:
         away = f"({_number(Decimal(2))} OPERATOR(pg_catalog.*) pg_catalog.abs({rest})) OPERATOR(pg_catalog.>=) {by}"
         result = f"({inward} OPERATOR(pg_catalog.+) (pg_catalog.sign({value}) OPERATOR(pg_catalog.*) {by}))"
-    fits = f" AND {_within(result, largest)}" if largest is not None else ""
-    multiple = f"CASE WHEN {away}{fits} THEN {result} ELSE {inward} END"
+    multiple = f"CASE WHEN {away} AND {_within(result, largest)} THEN {result} ELSE {inward} END"
     shown = f"CAST(pg_catalog.round({multiple}, {_decimals(step)}) AS {type.sql})"
     if type.base in _WHOLE:
         return f"CASE WHEN {column} IS NOT NULL THEN {shown} END"
-    endless = "CAST('Infinity' AS pg_catalog.numeric)"
-    finite = f"pg_catalog.abs({value}) OPERATOR(pg_catalog.<) {endless}" if largest is None else _within(value, largest)
-    return f"CASE WHEN {column} IS NULL THEN NULL WHEN {finite} THEN {shown} ELSE {otherwise} END"
+    return f"CASE WHEN {column} IS NULL THEN NULL WHEN {_within(value, largest)} THEN {shown} ELSE {otherwise} END"
 
 
 def _unit(type: Type) -> Decimal | None:
@@ -63,10 +62,10 @@ def _scale(type: Type) -> int:
     return type.modifiers[1] if len(type.modifiers) > 1 else 0
 
 
-def _largest(type: Type) -> Decimal | None:
+def _largest(type: Type) -> Decimal:
     if type.base == "numeric" and type.modifiers:
         return Decimal(f"{'9' * type.modifiers[0]}E{-_scale(type)}")
-    return _LARGEST.get(type.base)
+    return _LARGEST[type.base]
 
 
 def _within(number: str, largest: Decimal) -> str:
