@@ -25,7 +25,7 @@ def test_nothing(gov: Gov, broker: FakeBroker) -> None:
 def test_a_refusal(gov: Gov, broker: FakeBroker) -> None:
     """What, where and when; why and by whom; the commands to paste, each with what it does. All escaped."""
     step = Step(command="gov exec prod --no-wait -c 'drop\x1b table\n  orders'", what="asks dba\x1b[2J")
-    broker.why = Why(refusal=HELD, now="hold", next=[step])
+    broker.why = Why(refusal=HELD.model_copy(update={"at": moment(-120)}), now="hold", next=[step])
 
     assert gov("why").out.splitlines() == [
         "approval denied: a statement on prod (scope read), 2m ago",

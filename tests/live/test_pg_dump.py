@@ -113,7 +113,7 @@ def test_a_masked_table_is_not_dumped(
         gov(as_user("alice"), "exec", "prod", "-c", "SELECT * FROM public.customers", "-o", str(file))
         rows = file.read_text().splitlines()
         assert len(rows) == 10_001
-        assert "s***@e***.com,[redacted]" in rows[1]
+        assert any("s***@e***.com,[redacted]" in row for row in rows)
 
 
 def test_the_definition_of_a_masked_table(dump: Dump) -> None:

@@ -141,9 +141,9 @@ def test_what_the_database_refused(why: Callable[..., Why], reader: dict[str, An
 
 
 def test_everybody_has_their_own(why: Callable[..., Why], reader: dict[str, Any], as_user: AsUser) -> None:
-    """What was refused to Alice is none of Carol's business, whom nothing was refused."""
-    psql(reader, "insert into orders values (1)")
+    """What was refused to Alice is none of Carol's business, to whom other things may have been refused."""
+    psql(reader, "insert into orders values (1234321)")
 
-    assert why("carol")["refusal"] is None
-    assert door.gov(as_user("carol"), "why") == "nothing was refused\n"
-    assert why()["refusal"]["statement"] == "insert into orders values (1)"
+    assert "1234321" not in door.gov(as_user("carol"), "why")
+    assert "1234321" not in json.dumps(why("carol"))
+    assert why()["refusal"]["statement"] == "insert into orders values (1234321)"
