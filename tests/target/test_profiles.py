@@ -286,6 +286,24 @@ def test_old_versions_go_when_nobody_uses_them(shop: Shop, monkeypatch: pytest.M
     asyncio.run(run())
 
 
+def test_one_purpose_after_the_other_leaves_few_profiles(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for many leases, each for another purpose, does not fill the tables' lists of grants."""
+    monkeypatch.setattr(upkeep, "SPARE", 2)
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        profiles = [await built(target, email=f"hash(purpose {number})") for number in range(6)]
+        role, _ = await mint(target, profiles[0])
+        in_use = [profiles[0].version]
+        await target.drop_unused(in_use)
+        await target.sweep({role})
+        assert set(shop.roles("gov_p_")) == {profiles[number].role for number in (0, 4, 5)}
+        await target.close()
+
+    asyncio.run(run())
+
+
 def test_the_catalog_leaves_out_what_is_ours(shop: Shop) -> None:
     """Making views does not change the version of the catalog, or everything would be judged again."""
 

@@ -285,9 +285,13 @@ async def judge(
     """
     environment = house.environment(target.name)
     catalog = await house.schemas.met(target.name)
-    content = outcome_of(house.policy, who, target.name, environment, scope, catalog, target.ledger, purpose=purpose)
+    content, unbound = (
+        outcome_of(house.policy, who, target.name, environment, scope, catalog, target.ledger, purpose=each)
+        for each in (purpose, "")
+    )
     hidden = closed(content, catalog)
-    views = (await target.profile(content)).views if content.masks or hidden else {}
+    # The purpose changes tokens and nothing in the judgment: asking must not make a profile for each.
+    views = (await target.profile(unbound)).views if content.masks or hidden else {}
     subject = Subject(who, target, environment, scope, content, views, client, purpose)
     judged = await judge_outline(house, subject, text, await outlined(house, text, who), catalog.search_path)
     masks, _ = masked_and_clear(judged.facts.columns_read, content)

@@ -27,6 +27,9 @@ from gov.terms import Relation, Scope
 
 IDLE = 300.0
 """Seconds that a profile nobody asked for is kept in step with the catalog."""
+SPARE = 32
+"""Profiles that no lease uses and that are kept all the same: a person may ask for a purpose after the other, each
+with tokens of its own, and a table has room for the grants of some 2,400 roles."""
 
 TRIES = 3
 """How often views are asked to make way for a change, each time for as long as a lock may be waited for."""
@@ -91,10 +94,13 @@ class Upkeep:
 
     def forget_unused(self, versions_in_use: Collection[str]) -> None:
         """Let go of outcomes of the past: they are not rebuilt for ever, nor do they keep a table closed."""
-        for digest, built in list(self._built.items()):
+        unused = [digest for digest, built in self._built.items() if built.profile.version not in versions_in_use]
+        unused.sort(key=lambda digest: self._asked.get(digest, 0.0), reverse=True)
+        for place, digest in enumerate(unused):
+            built = self._built[digest]
             idle = time.monotonic() - self._asked.get(digest, 0.0) > IDLE
             stale = built.catalog_version != self.version or built.broken
-            if built.profile.version not in versions_in_use and (idle or stale):
+            if idle or stale or place >= SPARE:
                 del self._built[digest]
                 self._asked.pop(digest, None)
         self._note_broken()
