@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from gov.audit.checkpoint import Checkpoint, sign
 from gov.audit.note import SigningKey
 from gov.audit.tree import Edge
 from gov.broker.authority import own, today
-from gov.client import checkpoints, transport
+from gov.client import api, checkpoints, transport
 from gov.client.api import Broker
 from gov.client.checkpoints import Witness
 from gov.client.config import Context, Contexts, Places
@@ -250,3 +251,22 @@ def test_only_the_right_root_is_trusted(tmp_path: Path) -> None:
                 broker.whoami()
             assert "--ca-file" in caught.value.hint
     assert len(server.asked) == 1
+
+
+def test_definitions_take_their_own_time(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sync waits for locks on the target and builds views for every profile: nine seconds are not its bound."""
+    released = threading.Event()
+
+    def answer(asked: Asked) -> tuple[int, dict[str, str], object]:
+        if asked.path.endswith("/sync"):
+            released.wait(20)
+        return 200, {}, WHOAMI
+
+    server.answer = answer
+    monkeypatch.setattr(api, "DEFINING", 0.2)
+    with broker_at(server.url) as broker:
+        try:
+            with pytest.raises(Unreachable, match="does not answer in time"):
+                broker.sync("prod")
+        finally:
+            released.set()

@@ -57,6 +57,8 @@ from gov.identity.config import loopback
 
 M = TypeVar("M")
 
+DEFINING: Final = 60.0
+"""Seconds for what makes definitions on a target: it waits for locks, and many profiles take their time."""
 _FILE: Final = "/v1/audit/file"
 _CATALOG: Final = TypeAdapter(dict[str, object])
 _LEASES: Final = TypeAdapter(list[LeaseView])
@@ -132,17 +134,18 @@ class Broker:
 
     def sync(self, target: str) -> TargetStatus:
         """Have the broker take up a target's catalog now. For operators."""
-        return self._one(TargetStatus, "POST", f"/v1/targets/{_segment(target)}/sync")
+        return self._one(TargetStatus, "POST", f"/v1/targets/{_segment(target)}/sync", patience=DEFINING)
 
     def release(self, target: str, tables: Sequence[str]) -> TargetStatus:
         """Close tables (`schema.table`) for a migration, until `sync`. For operators."""
         ask = ReleaseAsk(tables=[*tables])
-        return self._one(TargetStatus, "POST", f"/v1/targets/{_segment(target)}/release", body=ask)
+        return self._one(TargetStatus, "POST", f"/v1/targets/{_segment(target)}/release", body=ask, patience=DEFINING)
 
     def accept(self, target: str, table: str | None) -> list[str]:
         """Say that the closed columns of a table, or of all, are clear; which they were. For policy admins."""
         ask = AcceptAsk(table=table)
-        return self._one(Accepted, "POST", f"/v1/targets/{_segment(target)}/accept", body=ask).columns
+        path = f"/v1/targets/{_segment(target)}/accept"
+        return self._one(Accepted, "POST", path, body=ask, patience=DEFINING).columns
 
     def reach(self, target: str, scope: str) -> Reach:
         """What a lease of that scope reaches: relations, columns, and which of them are masked."""
@@ -249,8 +252,10 @@ class Broker:
         body: BaseModel | None = None,
         query: Mapping[str, str] | None = None,
         login: bool = True,
+        patience: float = TOTAL,
     ) -> M:
-        return self._read(TypeAdapter(model), self._send(method, path, body=body, query=query, login=login))
+        reply = self._send(method, path, body=body, query=query, login=login, patience=patience)
+        return self._read(TypeAdapter(model), reply)
 
     def _send(
         self,
