@@ -405,3 +405,12 @@ def test_a_function_with_its_callers_rights_is_made(leased: Callable[..., Lease]
         made = wire.query("create function public.harmless() returns int language sql security invoker as 'select 1'")
         assert made.tags == ["CREATE FUNCTION"]
         wire.query("drop function public.harmless()", held=lambda _: wire.cancel())
+
+
+def test_a_short_text_that_executes_much_does_not_keep_others_waiting(private: Lease) -> None:
+    """EXECUTE is as much as what was prepared, however often a text says it; the session lives on."""
+    union = " union all ".join(["select id from customers where id = 1"] * 1000)
+    with dialled(private) as wire:
+        assert wire.query(f"prepare much as {union}").tags == ["PREPARE"]
+        assert wire.query(";".join(["execute much"] * 150)).states == ["54001"]
+        assert wire.query("select 1").rows == [("1",)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from gov.errors import TooComplex
 from gov.sql.bind import follow, prepared
 from gov.sql.catalog import Catalog
 from gov.sql.outline import outline
@@ -67,3 +70,13 @@ def test_what_is_followed_prepares_nothing_anew() -> None:
     found = follow(outline("execute p"), dict(prepared(outline("prepare p as select 1"))))
 
     assert list(prepared(found)) == []
+
+
+def test_a_short_text_does_not_execute_without_bound() -> None:
+    """What is named is counted each time that it is executed, as if the text said it itself."""
+    once = "select 1 from orders where " + " and ".join(["id = 1"] * 900)
+    known = dict(prepared(outline(f"prepare p as {once}")))
+
+    assert len(follow(outline("execute p; " * 10), known).statements) == 20
+    with pytest.raises(TooComplex):
+        follow(outline("execute p; " * 30), known)

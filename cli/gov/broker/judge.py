@@ -23,7 +23,7 @@ from gov.sql.bind import prepared
 from gov.sql.catalog import Catalog
 from gov.sql.columns import Columns
 from gov.sql.facts import Facts
-from gov.sql.outline import Outline
+from gov.sql.outline import Outline, size
 from gov.sql.resolve import resolve
 from gov.sql.rewrite import renames, rewrite
 from gov.sql.world import World, meanings, search, worlds
@@ -77,14 +77,14 @@ async def judge_outline(
         Unavailable: A table it touches is closed while its views are rebuilt, or a worker does not answer.
     """
     catalog = await subject.target.catalog()
-    client = _client(subject.who)
+    client, octets = _client(subject.who), _weight(text, outline)
     hidden = closed(subject.outcome, catalog)
     if hidden:
         await house.analysts.beside(
-            len(text), client, _none_closed, subject.target, outline, catalog, hidden, search_path
+            octets, client, _none_closed, subject.target, outline, catalog, hidden, search_path
         )
         catalog = narrowed(catalog, hidden)
-    facts = await house.analysts.beside(len(text), client, resolve, outline, catalog, search_path)
+    facts = await house.analysts.beside(octets, client, resolve, outline, catalog, search_path)
     _open(subject.target, facts)
     if facts.temporary:
         raise NotUnderstood("temporary tables are not governed yet", hint="use a WITH query, or a table of your own")
@@ -102,6 +102,15 @@ async def judge_outline(
     judged = Judged(facts, decision, digest, sent, way, prepares=tuple(prepared(outline)))
     _runs_here(judged)
     return _with_fields(house, subject, judged, text, catalog)
+
+
+def _weight(text: str, outline: Outline) -> int:
+    """How many bytes it is to judge: EXECUTE is short and what it runs may be long."""
+    return max(len(text), _THING * sum(map(size, outline.statements)))
+
+
+_THING = 4
+"""Bytes that one of the things takes which a text names, at the least."""
 
 
 def _runs_here(judged: Judged) -> None:
@@ -192,7 +201,7 @@ async def _rewritten(
     }
     client = _client(subject.who)
     sent = await house.analysts.beside(
-        len(text), client, rewrite, text, outline, facts, catalog, subject.views, masked, search_path
+        _weight(text, outline), client, rewrite, text, outline, facts, catalog, subject.views, masked, search_path
     )
     if sent is text or sent == text:
         return sent

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from gov.errors import TooComplex
+from gov.sql.grammar import HINT_SHORTER
+from gov.sql.outline import MAX_SIZE, size
 from gov.sql.statement import Name, Outline, Statement, Use
 
 
@@ -23,16 +26,23 @@ def follow(outline: Outline, known: Mapping[str, Outline]) -> Outline:
     """`outline` with what its EXECUTEs run, for the names that are `known` or prepared before in the text.
 
     What is followed has no place in this text, so nothing of it is rewritten here: its PREPARE was.
+
+    Raises:
+        TooComplex: It names too much: a short text can say EXECUTE of a long one a hundred times.
     """
     if all(statement.runs is None for statement in outline.statements):
         return outline
     names, found = dict(known), list[Statement]()
+    left = MAX_SIZE
     for statement in outline.statements:
         names |= prepared(Outline((statement,)))
         inner = names.get(statement.runs) if statement.runs is not None else None
         if inner is None:
             found.append(statement)
         else:
+            left -= sum(map(size, inner.statements))
+            if left < 0:
+                raise TooComplex(f"what the text executes names more than {MAX_SIZE} things", hint=HINT_SHORTER)
             found.append(statement._replace(runs=None))
             found += map(_elsewhere, inner.statements)
     return outline._replace(statements=tuple(found))
