@@ -100,6 +100,17 @@ def test_prepared_statements_of_sql(close: Wire) -> None:
     assert close.query("execute s50").rows == [("50",)]
 
 
+def test_prepared_statements_of_sql_by_what_they_name(close: Wire) -> None:
+    """What is remembered of a long PREPARE takes room, and DEALLOCATE gives it back."""
+    long = "select id from customers where " + " and ".join(["id = 1"] * 100)
+    for name in ("a", "b"):
+        assert close.query(f"prepare {name} as {long}").states == []
+    assert close.query(f"prepare c as {long}").states == ["53400"]
+    close.query("deallocate a")
+    assert close.query(f"prepare c as {long}").states == []
+    assert close.query("execute c").rows == [("1",)]
+
+
 def test_names_come_and_go_without_end(close: Wire) -> None:
     """A client that prepares and closes anew for each statement never meets the limit."""
     for number in range(120):

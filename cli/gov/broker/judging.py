@@ -18,6 +18,7 @@ from gov.protocol import frames
 from gov.protocol.replies import FAILED, IDLE
 from gov.session.path import read_path
 from gov.sql.bind import follow
+from gov.sql.outline import octets_of
 from gov.sql.statement import Outline
 from gov.sql.world import UNDOING
 from gov.terms import Effect
@@ -45,6 +46,8 @@ class Judging:
         self._plans_for: tuple[object, ...] = ()
         self._prepared: dict[str, Outline] = {}
         """What SQL's PREPARE gave names; a name that is gone fails at the database."""
+        self._octets: dict[str, int] = {}
+        """How much each of them is to keep."""
         self._claims: dict[str, Playing] = {}
         """Who was the last to say PREPARE of a name: what is overtaken on its way does not count."""
         self._reported_path = reported_path
@@ -101,13 +104,21 @@ class Judging:
         if asked:
             rows = await self._estimate(judged)
             judged = await judge_outline(house, self.subject, text, outline, self.search_path, rows=rows)
-        if judged.prepares and len(self._prepared) >= house.config.limits.prepared_per_session:
-            raise LimitReached(
-                "the session has as many prepared statements as it may", hint="DEALLOCATE ALL", state="53400"
-            )
+        if judged.prepares:
+            self._room(judged)
         if not follows and not asked and not goes_back:
             self._plans.put(text, self.search_path, judged)
         return judged
+
+    def _room(self, judged: Judged) -> None:
+        """Raise LimitReached when what a text prepares is too much: in number, or to keep."""
+        limits = self.session.house.config.limits
+        octets = sum(self._octets.values()) + sum(octets_of(cast(Outline, outline)) for _, outline in judged.prepares)
+        if len(self._prepared) >= limits.prepared_per_session or octets > limits.prepared_bytes:
+            raise LimitReached(
+                "the session has as many prepared statements as it may, or as much text in them",
+                hint="DEALLOCATE ALL", state="53400",
+            )
 
     def unjudged(self, text: str, error: GovError) -> GovError:
         """Record a Parse that could not be judged; what the client hears."""
@@ -193,6 +204,7 @@ class Judging:
     def forget(self, name: str) -> None:
         """Another statement takes the prepared name."""
         self._prepared.pop(name, None)
+        self._octets.pop(name, None)
         self._claims.pop(name, None)
 
     def prepared(self, playing: Playing) -> None:
@@ -202,15 +214,18 @@ class Judging:
             name, outline = playing.run.judged.prepares[playing.prepared]
             playing.prepared += 1
             if self._claims.get(name) is playing:
-                self._prepared[name] = cast(Outline, outline)
+                self._prepared[name] = known = cast(Outline, outline)
+                self._octets[name] = octets_of(known)
 
     def deallocated(self, text: str) -> None:
         """A DEALLOCATE or DISCARD has run; where more was said than that, names that are gone stay known."""
         name = named_by(text)
         if name == "" or text.strip("; ").upper() == "DISCARD ALL":
             self._prepared.clear()
+            self._octets.clear()
         elif name is not None:
             self._prepared.pop(name, None)
+            self._octets.pop(name, None)
 
     def ready(self, status: int) -> None:
         """A transaction may have ended, and settings of it may have been undone."""

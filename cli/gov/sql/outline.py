@@ -43,3 +43,8 @@ def size(statement: Statement) -> int:
     """How many things it names."""
     named = (statement.names, statement.scopes, statement.sources, statement.references, statement.written)
     return sum(map(len, named)) + len(statement.calls) + len(statement.settings)
+
+
+def octets_of(found: Outline) -> int:
+    """About how much memory it takes, in bytes: what is kept must have a bound."""
+    return sum(512 + 256 * size(statement) for statement in found.statements)
