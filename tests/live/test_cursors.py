@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from live.door import eventually, gov
-from live.wire import SYNC, Lease, Wire, describe, dialled, execute
+from live.wire import SYNC, Lease, Wire, bind, describe, dialled, execute, parse
 
 
 def test_execute_of_a_declared_cursor_is_in_the_trail(
@@ -45,3 +45,26 @@ def test_a_cursor_after_a_portal_of_its_name(wire: Wire) -> None:
         wire.query("commit")
         assert wire.play(execute("c"), SYNC).states == ["34000"]
     assert wire.query("select 1").rows == [("1",)]
+
+
+def test_a_cursor_in_place_of_a_portal_is_not_counted_as_the_portal(
+    leased: Callable[..., Lease], as_user: Callable[[str], dict[str, str]], admin: psycopg.Connection[Any]
+) -> None:
+    """A portal that is closed and declared anew by SQL, in the middle of its rows, gives them to another statement."""
+    lease = leased("alice", "--reason", "portals by name")
+    harmless = "select generate_series(1, 5) as harmless"
+    with dialled(lease) as wire:
+        wire.query("begin")
+        assert len(wire.play(parse(harmless), bind(portal="p"), execute("p", 1), SYNC).rows) == 1
+        wire.query("close p; declare p cursor for select id, email from customers order by id")
+        assert len(wire.play(execute("p", 7), SYNC).rows) == 7
+        assert len(wire.play(execute("p", 4), SYNC).rows) == 4
+        wire.query("commit")
+    eventually(admin, "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE usename = %s)", lease["pguser"])
+
+    found = json.loads(gov(as_user("bob"), "audit", "search", "--lease", lease["lease"], "--json"))
+    rows = {
+        entry["payload"]["text"]: entry["fields"]["done"]["rows"] for entry in found if entry["kind"] == "statement"
+    }
+    assert rows[harmless] == 1
+    assert rows['FETCH FROM "p"'] == 11

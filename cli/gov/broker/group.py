@@ -42,6 +42,8 @@ class Group:
         self.names = Names(limits.prepared_per_session, limits.prepared_bytes)
         self._most_portals = limits.prepared_per_session
         self.portals: dict[bytes, Playing] = {}
+        self._doubtful: set[bytes] = set()
+        """Those that may have become cursors of SQL's meanwhile, by the same name."""
         self.number = 0
         """Of the group, counted by Sync."""
         self.partly = False
@@ -218,6 +220,7 @@ class Group:
         self._up_to_date(prepared, run.judged.sent)
         self.runs = True
         self.portals[bound.portal] = playing
+        self._doubtful.discard(bound.portal)
         self._gathered.append((
             frames.build_bind(bound.portal, bound.statement, bound.tail),
             Expected(Awaits.BIND, playing, undone=playing.skipped),
@@ -273,6 +276,8 @@ class Group:
         playing = self.portals.get(name)
         if name and self._apart is None and (playing is None or playing.over):
             self._fetch(name, message)
+        elif playing is not None and name in self._doubtful and self._apart is None:
+            self.session.later(self._fetch_anew(playing, name, message))
         else:
             self._beside(message, Expected(Awaits.EXECUTE, playing))
 
@@ -282,10 +287,17 @@ class Group:
         def runs(playing: Playing) -> None:
             self.runs = True
             self.portals[name] = playing
+            self._doubtful.discard(name)
             self._gathered.append((message, Expected(Awaits.EXECUTE, playing, undone=playing.skipped)))
 
         quoted = name.decode(errors="replace").replace('"', '""')
         self._play(Statement(f'FETCH FROM "{quoted}"', (), self.session.count(), "extended"), runs, self._refuse)
+
+    async def _fetch_anew(self, before: Playing, name: bytes, message: bytes) -> None:
+        """The portal has ended, or goes on as if SQL had declared it: its rows are not those of `before` any more."""
+        await self.session.drained()
+        before.done()
+        self._fetch(name, message)
 
     def _close(self, body: bytes) -> None:
         kind, name = body[:1], frames.cut(frames.Cursor(body[1:]).raw())
@@ -452,6 +464,8 @@ class Group:
         assert run is not None
         if not _CHANGES_NAMES.isdisjoint(run.judged.facts.kinds):
             self.names.changing(self.number, [name.encode() for name, _ in run.judged.prepares])
+        if "DeclareCursorStmt" in run.judged.facts.kinds:
+            self._doubtful = {*self.portals} - {b""}
         self.session.judging.sending(playing)
 
     def _forward(self) -> None:
