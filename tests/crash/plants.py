@@ -11,6 +11,7 @@ from crash.steps import Fault
 from gov.approval.request import RequestState
 from gov.broker import apart, desk, leases, playing
 from gov.broker.janitor import Janitor
+from gov.broker.recording import Recording
 from gov.broker.session import Session
 from gov.broker.targets import TargetWatch
 from gov.broker.trail import Trail
@@ -105,14 +106,14 @@ def unasked() -> None:
 
 def no_record() -> None:
     """Every other statement runs without a record."""
-    recorded, turns = Session.record, count()
+    recorded, turns = Recording.record, count()
 
-    def record(self: Session, need: Any) -> int:
+    def record(self: Recording, need: Any) -> int:
         if need.kind == "statement" and next(turns) % 2:
             return self.house.trail.size - 1
         return recorded(self, need)
 
-    Session.record = record  # type: ignore[method-assign]
+    Recording.record = record  # type: ignore[method-assign]
 
 
 def no_disk() -> None:

@@ -53,7 +53,7 @@ def _durable(playing: Any, need: Any) -> bool:
     return bool(need.durable and need.kind == "statement")
 
 
-def _statement(session: Any, need: Any) -> bool:
+def _statement(recording: Any, need: Any) -> bool:
     return bool(need.kind == "statement" and not need.durable)
 
 
@@ -85,8 +85,8 @@ STEPS: tuple[Step, ...] = (
     Step("use.opened", "broker.gateway:Gateway._opened", "after", ANY),
     Step("use.judging", "broker.analysis:Analysts.outline", "before", ANY),
     Step("use.judged", "broker.judging:Judging.judged", "after", ANY),
-    Step("use.recording", "broker.session:Session.record", "before", USES, _statement),
-    Step("use.recorded", "broker.session:Session.record", "after", USES, _statement),
+    Step("use.recording", "broker.recording:Recording.record", "before", USES, _statement),
+    Step("use.recorded", "broker.recording:Recording.record", "after", USES, _statement),
     Step("use.sending", "broker.listening:Listening.sending", "before", ("writes",)),
     Step("use.forwarded", "broker.group:Group._forward", "after", USES),
     Step("use.completed", "broker.listening:Listening.completed", "before", ("reads", "writes")),

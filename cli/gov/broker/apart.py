@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from gov.approval.settle import Voided
 from gov.broker import upstream
 from gov.broker.exchange import Exchange, Message, own
+from gov.broker.extended import prepare_quietly
 from gov.broker.playing import Playing, touched
 from gov.broker.prepared import Prepared
 from gov.errors import BoundExceeded, Denied, GovError, NotUnderstood, StatementFailed
@@ -26,7 +27,7 @@ from gov.sql.catalog import RelationKind
 from gov.target.definitions import statement as definitions_query
 from gov.target.oneshot import AsOwner, Lent, Ticket
 from gov.terms import Effect, Relation
-from gov.turn import Route, Tally
+from gov.turn import Route, Run, Tally
 
 if TYPE_CHECKING:
     from gov.broker.session import Session
@@ -47,6 +48,7 @@ class Apart:
     """An approved statement of the extended protocol, while the rest of its group is gathered."""
 
     playing: Playing
+    run: Run
     prepared: Prepared
     bound: frames.Bind
     before: list[bytes]
@@ -57,12 +59,11 @@ class Apart:
     """Whether Parse or Describe of its group went to the database before, by Flush."""
 
 
-async def simple(session: Session, playing: Playing) -> None:
+async def simple(session: Session, playing: Playing, run: Run) -> None:
     """Run a simple query apart and answer the client."""
-    assert playing.run is not None
-    query = frames.build_query(playing.run.judged.sent.encode())
+    query = frames.build_query(run.judged.sent.encode())
     try:
-        replies = await _run(session, playing, query)
+        replies = await _run(session, playing, run, query)
     except GovError as error:
         _refused(playing, error)
         session.group.refuse_query(error)
@@ -72,8 +73,7 @@ async def simple(session: Session, playing: Playing) -> None:
 
 async def extended(session: Session, held: Apart, *, synced: bool) -> None:
     """Run a bound statement apart and answer every message of its group."""
-    assert held.playing.run is not None
-    text = held.playing.run.judged.sent
+    text = held.run.judged.sent
     describes_statement = any(message[:1] == b"D" and message[5:6] == b"S" for message in held.before + held.later)
     query = frames.build_own(
         text.encode(), held.prepared.types, held.bound.tail, describe=b"SP" if describes_statement else b"P"
@@ -81,12 +81,12 @@ async def extended(session: Session, held: Apart, *, synced: bool) -> None:
     try:
         if held.flushed:
             await session.exchange(frames.SYNC)  # what Parse has locked for its group is let go
-        replies = await _run(session, held.playing, query)
+        replies = await _run(session, held.playing, held.run, query)
     except GovError as error:
         _refused(held.playing, error)
         session.group.refuse_bound(error, synced=synced)
         return
-    await session.group.prepare_quietly(held.prepared, text)
+    await prepare_quietly(session, held.prepared, text)
     answers = _answers(held, replies)
     session.client.write(answers + (frames.ready(session.replies.status) if synced else b""))
 
@@ -125,15 +125,13 @@ def _refused(playing: Playing, error: GovError) -> None:
     playing.end(Tally(outcome, sqlstate=error.wire_state, error=said))
 
 
-async def _run(session: Session, playing: Playing, query: bytes) -> list[Message]:
+async def _run(session: Session, playing: Playing, run: Run, query: bytes) -> list[Message]:
     """The replies to `query` up to ReadyForQuery, which is left out; the entry is completed on the way."""
-    run = playing.run
-    assert run is not None
     await session.drained()
     if run.permit.session != session.id:
         raise Denied("the permit belongs to another session", hint="run the statement again")
     try:
-        replies = await _ran(session, playing, query)
+        replies = await _ran(session, playing, run, query)
     except GovError:
         raise
     except BaseException:  # the session was ended, by a kill for one
@@ -149,13 +147,11 @@ async def _run(session: Session, playing: Playing, query: bytes) -> list[Message
     return replies
 
 
-async def _ran(session: Session, playing: Playing, query: bytes) -> list[Message]:
+async def _ran(session: Session, playing: Playing, run: Run, query: bytes) -> list[Message]:
     """The replies to `query`, run where its route leads."""
-    run = playing.run
-    assert run is not None
     if run.judged.route is Route.SESSION:
-        session.group.changing(playing)
-        replies = await _guarded(session, playing, session.exchange, query, open_already=session.replies.status != IDLE)
+        session.group.changing(playing, run.judged)
+        replies = await _guarded(session, run, session.exchange, query, open_already=session.replies.status != IDLE)
         for kind, body in replies:
             if kind == ord("C"):
                 session.listening.names(playing, body[:-1].decode())
@@ -165,31 +161,29 @@ async def _ran(session: Session, playing: Playing, query: bytes) -> list[Message
             f"`{run.judged.facts.command}` runs on a connection of its own, so not inside a transaction",
             hint="run it outside the transaction (in autocommit mode)",
         )
-    return await _one_shot(session, playing, query)
+    return await _one_shot(session, run, query)
 
 
-async def _one_shot(session: Session, playing: Playing, query: bytes) -> list[Message]:
+async def _one_shot(session: Session, run: Run, query: bytes) -> list[Message]:
     """On a connection of its own, as a role that exists for this statement only."""
-    run = playing.run
-    assert run is not None
     target, facts = session.target, run.judged.facts
     if run.judged.route is Route.LENT:
-        return await _as_one_shot(session, playing, query, await target.one_shot(Lent(session.judging.subject.outcome)))
+        return await _as_one_shot(session, run, query, await target.one_shot(Lent(session.judging.subject.outcome)))
     # Only what changes or drops a table has our views in its way; the catalog is read anew for all.
     in_the_way = facts.writes if facts.effects & {Effect.ALTER, Effect.DROP} else frozenset[Relation]()
     async with target.altering(in_the_way, partial(session.house.sessions.quiet, target.name)):
         ticket = await target.one_shot(AsOwner(await target.owner_for(facts)))
-        return await _as_one_shot(session, playing, query, ticket)
+        return await _as_one_shot(session, run, query, ticket)
 
 
-async def _as_one_shot(session: Session, playing: Playing, query: bytes, ticket: Ticket) -> list[Message]:
+async def _as_one_shot(session: Session, run: Run, query: bytes, ticket: Ticket) -> list[Message]:
     try:
         parameters = {"application_name": f"gov:{session.lease.id}", "lock_timeout": LOCK_WITHIN}
         link = await upstream.connect(ticket.upstream, parameters)
         try:
             await _prepare(session, link.exchange, ticket)
             session.running_apart = link
-            return await _guarded(session, playing, link.exchange, query, open_already=False)
+            return await _guarded(session, run, link.exchange, query, open_already=False)
         finally:
             session.running_apart = None
             link.close()
@@ -218,23 +212,21 @@ async def _prepare(session: Session, exchange: Exchange, ticket: Ticket) -> None
 
 
 async def _guarded(
-    session: Session, playing: Playing, exchange: Exchange, query: bytes, *, open_already: bool
+    session: Session, run: Run, exchange: Exchange, query: bytes, *, open_already: bool
 ) -> list[Message]:
     """Lock, compare, run, count; commit or roll back what we began."""
-    run = playing.run
-    assert run is not None
-    alone = _runs_alone(playing)
+    alone = _runs_alone(run)
     if alone and (open_already or run.permit.max_rows is not None):
         raise NotUnderstood("it cannot run inside a transaction", hint="approve it without --max-rows, outside one")
     if alone:
-        await _compare(session, playing, exchange)
-        return _certain(session, playing, await exchange(query))
+        await _compare(session, run, exchange)
+        return _certain(session, run, await exchange(query))
     if not open_already:
         await own(exchange, "BEGIN")
     try:
-        await _lock(session, playing, exchange)
-        await _compare(session, playing, exchange)
-        replies = await _bounded(session, playing, exchange, query)
+        await _lock(session, run, exchange)
+        await _compare(session, run, exchange)
+        replies = await _bounded(session, run, exchange, query)
     except GovError:
         if not open_already:
             await exchange(frames.build_own(b"ROLLBACK"))
@@ -244,18 +236,14 @@ async def _guarded(
     return replies
 
 
-def _runs_alone(playing: Playing) -> bool:
-    assert playing.run is not None
-    if playing.run.judged.route is not Route.OWNER:
+def _runs_alone(run: Run) -> bool:
+    if run.judged.route is not Route.OWNER:
         return False
-    command = playing.run.judged.facts.command
-    return command.startswith(_ALONE) or "concurrently" in playing.statement.text.lower()
+    return run.judged.facts.command.startswith(_ALONE) or "concurrently" in run.statement.text.lower()
 
 
-async def _lock(session: Session, playing: Playing, exchange: Exchange) -> None:
+async def _lock(session: Session, run: Run, exchange: Exchange) -> None:
     """Take the statement's own locks on what it writes, before anything is compared."""
-    run = playing.run
-    assert run is not None
     if run.request is None:
         return
     catalog = await session.target.catalog()
@@ -269,10 +257,8 @@ async def _lock(session: Session, playing: Playing, exchange: Exchange) -> None:
         await own(exchange, f"LOCK TABLE {', '.join(map(_name, tables))} IN {mode} MODE")
 
 
-async def _compare(session: Session, playing: Playing, exchange: Exchange) -> None:
+async def _compare(session: Session, run: Run, exchange: Exchange) -> None:
     """What is approved is still what is there, seen by the transaction that will run it."""
-    run = playing.run
-    assert run is not None
     if run.request is None:
         return
     text = definitions_query(touched(run.judged), run.judged.facts.functions)
@@ -284,12 +270,10 @@ async def _compare(session: Session, playing: Playing, exchange: Exchange) -> No
         )
 
 
-async def _bounded(session: Session, playing: Playing, exchange: Exchange, query: bytes) -> list[Message]:
-    run = playing.run
-    assert run is not None
+async def _bounded(session: Session, run: Run, exchange: Exchange, query: bytes) -> list[Message]:
     most = run.permit.max_rows
     before = int(await own(exchange, _COUNT)) if most is not None else 0
-    replies = _certain(session, playing, await exchange(query))
+    replies = _certain(session, run, await exchange(query))
     if most is not None:
         changed = int(await own(exchange, _COUNT)) - before
         if changed > most:
@@ -300,20 +284,19 @@ async def _bounded(session: Session, playing: Playing, exchange: Exchange, query
     return replies
 
 
-def _certain(session: Session, playing: Playing, replies: list[Message]) -> list[Message]:
+def _certain(session: Session, run: Run, replies: list[Message]) -> list[Message]:
     """The replies without ReadyForQuery. Raises StatementFailed when there is an error among them."""
-    assert playing.run is not None
     for kind, body in replies:
         if kind == ord("T"):
             session.listening.described(body)
         if kind == ord("E"):
-            raise _failure(frames.read_error(body), owner=playing.run.judged.route is Route.OWNER)
+            raise _failure(frames.read_error(body), owner=run.judged.route is Route.OWNER)
         if kind == ord("G"):
             raise NotUnderstood("COPY FROM STDIN cannot be held", hint="connect with --scope write")
     if sum(len(body) for _, body in replies) > KEPT:
         raise NotUnderstood("it returns too much to be held back until it is certain", hint="leave RETURNING out")
     # Notices of a statement that runs as the owner can carry raw values.
-    drop = {ord("Z"), ord("N")} if playing.run.judged.route is Route.OWNER else {ord("Z")}
+    drop = {ord("Z"), ord("N")} if run.judged.route is Route.OWNER else {ord("Z")}
     return [(kind, body) for kind, body in replies if kind not in drop]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from gov.errors import NotUnderstood, Unavailable
+from gov.errors import Unavailable
 from gov.protocol import frames
 
 Message = tuple[int, bytes]
@@ -29,11 +29,3 @@ async def own(exchange: Exchange, text: str) -> str:
         if kind == ord("D"):
             value = frames.data_row(body)[0] or ""
     return value
-
-
-def not_alone() -> NotUnderstood:
-    """What a client hears that sends more than the held statement between two Syncs."""
-    return NotUnderstood(
-        "a statement that needs approval or runs as the owner must be sent alone",
-        hint="turn pipelining off, or sync before and after it",
-    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from gov.broker import objections
 from gov.broker.judge import BeingAltered, Subject, estimated, judge_outline, masked_fields, outlined
 from gov.broker.plans import Plans
 from gov.broker.playing import Playing
@@ -98,7 +99,7 @@ class Judging:
             await session.drained()
             outline = follow(outline, self._prepared)
             if unknown := [statement.runs for statement in outline.statements if statement.runs is not None]:
-                raise StatementFailed(f'prepared statement "{unknown[0]}" does not exist', hint="", state="26000")
+                raise objections.no_statement(unknown[0].encode())
         judged = await judge_outline(house, self.subject, text, outline, self.search_path)
         asked = estimated(house, self.subject, judged) and session.replies.status != FAILED and not session.group.partly
         if asked:
@@ -124,7 +125,7 @@ class Judging:
         """Record a Parse that could not be judged; what the client hears."""
         session = self.session
         try:
-            session.record(not_judged(Statement(text, (), session.count(), "extended"), error))
+            session.recording.record(not_judged(Statement(text, (), session.count(), "extended"), error))
         except Unavailable as worse:
             return worse
         return error
@@ -184,10 +185,8 @@ class Judging:
         found = (first or "").partition(" rows=")[2].partition(" ")[0]
         return int(found) if found.isdigit() else None
 
-    def sending(self, playing: Playing) -> None:
+    def sending(self, playing: Playing, judged: Judged) -> None:
         """A statement is about to be forwarded: what it may change is uncertain from now on."""
-        assert playing.run is not None
-        judged = playing.run.judged
         for name, _ in judged.prepares:
             self.forget(name)
             self._claims[name] = playing

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
-from gov.broker.exchange import not_alone, own
-from gov.errors import GovError, NoSuch, StatementFailed
+from gov.broker import objections
+from gov.broker.exchange import own
+from gov.errors import GovError, NoSuch
 from gov.policy.decide import permit
 from gov.policy.permit import Permit
 from gov.protocol import frames
@@ -61,8 +62,8 @@ class Playing:
     def __post_init__(self) -> None:
         self.steps = turn(self.statement)
 
-    def advance(self, answer: object = None, error: BaseException | None = None) -> Need[Any] | None:
-        """Go on until the turn runs (None) or needs what takes time.
+    def advance(self, answer: object = None, error: BaseException | None = None) -> Need[Any]:
+        """Go on until the turn may run, which is told by its Run, or needs what takes time.
 
         Raises:
             GovError: What the client shall hear; the turn is over.
@@ -72,7 +73,7 @@ class Playing:
             while True:
                 if isinstance(need, Run):
                     self.run, self.started = need, time.monotonic()
-                    return None
+                    return need
                 try:
                     quick = self._quick(need)
                 except GovError as failed:
@@ -97,21 +98,21 @@ class Playing:
         return _SLOW
 
     def _record(self, need: Record) -> int:
-        index = self.session.record(need)
+        index = self.session.recording.record(need)
         if need.kind == "statement":
             self.index = index
         return index
 
-    async def finish(self, need: Need[Any]) -> None:
-        """Answer `need` and all that follow, until the turn runs. Raises like `advance`."""
-        waiting: Need[Any] | None = need
-        while waiting is not None:
+    async def finish(self, need: Need[Any]) -> Run:
+        """Answer `need` and all that follow, until the turn may run. Raises like `advance`."""
+        while not isinstance(need, Run):
             try:
-                answer = await self._slow(waiting)
+                answer = await self._slow(need)
             except GovError as error:
-                waiting = self.advance(error=error)
+                need = self.advance(error=error)
             else:
-                waiting = self.advance(answer)
+                need = self.advance(answer)
+        return need
 
     async def _slow(self, need: Need[Any]) -> object:
         match need:
@@ -142,7 +143,7 @@ class Playing:
             tally.seconds = time.monotonic() - self.started
             need = self.steps.send(tally)
             while True:
-                need = self.steps.send(self.session.record(need))
+                need = self.steps.send(self.session.recording.record(need))
         except StopIteration:
             return
 
@@ -183,12 +184,9 @@ async def _open(session: Session, statement: Statement, judged: Judged) -> Reque
     """A pending request, or the approved one that this lease was made to spend."""
     if session.replies.status == FAILED:
         # The database would refuse it whatever an approver says.
-        raise StatementFailed(
-            "current transaction is aborted, commands ignored until end of transaction block", hint="ROLLBACK",
-            state="25P02",
-        )
+        raise objections.aborted()
     if session.group.runs:
-        raise not_alone()
+        raise objections.not_alone()
     if session.lease.request is not None and (ready := _brought(session, statement)) is not None:
         return ready
     house, lease, decision = session.house, session.lease, judged.decision

@@ -1,26 +1,25 @@
 """One client connection through the gateway, from the first statement to the last byte.
 
-`group` hears the client, `judging` knows what its statements mean, `listening` hears the database; here
-they hang together. What can be answered at once is, without a task or an await. What cannot (an unknown
-text, a hold, a one-shot run) is awaited in one task at a time while the client's bytes wait in the inbox.
+`inbox` cuts what the client sends into messages, `group` hears them, `judging` knows what its statements
+mean, `recording` writes of them, `listening` hears the database; here they hang together. What can be answered
+at once is, without a task or an await. What cannot (an unknown text, a hold, a one-shot run) is awaited in one
+task at a time while the client's bytes wait in the inbox.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import struct
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
-from gov.audit.entry import Entry
-from gov.audit.form import Form
 from gov.broker import upstream
 from gov.broker.group import Group
 from gov.broker.house import House
+from gov.broker.inbox import Inbox
 from gov.broker.judge import Subject
 from gov.broker.judging import Judging
 from gov.broker.listening import Listening
+from gov.broker.recording import Recording
 from gov.broker.views import rfc3339
 from gov.broker.wire import Side
 from gov.control.models import SessionView
@@ -30,21 +29,9 @@ from gov.protocol import frames
 from gov.protocol.replies import IDLE, Awaits, Expected, Replies
 from gov.target.target import Target
 from gov.terms import LeaseId, Relation, RequestId, SessionId, TargetName
-from gov.turn import Record
 
-log = logging.getLogger(__name__)
-
-PIECE = 32
-"""Messages of one client that are taken before others get their turn."""
-AHEAD = 1024
-"""Messages that the database may owe an answer to before the client's next ones wait."""
-FORMS = 512
-"""Texts whose part of an audit entry is kept encoded."""
 LINGER = 10.0
 """Seconds that a client has to read what is left once its session has ended."""
-_header = struct.Struct("!BI")
-_COPY_DATA = ord("d")
-_STARTS_WORK = frozenset(map(ord, "QPBF"))
 
 
 class Session:
@@ -65,26 +52,14 @@ class Session:
         self.ending: str | None = None
         """Why no new statement is taken."""
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._common = _common(lease, subject, session_id)
-        # What stands in the entry before a statement is not said again behind it.
-        brief = {name: self._common[name] for name in ("session", "lease", "subject", "issuer")}
-        self._behind = Form("statement.done", brief)
-        self._forms: dict[int, tuple[Mapping[str, object], Form]] = {}
+        self.inbox = Inbox(self)
+        self.recording = Recording(house, lease, subject, session_id)
         self._because = "the client left"
         self._goodbye = False
         self._started = house.clock()
         self._count = 0
         self._limits = house.config.limits
-        self._inbox = bytearray()
-        self._skip = 0
-        self._waits = False
-        """Whether whole messages may be left in the inbox until others had their turn, or somebody reads."""
-        self._turn: asyncio.Handle | None = None
-        self._overlong = False
-        """Whether the client is sending what is too long: it hears of that only once it has sent it."""
         self._cancels = 0
-        self._busy: asyncio.Task[None] | None = None
-        self._ahead: list[Coroutine[Any, Any, None]] = []
         self._drained: asyncio.Future[None] | None = None
         self._waiting: asyncio.Future[None] | None = None
         """Done when the client cancels what waits."""
@@ -104,8 +79,8 @@ class Session:
         self.client.lost = self.leave
         self.client.paced = True
         self.client.patience, self.client.stalled = self._limits.unread_seconds, self._unread
-        self.client.flowing = self._in_turn
-        self.client.attach(self._from_client)
+        self.client.flowing = self.inbox.in_turn
+        self.client.attach(self.inbox.take)
 
     @property
     def idle(self) -> bool:
@@ -128,7 +103,7 @@ class Session:
 
     def view(self) -> SessionView:
         """How it is now."""
-        state = "active" if self.replies.expected or self._busy else "idle"
+        state = "active" if self.replies.expected or self.inbox.busy else "idle"
         if self.held is not None:
             state = "held"
         elif state == "idle" and self.replies.status != IDLE:
@@ -147,7 +122,7 @@ class Session:
     async def drain(self, because: str, grace: float) -> None:
         """Take no new statement, let the running one have `grace` seconds, then end."""
         self.ending = because
-        if self.replies.expected or self._busy is not None:
+        if self.replies.expected or self.inbox.busy is not None:
             self.tell(frames.notice("01000", f"{because}; the running statement has {grace:.0f} s left"))
             settled = asyncio.ensure_future(self._settled())
             await asyncio.wait([settled, self.closed], timeout=grace, return_when=asyncio.FIRST_COMPLETED)
@@ -157,8 +132,8 @@ class Session:
     async def _settled(self) -> None:
         """Wait for what runs, but for nobody's answer to a request."""
         await self.drained()
-        if self._busy is not None and self.held is None:
-            await asyncio.wait([self._busy])
+        if self.inbox.busy is not None and self.held is None:
+            await asyncio.wait([self.inbox.busy])
 
     @property
     def pending(self) -> bool:
@@ -219,7 +194,7 @@ class Session:
     def terminate(self) -> None:
         """The client says goodbye. PostgreSQL hears of it when all before is done, and so it is here."""
         self._goodbye = True
-        self.later(self._terminate())
+        self.inbox.later(self._terminate())
 
     async def _terminate(self) -> None:
         if not self.replies.copying:  # or it would wait for data that nobody will send
@@ -243,14 +218,14 @@ class Session:
         if self.closed.done():
             return
         self.closed.set_result(None)
-        if self._busy is not None and self._busy is not asyncio.current_task():
-            self._busy.cancel()
+        if self.inbox.busy is not None and self.inbox.busy is not asyncio.current_task():
+            self.inbox.busy.cancel()
         if self.replies.expected:
             self.spawn(self._stop_upstream())
         else:
             self.link.close()
         self.client.write(b"" if self.replies.amid else last)
-        if self._overlong:
+        if self.inbox.overlong:
             self.client.hear_out()
         else:
             self.client.close()
@@ -272,147 +247,12 @@ class Session:
         await upstream.cancel(self.link)
         self.link.side.abort()
 
-    # From the client
-
-    def _from_client(self, data: memoryview) -> None:
-        if self.closed.done():
-            return
-        self._inbox += data
-        if self._busy is None and not self._waits:
-            self._pump()
-        if (self._waits or self._busy is not None) and len(self._inbox) > self._limits.pending_bytes:
-            self.client.pause("busy")
-
-    def _in_turn(self) -> None:
-        """Take what waits in the inbox once others had their turn."""
-        if self._turn is None:
-            self._turn = asyncio.get_running_loop().call_soon(self._go_on)
-
-    def _go_on(self) -> None:
-        self._turn = None
-        if self._waits and self._busy is None and not self.closed.done():
-            self._pump()
-            if not self._waits and self._busy is None:
-                self.client.resume("busy")
-
-    def _pump(self) -> None:
-        try:
-            self._work()
-        except GovError as error:
-            self.fatal(error)
-        except Exception as error:  # a bug of ours ends in a clear error, not in a session that hangs
-            log.exception("session %s failed", self.id)
-            self.fatal(Unavailable(f"the gateway failed: {type(error).__name__}", hint="please report it"))
-
-    def _work(self) -> None:
-        """Take whole messages from the inbox until one has to be awaited, or it is somebody else's turn."""
-        inbox, at, taken = self._inbox, 0, 0
-        self._waits = False
-        if self._skip:
-            at = min(self._skip, len(inbox))
-            self._skip -= at
-            self._copy_data(bytes(inbox[:at]))
-        while self._busy is None and not self.closed.done() and len(inbox) - at >= frames.HEADER:
-            kind, length = _header.unpack_from(inbox, at)
-            if length < 4 or (length > self._limits.message_bytes and kind != _COPY_DATA):
-                self._overlong = length >= 4
-                raise ProtocolError(
-                    f"a message announces {length} bytes, and {self._limits.message_bytes} may pass",
-                    hint="send it in smaller pieces, or with COPY",
-                )
-            after = at + 1 + length
-            if kind == _COPY_DATA:
-                at = self._copy_run(at)
-                continue
-            if after > len(inbox):
-                break
-            if taken == PIECE or self._stuck:
-                self._waits = True
-                if not self._stuck:
-                    self._in_turn()
-                break
-            taken += 1
-            body = bytes(inbox[at + frames.HEADER : after])
-            at = after
-            if self.ending is not None and kind in _STARTS_WORK:
-                self.end(self.ending)
-            else:
-                self.group.hear(kind, body)
-        del inbox[:at]
-
-    @property
-    def _stuck(self) -> bool:
-        """Whether a client must hear first: of what it has asked for, or at all."""
-        return self.client.stuffed or (len(self.replies.expected) >= AHEAD and not self.replies.copying)
-
-    def _copy_run(self, start: int) -> int:
-        """Forward a run of CopyData by its headers; where it ends."""
-        inbox, at, end = self._inbox, start, len(self._inbox)
-        while end - at >= frames.HEADER and inbox[at] == _COPY_DATA:
-            length = int.from_bytes(inbox[at + 1 : at + frames.HEADER], "big")
-            if length < 4:
-                raise ProtocolError("a copy message is shorter than its length", hint="check the client library")
-            at += 1 + length
-        if at > end:
-            self._skip = at - end
-            at = end
-        self._copy_data(bytes(inbox[start:at]))
-        return at
-
-    def _copy_data(self, data: bytes) -> None:
-        # Outside of COPY the database would ignore it; a late sender after a failed COPY is no error.
-        if self.replies.copying:
-            self.link.side.write(data)
+    # What its parts ask for
 
     def count(self) -> int:
         """The number of the next statement."""
         self._count += 1
         return self._count
-
-    def record(self, need: Record) -> int:
-        """Write an entry of this session. Raises Unavailable."""
-        return self.house.trail.record(
-            Entry(need.kind, self.house.clock(), need.fields, need.payload, self._form(need))
-        )
-
-    def _form(self, need: Record) -> Form:
-        """What the entry shares with others: all that is said of the session, and of the statement's text."""
-        if need.kind != "statement":
-            return self._behind
-        shared = need.shared or {}
-        known = self._forms.get(id(shared))
-        if known is None or known[0] is not shared:
-            if len(self._forms) >= FORMS:
-                self._forms.clear()
-            known = self._forms[id(shared)] = shared, Form(need.kind, {**self._common, **shared})
-        return known[1]
-
-    # What is awaited
-
-    def later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Await `work` while the client's further messages wait; work that comes of it is awaited behind it."""
-        self._ahead.append(work)
-        if self._busy is None:
-            self._busy = asyncio.get_running_loop().create_task(self._work_through())
-
-    async def _work_through(self) -> None:
-        try:
-            while self._ahead:
-                await self._ahead.pop(0)
-        except GovError as error:
-            self.fatal(error)
-        except Exception as error:  # a bug of ours ends in a clear error, not in a session that hangs
-            log.exception("session %s failed", self.id)
-            self.fatal(Unavailable(f"the gateway failed: {type(error).__name__}", hint="please report it"))
-        finally:
-            self._busy = None
-            for left in self._ahead:
-                left.close()
-            self._ahead.clear()
-        if not self.closed.done():
-            self._pump()
-            if self._busy is None and not self._waits:
-                self.client.resume("busy")
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run `work` beside what the session does."""
@@ -475,8 +315,7 @@ class Session:
         """Send replies on, as far as the trail allows."""
         if out:
             self.client.write(out)
-        if self._waits and not self._stuck:
-            self._in_turn()
+        self.inbox.answered()
         if self.replies.withheld:
             self.link.side.pause("disk")
             self.spawn(self.listening.on_disk())
@@ -497,13 +336,3 @@ def _reaches(each: Expected, relations: frozenset[Relation]) -> bool:
         return each.awaits in (Awaits.PARSE, Awaits.QUERY)
     facts = each.turn.run.judged.facts
     return not relations.isdisjoint(facts.reads | facts.writes)
-
-
-def _common(lease: Lease, subject: Subject, session_id: SessionId) -> dict[str, object]:
-    """What every entry of a session says."""
-    who = lease.principal
-    return {
-        "session": session_id, "lease": lease.id, "principal": who.name, "subject": who.subject,
-        "issuer": who.issuer, "agent": who.agent, "target": lease.target, "environment": subject.environment,
-        "scope": lease.scope.value, "client": subject.client, "purpose": lease.purpose,
-    }

@@ -1,0 +1,59 @@
+"""The audit entries of one session: each says whose it is, and what is the same in many is encoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gov.audit.entry import Entry
+from gov.audit.form import Form
+from gov.turn import Record
+
+if TYPE_CHECKING:
+    from gov.broker.house import House
+    from gov.broker.judge import Subject
+    from gov.lease.lease import Lease
+    from gov.terms import SessionId
+
+FORMS = 512
+"""Texts whose part of an audit entry is kept encoded."""
+
+
+class Recording:
+    """The part of one session that writes what its statements do."""
+
+    def __init__(self, house: House, lease: Lease, subject: Subject, session_id: SessionId) -> None:
+        self.house = house
+        self._common = _common(lease, subject, session_id)
+        # What stands in the entry before a statement is not said again behind it.
+        brief = {name: self._common[name] for name in ("session", "lease", "subject", "issuer")}
+        self._behind = Form("statement.done", brief)
+        self._forms: dict[int, tuple[Mapping[str, object], Form]] = {}
+
+    def record(self, need: Record) -> int:
+        """Write an entry of this session; its index. Raises Unavailable."""
+        return self.house.trail.record(
+            Entry(need.kind, self.house.clock(), need.fields, need.payload, self._form(need))
+        )
+
+    def _form(self, need: Record) -> Form:
+        """What the entry shares with others: all that is said of the session, and of the statement's text."""
+        if need.kind != "statement":
+            return self._behind
+        shared = need.shared or {}
+        known = self._forms.get(id(shared))
+        if known is None or known[0] is not shared:
+            if len(self._forms) >= FORMS:
+                self._forms.clear()
+            known = self._forms[id(shared)] = shared, Form(need.kind, {**self._common, **shared})
+        return known[1]
+
+
+def _common(lease: Lease, subject: Subject, session_id: SessionId) -> dict[str, object]:
+    """What every entry of a session says."""
+    who = lease.principal
+    return {
+        "session": session_id, "lease": lease.id, "principal": who.name, "subject": who.subject,
+        "issuer": who.issuer, "agent": who.agent, "target": lease.target, "environment": subject.environment,
+        "scope": lease.scope.value, "client": subject.client, "purpose": lease.purpose,
+    }
