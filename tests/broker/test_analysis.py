@@ -47,6 +47,13 @@ def play(story: Callable[[Analysts], Awaitable[None]], count: int = 1, settings:
     asyncio.run(run())
 
 
+def stop(pid: int) -> None:
+    """Stop a process; SIGSTOP reaches one of its threads, and the others a moment later."""
+    os.kill(pid, signal.SIGSTOP)
+    while not all("State:\tT" in each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/status")):
+        time.sleep(0.001)
+
+
 def gone(pid: int) -> bool:
     """Whether a process has ended, or is a zombie that nobody waits for."""
     try:
@@ -154,7 +161,7 @@ def test_a_statement_has_its_time() -> None:
 
     async def story(found: Analysts) -> None:
         (pid,) = found.pids
-        os.kill(pid, signal.SIGSTOP)
+        stop(pid)
 
         with pytest.raises(TooComplex):
             await found.outline("select 1")
@@ -169,7 +176,7 @@ def test_time_that_others_take_does_not_count() -> None:
 
     async def story(found: Analysts) -> None:
         (pid,) = found.pids
-        os.kill(pid, signal.SIGSTOP)
+        stop(pid)
         asyncio.get_running_loop().call_later(1.5, os.kill, pid, signal.SIGCONT)
         assert (await found.outline("select 1")).statements
         assert found.pids == {pid}

@@ -30,6 +30,8 @@ from gov.protocol.replies import IDLE, Awaits, Expected, Replies
 from gov.target.target import Target
 from gov.terms import LeaseId, Relation, RequestId, SessionId, TargetName
 
+HEARS_OUT = 3.0
+"""Seconds that whoever sent what is no message may go on sending, so that it hears why and not of a reset."""
 LINGER = 10.0
 """Seconds that a client has to read what is left once its session has ended."""
 
@@ -225,12 +227,14 @@ class Session:
         else:
             self.link.close()
         self.client.write(b"" if self.replies.amid else last)
+        patience = LINGER
         if self.inbox.overlong:
             self.client.hear_out()
+            patience = HEARS_OUT
         else:
             self.client.close()
         if not self.client.closed:
-            self.client.lost = asyncio.get_running_loop().call_later(LINGER, self.client.abort).cancel
+            self.client.lost = asyncio.get_running_loop().call_later(patience, self.client.abort).cancel
         self._abandon()
         self.house.sessions.remove(self)
 
