@@ -66,18 +66,22 @@ class Trap:
 
     def _happens(self, step: str, fault: str) -> None:
         log.info("%s at %s", fault, step)
-        self._tell("hit")
-        if fault == "power":
-            for path, length in [*self.synced.values()]:
-                with suppress(FileNotFoundError):
-                    os.truncate(path, length)
         if fault in ("broker", "power"):
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._tell("hit")  # nobody is left to say so afterwards
+            self._die(fault)
         if fault == "analyst":
             for child in psutil.Process().children():
                 child.kill()
         else:
             self._tell(fault)
+        self._tell("hit")  # when it is done, or what heals could come before it
+
+    def _die(self, fault: str) -> None:
+        if fault == "power":
+            for path, length in [*self.synced.values()]:
+                with suppress(FileNotFoundError):
+                    os.truncate(path, length)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def _tell(self, word: str) -> None:
         """Have the harness do it, and wait until it is done."""

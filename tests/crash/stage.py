@@ -166,6 +166,7 @@ class Stage:
         assert process is not None
         self._orphans = psutil.Process(process.pid).children()
         os.kill(process.pid, signal.SIGKILL)
+        until(lambda: not self.cluster.running)
 
     def start_postgres(self) -> None:
         """Start it again, once the children of the one before are gone."""
