@@ -12,11 +12,10 @@ import psycopg
 import pytest
 
 from bypass.canaries import FILE, planted
+from bypass.standing import WORDS
 from gov.demo.stage import Stage
 from live import door
 from live.wire import Lease
-
-_WORDS = {"read": (), "write": ("--scope", "write", "--reason", "a test")}
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +24,7 @@ def lease_for(as_user: Callable[[str], dict[str, str]]) -> Callable[[str], Lease
 
     @cache
     def lease(scope: str) -> Lease:
-        return door.credentials(as_user("alice"), *_WORDS[scope])
+        return door.credentials(as_user("alice"), *WORDS[scope])
 
     return lease
 

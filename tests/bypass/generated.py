@@ -8,24 +8,19 @@ nothing that is held runs, and when all are through the database is as before. P
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from bypass.canaries import leaked, planted, state
-from gov.demo.process import clean_environment
-from gov.demo.sign_in import sign_in
+from bypass.standing import alices, standing
 from gov.demo.stage import Stage
 from gov.protocol import frames
 from live.wire import SYNC, Heard, Lease, Wire, authenticate, encrypted, named, run, startup_packet
@@ -45,19 +40,14 @@ def main() -> int:
     if shutil.which("sqlsmith") is None:
         print("sqlsmith is not installed: apt-get install sqlsmith", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="gov-generated-") as directory:
-        stage = Stage(Path(directory) / "demo")
-        stage.up(lambda line: print(f"# {line}", file=sys.stderr))
-        try:
-            return over(stage, args.statements, args.seed)
-        finally:
-            stage.down()
+    with standing() as stage:
+        return over(stage, args.statements, args.seed)
 
 
 def over(stage: Stage, count: int, seed: int) -> int:
     """Send `count` statements; the exit status."""
     dsn = stage.cluster.admin_dsn_of("shop")
-    lease = read_lease(stage)
+    lease = alices(stage, "read")
     with psycopg.connect(dsn, autocommit=True) as admin, planted(admin):
         before = state(admin)
         outcomes, leaks = played(lease, generated(dsn, count, seed))
@@ -83,14 +73,6 @@ def generated(dsn: str, count: int, seed: int) -> Iterator[str]:
             if line.rstrip().endswith(";"):
                 yield "".join(lines)
                 lines.clear()
-
-
-def read_lease(stage: Stage) -> Lease:
-    """Alice's, to read with."""
-    environment = clean_environment() | sign_in(stage, "alice") | {"PATH": os.environ["PATH"]}
-    asked = [Path(sys.executable).with_name("gov"), "credentials", "prod", "--format", "json"]
-    found: Lease = json.loads(subprocess.run(asked, env=environment, check=True, capture_output=True).stdout)
-    return found
 
 
 def played(lease: Lease, texts: Iterator[str]) -> tuple[Counter[str], list[tuple[str, list[bytes]]]]:

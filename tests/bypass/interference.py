@@ -13,16 +13,17 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cache, partial
 from typing import Any
 
 import psycopg
 
 from bypass.corpus import Attempt, attempts
 from bypass.playing import play
+from bypass.standing import alices, standing
+from gov.demo.stage import Stage
 from live.wire import Heard, Lease, dialled
 
 MASKED = ("email", "ssn", "phone", "dob", "credit_card")
@@ -145,49 +146,24 @@ def corpora() -> Iterator[Attempt]:
 
 def main() -> int:
     """Run the gate over a demo of its own; the exit status."""
-    from gov.demo.stage import Stage
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", metavar="NAME", help="attempts such as `errors-12`")
     args = parser.parse_args()
     chosen = [each for each in corpora() if not args.only or each.name in args.only]
-    with tempfile.TemporaryDirectory(prefix="gov-gate-") as directory:
-        stage = Stage(Path(directory) / "demo")
-        stage.up(lambda line: print(f"# {line}", file=sys.stderr))
-        try:
-            found = _over(stage, chosen)
-        finally:
-            stage.down()
+    with standing() as stage:
+        found = _over(stage, chosen)
     print(f"{len(chosen)} attempts, {found.compared} answers compared")
     for name, pairs in (("unsteady", found.unsteady), ("excepted", found.excepted), ("DIFFERENT", found.different)):
         print(f"{name}: {len(pairs)} {' '.join('/'.join(each) for each in pairs)}")
     return 1 if found.different else 0
 
 
-def _over(stage: Any, chosen: Sequence[Attempt]) -> Findings:
-    import json
-    import os
-    import subprocess
-    from functools import cache
-
-    from gov.demo.process import clean_environment
-    from gov.demo.sign_in import sign_in
-
-    environment = clean_environment() | sign_in(stage, "alice") | {"PATH": os.environ["PATH"]}
-
-    @cache
-    def lease(scope: str) -> Lease:
-        words = ["--scope", "write", "--reason", "a test"] if scope == "write" else []
-        asked = [str(Path(sys.executable).with_name("gov")), "credentials", "prod", "--format", "json", *words]
-        done = subprocess.run(asked, env=environment, check=True, capture_output=True, text=True)
-        found: Lease = json.loads(done.stdout)
-        return found
-
+def _over(stage: Stage, chosen: Sequence[Attempt]) -> Findings:
     file = stage.directory / "canary.txt"
     file.write_text("a file on the host\n")
     values = {"file": str(file), "owned": str(stage.directory / "owned.txt")}
     with psycopg.connect(stage.cluster.admin_dsn_of("shop"), autocommit=True) as admin:
-        return gate(admin, chosen, lease, values)
+        return gate(admin, chosen, cache(partial(alices, stage)), values)
 
 
 if __name__ == "__main__":
