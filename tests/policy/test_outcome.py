@@ -110,6 +110,25 @@ def test_a_partition_is_masked_like_its_parent() -> None:
     assert masks(family)["public.c_eu_1.email"] == "partial"
 
 
+def test_a_generated_column_is_masked_like_what_it_is_computed_from() -> None:
+    """Whatever its own mask would show: nobody said what its shape tells. Policy may say it, though."""
+    table = relation("public.customers", "id email lower reversed_ssn twice country")
+    sources = {"lower": ("email",), "reversed_ssn": ("country", "ssn"), "twice": ("id",)}
+    columns = [replace(each, derived=sources.get(each.name, ())) for each in table.columns]
+    computed = replace(table, columns=(*columns, ColumnInfo("ssn", "text", 7)))
+    child = relation("public.part", "id email lower", parent="public.customers")
+
+    found = profile(policy(), computed, child)
+    assert masks(found) == {
+        "public.customers.email": "partial", "public.customers.lower": "redact",
+        "public.customers.ssn": "redact", "public.customers.reversed_ssn": "redact",
+        "public.part.email": "partial", "public.part.lower": "redact",
+    }  # fmt: skip
+    assert found.classified[Column(named("public.customers"), "lower")] == "pii.contact"
+    spoken = load([("p", HEAD.replace("customers.email]", "customers.email, public.customers.lower]") + ALL)])
+    assert masks(profile(spoken, computed))["public.customers.lower"] == "partial"
+
+
 def test_a_parent_is_masked_like_its_children() -> None:
     """A scan of the parent returns the children's rows."""
     rules = load([("p", HEAD.replace("public.customers.email", "public.child.email") + ALL)])

@@ -36,6 +36,23 @@ def snapshot(shop: Shop) -> Catalog:
     return asyncio.run(run())
 
 
+def test_a_generated_column_names_its_sources(shop: Shop) -> None:
+    """Stored and, where there is that, virtual; neither a default nor an identity is one."""
+    with shop.admin() as admin:
+        kinds = ("stored", "virtual") if admin.info.server_version >= 180_000 else ("stored", "stored")
+    shop.as_owner(
+        "CREATE TABLE made(a text, b int DEFAULT 7, c int GENERATED ALWAYS AS IDENTITY,"
+        f" d text GENERATED ALWAYS AS (upper(a) || b) {kinds[0]}, e int GENERATED ALWAYS AS (1) {kinds[1]},"
+        f' "f x" int GENERATED ALWAYS AS (b + 1) {kinds[1]})'
+    )
+    found = {each.name: each for each in snapshot(shop).relations[Relation("public", "made")].columns}
+
+    assert {name: each.derived for name, each in found.items()} == {
+        "a": (), "b": (), "c": (), "d": ("a", "b"), "e": (), "f x": ("b",),
+    }  # fmt: skip
+    assert [name for name, each in found.items() if each.generated] == ["d", "e", "f x"]
+
+
 def test_relations_have_kind_columns_owner_and_parent(shop: Shop) -> None:
     """One of each kind."""
     shop.as_owner(OBJECTS)

@@ -1,9 +1,11 @@
 """What policy makes of one principal in one scope on one target: what is in reach, and what is masked.
 
-Three things are stricter than the patterns alone:
+Four things are stricter than the patterns alone:
 
 * A partition or child holds its parent's rows and a parent returns its children's, so a column classified in
   one relation of a family is classified in all of them.
+* A generated column that the policy does not speak of holds what it is computed from, and since nobody said what
+  its shape tells (the cents of a rounded salary, an address spelled backwards), it is redacted.
 * A view runs with its owner's rights and may return a masked column under any name. While anything on the
   target is masked for the principal, views are in reach only when a rule names them without a wildcard.
 * Of several masks for one column the strictest counts, as `masks.strictest` has it.
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from gov.identity.principal import Principal
 from gov.policy.accepted import Ledger, met, watched
@@ -44,10 +47,13 @@ def outcome(
     `ledger` says which columns of classified tables are accepted; None: all that there are. `purpose` is the
     lease's: what `hash` and `pseudonym` make is for it alone, unless their rule names another.
     """
-    classes = classified(policy, catalog)
+    classes, computed = _spread(policy, catalog)
     known = met({}, classes, catalog) if ledger is None else ledger
     made = {each: _mask(policy, principal, each, purpose) for each in set(classes.values())}
-    masks = {column: spec for column, each in classes.items() if (spec := made[each])}
+    masks = {
+        column: _shapeless(spec) if column in computed else spec
+        for column, each in classes.items() if (spec := made[each])
+    }  # fmt: skip
     rules = granting(policy, principal, target, environment, scope)
     reach = frozenset(
         relation
@@ -68,17 +74,44 @@ def outcome(
 
 def classified(policy: Policy, catalog: Catalog) -> Classes:
     """Every classified column outside system schemas, with all its classifications."""
+    return _spread(policy, catalog)[0]
+
+
+def _spread(policy: Policy, catalog: Catalog) -> tuple[Classes, frozenset[Column]]:
+    """Every classified column, and those of them that are so only for what they are computed from."""
     classes: dict[Column, frozenset[str]] = {}
+    computed: set[Column] = set()
     for family in _families(catalog):
         found: defaultdict[str, set[str]] = defaultdict(set)
         for info in family:
             for column, data in _spoken_of(policy, info):
                 found[column].add(data)
-        for info in family if found else ():
+        if not found:
+            continue
+        derived = _derived(family, found)
+        for info in family:
             for each in info.columns:
-                if each.name in found:
-                    classes[Column(info.relation, each.name)] = frozenset(found[each.name])
-    return classes
+                if each.name in found or each.name in derived:
+                    classes[Column(info.relation, each.name)] = frozenset(found.get(each.name) or derived[each.name])
+            computed.update(Column(info.relation, each.name) for each in info.columns if each.name in derived)
+    return classes, frozenset(computed)
+
+
+def _derived(family: Iterable[RelationInfo], found: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
+    """Generated columns that `found` does not name, with the classifications of what they are computed from.
+
+    None is computed from another generated column: PostgreSQL does not have that.
+    """
+    derived: defaultdict[str, set[str]] = defaultdict(set)
+    for info in family:
+        for each in info.columns:
+            for source in each.derived if each.name not in found else ():
+                derived[each.name] |= found.get(source, set())
+    return {name: data for name, data in derived.items() if data}
+
+
+def _shapeless(spec: MaskSpec) -> MaskSpec:
+    return spec if spec.mask == "null" else replace(spec, mask="redact")
 
 
 def _spoken_of(policy: Policy, info: RelationInfo) -> Iterable[tuple[str, str]]:

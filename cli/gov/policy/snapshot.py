@@ -60,7 +60,8 @@ def _relation(value: Mapping[str, Any]) -> RelationInfo:
         **value,
         "relation": Relation(**value["relation"]),
         "kind": RelationKind(value["kind"]),
-        "columns": tuple(_made(ColumnInfo, each) for each in value["columns"]),
+        "columns": tuple(_made(ColumnInfo, {**each, "derived": tuple(each.get("derived", ()))})
+                         for each in value["columns"]),
         "parent": Relation(**parent) if parent else None,
     })  # fmt: skip
     return info

@@ -172,6 +172,7 @@ def world(whole: Catalog, *policies: Policy) -> World:
             info.kind, governed(relation),
             tuple((each.matches(relation), each.exact == relation) for each in tables),
             tuple(tuple(each.among(names)) if each.relation.matches(relation) else () for each in columns),
+            tuple((each.name, each.derived) for each in info.columns if each.derived),
         )].append(relation)  # fmt: skip
     alike = {relations[0]: tuple(relations) for relations in kinds.values()}
     return World(replace(whole, relations={each: whole.relations[each] for each in alike}), alike)

@@ -33,6 +33,8 @@ class ColumnInfo:
     not_null: bool = False
     generated: bool = False
     """Whether it is computed from others: `COPY table TO` leaves it out."""
+    derived: tuple[str, ...] = ()
+    """The columns of the same table that it is computed from, when it is generated."""
 
 
 @dataclass(frozen=True, slots=True)

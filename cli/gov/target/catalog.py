@@ -33,7 +33,17 @@ SELECT n.nspname, c.relname, c.oid::int8, c.relkind::text, pg_get_userbyid(c.rel
 
 COLUMNS = f"""
 SELECT a.attrelid::int8, a.attname, format_type(a.atttypid, a.atttypmod), a.attnum, a.attnotnull,
-       a.attgenerated <> ''
+       a.attgenerated <> '',
+       CASE WHEN a.attgenerated <> '' THEN ARRAY(
+         SELECT DISTINCT source.attname::text FROM pg_depend d
+           JOIN pg_attribute source ON source.attrelid = d.refobjid AND source.attnum = d.refobjsubid
+          WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
+            AND d.refobjsubid NOT IN (0, a.attnum)
+            -- Until 14 it is the column that depends on the others, since 15 its expression.
+            AND (d.classid = 'pg_class'::regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum
+                 OR d.classid = 'pg_attrdef'::regclass AND d.objid = (
+                   SELECT e.oid FROM pg_attrdef e WHERE e.adrelid = a.attrelid AND e.adnum = a.attnum))
+          ORDER BY 1) ELSE '{{}}' END
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -81,7 +91,7 @@ def build(
     """Put the rows together; equal rows give an equal `version`."""
     content = repr((relations, columns, functions, search_path, server_version))
     grouped = groupby(columns, itemgetter(0))
-    by_oid = {oid: tuple(ColumnInfo(*row[1:]) for row in rows) for oid, rows in grouped}
+    by_oid = {oid: tuple(ColumnInfo(*row[1:6], tuple(row[6])) for row in rows) for oid, rows in grouped}
     infos = [_relation(row, by_oid) for row in relations]
     overloads: dict[str, list[FunctionInfo]] = defaultdict(list)
     for row in functions:
