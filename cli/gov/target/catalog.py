@@ -91,7 +91,7 @@ def build(
     """Put the rows together; equal rows give an equal `version`."""
     content = repr((relations, columns, functions, search_path, server_version))
     grouped = groupby(columns, itemgetter(0))
-    by_oid = {oid: tuple(ColumnInfo(*row[1:6], tuple(row[6])) for row in rows) for oid, rows in grouped}
+    by_oid = {oid: tuple(map(_column, rows)) for oid, rows in grouped}
     infos = [_relation(row, by_oid) for row in relations]
     overloads: dict[str, list[FunctionInfo]] = defaultdict(list)
     for row in functions:
@@ -103,6 +103,11 @@ def build(
         search_path=search_path,
         server_version=server_version,
     )
+
+
+def _column(row: Row) -> ColumnInfo:
+    _, name, type, number, not_null, generated, derived = row
+    return ColumnInfo(name, type, number, not_null, generated, tuple(derived))
 
 
 def _relation(row: Row, columns: dict[int, tuple[ColumnInfo, ...]]) -> RelationInfo:
