@@ -76,6 +76,7 @@ def test_a_lease_opens_the_target_masked(rig: Rig, shop: Shop, played: Played) -
         (person("etl", "services"), READ, UsageError, "asks for a purpose"),
         (ALICE, LeaseAsk(target="prod", ttl=0), UsageError, "is none"),
         (ALICE, LeaseAsk(target="prod", purpose="x" * 100_000), UsageError, "characters"),
+        (ALICE, LeaseAsk(target="prod", run="a b"), UsageError, "run's id"),
         (ALICE, LeaseAsk(target="nowhere"), NoSuch, "no target"),
         (ALICE, LeaseAsk(target="prod", scope="root"), NoSuch, "no scope"),
     ],

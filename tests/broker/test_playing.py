@@ -68,7 +68,7 @@ def test_an_approval_is_withdrawn_when_its_session_goes_before_spending_it(hangs
         id="ss-1", withdraw=withdraw, tell=lambda notice: None, spawn=asyncio.ensure_future,
         target=SimpleNamespace(definitions=forever if hangs == "database" else at_once),
         house=SimpleNamespace(desk=SimpleNamespace(spend=forever)),
-        lease=SimpleNamespace(target="prod", principal=ALICE, scope=Scope.READ, purpose=""),
+        lease=SimpleNamespace(target="prod", principal=ALICE, scope=Scope.READ, purpose="", run=""),
         judging=SimpleNamespace(search_path=("public",)),
     )
 

@@ -34,7 +34,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "policy.refused": _fields(public="policy version files", hidden="complaints"),
     "login": _fields(public=f"{_WHO} kind groups expires_at", personal="principal client"),
     "lease.created": _fields(
-        public=f"{_WHO} lease target environment scope role profile rule purpose request"
+        public=f"{_WHO} lease target environment scope role profile rule purpose run request"
         " created_at expires_at",
         personal="principal reason client groups",
     ),
@@ -43,7 +43,8 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     ),
     "lease.ended": _fields(public=f"{_WHO} lease target scope role state by", personal="principal because"),
     "session.opened": _fields(
-        public=f"{_WHO} session lease target environment scope role backend_pid protocol tls database",
+        public=f"{_WHO} session lease target environment scope role backend_pid protocol tls database"
+        " purpose run",
         personal="principal client application",
     ),
     "session.refused": _fields(
@@ -56,7 +57,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "statement": _fields(
         public=f"{_WHO} session lease target environment scope n protocol command verdict rule rules reasons"
         " effects reads writes columns_read columns_written functions masks clear_sensitive request"
-        " approved_by rewritten purpose policy catalog one_shot max_rows",
+        " approved_by rewritten purpose run dataset policy catalog one_shot max_rows",
         personal="principal client approvers",
         hidden="text parameters unknown digest",
     ),

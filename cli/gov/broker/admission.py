@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gov.approval.request import Request, RequestState
 from gov.broker.entries import WORDS
 from gov.broker.house import House
@@ -12,6 +14,7 @@ from gov.policy.access import access
 from gov.policy.decision import Access, NoAccess
 from gov.terms import RequestId, Scope, TargetName
 
+_RUN = re.compile(r"[A-Za-z0-9._:/@+=-]{1,128}")
 HOUR = 3600.0
 """Seconds that a lease lasts when nobody says how long."""
 
@@ -53,6 +56,18 @@ def check_length(flag: str, words: str) -> None:
     """
     if len(words) > WORDS:
         raise UsageError(f"{flag} has {len(words)} characters, of which {WORDS} are kept", hint=f"shorten {flag}")
+
+
+def check_run(run: str) -> None:
+    """Do nothing when `run` is empty or an id that a person can read in the trail.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if run and not _RUN.fullmatch(run):
+        raise UsageError(
+            "a run's id is up to 128 letters, digits and any of . _ : / @ + = -", hint="--run-id churn-v4-2026-11-24"
+        )
 
 
 def lifetime(allowed: Access, asked: int | None) -> float:

@@ -88,6 +88,7 @@ def lease_created(lease: Lease, environment: str, at: float) -> Entry:
         purpose=lease.purpose,
         reason=lease.reason,
         request=lease.request,
+        run=lease.run,
         groups=sorted(lease.principal.groups),
         created_at=rfc3339(lease.created_at),
         expires_at=rfc3339(lease.expires_at),

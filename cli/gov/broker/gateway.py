@@ -305,6 +305,7 @@ class Gateway:
             "backend_pid": session.pid, "protocol": f"{version >> 16}.{version & 0xFFFF}",
             "tls": session.client.transport.get_extra_info("ssl_object").version(),
             "database": session.target.database, "client": session.peer, "application": session.judging.subject.client,
+            "purpose": lease.purpose, "run": lease.run,
         }))
 
     def _record_refusal(self, lease: Lease, error: GovError, peer: str) -> None:

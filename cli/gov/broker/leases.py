@@ -101,6 +101,7 @@ class LeaseDesk:
         try:
             allowed = admission.granted(house, who, name, scope)
             admission.check_words(allowed, reason=ask.reason, purpose=ask.purpose)
+            admission.check_run(ask.run)
             admission.lifetime(allowed, ask.ttl)
             admission.check_count(house, who)
             request = admission.to_spend(house, who, name, scope, ask)
@@ -133,6 +134,7 @@ class LeaseDesk:
             expires_at=now + admission.lifetime(basis.access, ask.ttl),
             verifier=secret.verifier(password, secrets.token_bytes(16)),
             request=request.id if request else None,
+            run=ask.run,
         )
 
     async def _made(self, lease: Lease, standing: Standing) -> Lease:

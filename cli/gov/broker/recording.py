@@ -56,4 +56,5 @@ def _common(lease: Lease, subject: Subject, session_id: SessionId) -> dict[str, 
         "session": session_id, "lease": lease.id, "principal": who.name, "subject": who.subject,
         "issuer": who.issuer, "agent": who.agent, "target": lease.target, "environment": subject.environment,
         "scope": lease.scope.value, "client": subject.client, "purpose": lease.purpose,
+        "run": lease.run,
     }

@@ -74,6 +74,7 @@ def lease(kept: Lease, sessions: int, trouble: Trouble | None = None) -> LeaseVi
         tries=trouble.tries if trouble else 0,
         last_error=trouble.error if trouble else "",
         next_try=rfc3339(trouble.next_at) if trouble else None,
+        run=kept.run,
     )
 
 

@@ -32,18 +32,19 @@ def connect(
     ttl: int | None = None,
     reason: str = "",
     purpose: str = "",
+    run: str = "",
     **options: Any,
 ) -> psycopg.Connection[Any]:
     """A psycopg connection to `target` through the gateway, under a lease of its own.
 
-    `ttl` is in seconds; `options` go to `psycopg.connect`.
+    `ttl` is in seconds, `run` the id of the run that this is for; `options` go to `psycopg.connect`.
 
     Raises:
         NotLoggedIn, Denied: no lease.
-        UsageError: there is no such scope.
+        UsageError: there is no such scope, or `run` is no id.
         Unreachable: the broker or its gateway does not answer.
     """
-    return _open(_lease(_ask(target, scope, ttl, reason, purpose)), options)
+    return _open(_lease(_ask(target, scope, ttl, reason, purpose, run)), options)
 
 
 def engine(
@@ -53,20 +54,23 @@ def engine(
     ttl: int | None = None,
     reason: str = "",
     purpose: str = "",
+    run: str = "",
     **options: Any,
 ) -> sqlalchemy.Engine:
     """A SQLAlchemy engine over the gateway; `options` go to `sqlalchemy.create_engine`."""
     import sqlalchemy
 
-    ask = _ask(target, scope, ttl, reason, purpose)
+    ask = _ask(target, scope, ttl, reason, purpose, run)
     leases = Leases(lambda: _lease(ask))
     return sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: _open(leases.current(), {}), **options)
 
 
-def _ask(target: str, scope: str | Scope, ttl: int | None, reason: str, purpose: str) -> LeaseAsk:
+def _ask(
+    target: str, scope: str | Scope, ttl: int | None, reason: str, purpose: str, run: str
+) -> LeaseAsk:
     if scope not in set(Scope):
         raise UsageError(f"no scope is called {scope!r}", hint=f"one of: {', '.join(Scope)}")
-    return LeaseAsk(target=target, scope=str(scope), ttl=ttl, reason=reason, purpose=purpose)
+    return LeaseAsk(target=target, scope=str(scope), ttl=ttl, reason=reason, purpose=purpose, run=run)
 
 
 def _lease(ask: LeaseAsk) -> LeaseGrant:

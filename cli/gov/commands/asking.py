@@ -28,6 +28,9 @@ TtlFlag = Annotated[str, typer.Option(
 ReasonFlag = Annotated[str, typer.Option(
     "--reason", metavar="TEXT", help="Why; approvers and the trail see it.")]
 PurposeFlag = Annotated[str, typer.Option("--purpose", metavar="TEXT", help="What for, in policy's words.")]
+RunFlag = Annotated[str, typer.Option(
+    "--run-id", metavar="ID", envvar="GOV_RUN_ID",
+    help="The run that this belongs to; statements, receipts and gov trace name it.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -52,9 +55,11 @@ class Asking:
     """Seconds."""
     reason: str = ""
     purpose: str = ""
+    run: str = ""
+    """The id of the run that it is for."""
 
     @classmethod
-    def of(cls, target: str, scope: Scope, ttl: str, reason: str, purpose: str) -> Asking:
+    def of(cls, target: str, scope: Scope, ttl: str, reason: str, purpose: str, run: str = "") -> Asking:
         """The flags as typed, with the time understood.
 
         Raises:
@@ -64,11 +69,11 @@ class Asking:
             seconds = times.duration(ttl) if ttl else None
         except ValueError as error:
             raise UsageError(f"--ttl: {error}", hint="--ttl 30m, --ttl 2h or --ttl 1h30m") from error
-        return cls(target, scope, seconds, reason, purpose)
+        return cls(target, scope, seconds, reason, purpose, run)
 
     def ask(self, request: str | None = None) -> LeaseAsk:
         """The request to the broker; `request` names an approved statement that the lease shall run."""
         from gov.control.models import LeaseAsk
 
         return LeaseAsk(target=self.target, scope=self.scope.value, ttl=self.ttl, reason=self.reason,
-                        purpose=self.purpose, request=request)
+                        purpose=self.purpose, request=request, run=self.run)

@@ -31,6 +31,7 @@ def run(
     ttl: words.TtlFlag = "",
     reason: words.ReasonFlag = "",
     purpose: words.PurposeFlag = "",
+    run_id: words.RunFlag = "",
 ) -> None:
     """Open a governed prompt on a target, or run any tool against it.
 
@@ -42,7 +43,7 @@ def run(
     if not words_to_run and not sys.stdin.isatty():
         raise UsageError("standard input is no terminal",
                          hint=f"gov exec {target} -f -, or gov connect {target} -- CMD")
-    asking = Asking.of(target, scope, ttl, reason, purpose)
+    asking = Asking.of(target, scope, ttl, reason, purpose, run_id)
     if words_to_run:
         from gov.commands.child import under_lease
 

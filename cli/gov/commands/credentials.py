@@ -41,6 +41,7 @@ def run(
     ttl: words.TtlFlag = "",
     reason: words.ReasonFlag = "",
     purpose: words.PurposeFlag = "",
+    run_id: words.RunFlag = "",
 ) -> None:
     """Take a lease and print how to connect with it.
 
@@ -48,7 +49,7 @@ def run(
     """
     from gov.commands.wallet import Wallet
 
-    asking = Asking.of(target, scope, ttl, reason, purpose)
+    asking = Asking.of(target, scope, ttl, reason, purpose, run_id)
     with broker() as asked:
         grant = Wallet.of(asked).lease(asked, asking)
     lease = grant.lease.lease

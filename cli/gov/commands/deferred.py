@@ -41,7 +41,7 @@ def spend(broker: Broker, asking: Asking, request: str, batch: Batch) -> None:
         raise UsageError(f"{request} is for {view.target}, not for {asking.target}",
                          hint=f"gov exec {view.target} --request {request}")
     _require_approved(view)
-    asked = Asking(view.target, Scope(view.scope), asking.ttl, view.reason, view.purpose)
+    asked = Asking(view.target, Scope(view.scope), asking.ttl, view.reason, view.purpose, asking.run)
     grant = Wallet.of(broker).once(broker, asked, request)
     try:
         batch.run(grant, [view.statement])

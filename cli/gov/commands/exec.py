@@ -33,12 +33,11 @@ def run(
         "--no-wait", help="When approval is needed, print the request and leave with status 6.")] = False,
     request: Annotated[str, typer.Option(
         "--request", metavar="ID", help="Run the statement of an approved request, once.")] = "",
-    run_id: Annotated[str, typer.Option(
-        "--run-id", metavar="ID", envvar="GOV_RUN_ID", help="Name this run in the trail.")] = "",
     scope: words.ScopeFlag = Scope.READ,
     ttl: words.TtlFlag = "",
     reason: words.ReasonFlag = "",
     purpose: words.PurposeFlag = "",
+    run_id: words.RunFlag = "",
 ) -> None:
     """Run statements against a target and print what comes back.
 
@@ -49,7 +48,7 @@ def run(
     from gov.commands.batch import Batch
     from gov.commands.wallet import Wallet
 
-    asking = Asking.of(target, scope, ttl, reason, purpose)
+    asking = Asking.of(target, scope, ttl, reason, purpose, run_id)
     values = _values(parameter or [])
     kind = format_of(format, output)
     if request:

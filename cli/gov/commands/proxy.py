@@ -47,6 +47,7 @@ def run(
     ttl: words.TtlFlag = "",
     reason: words.ReasonFlag = "",
     purpose: words.PurposeFlag = "",
+    run_id: words.RunFlag = "",
 ) -> None:
     """Serve a target on a local socket that only you can use, without TLS or a password, until Ctrl-C.
 
@@ -56,7 +57,7 @@ def run(
     """
     if socket is not None and port is not None:
         raise UsageError("either a socket or a port", hint="leave out --socket or --port")
-    asking = Asking.of(target, scope, ttl, reason, purpose)
+    asking = Asking.of(target, scope, ttl, reason, purpose, run_id)
     from gov.client.leases import Leases
     from gov.client.proxy import Proxy
 

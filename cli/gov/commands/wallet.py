@@ -99,7 +99,8 @@ class Wallet:
             return None
         with suppress(ValidationError):
             kept = LeaseGrant.model_validate_json(read_private(self._path(asking), secret=True) or "")
-            wanted = asking.reason in ("", kept.lease.reason) and asking.purpose == kept.lease.purpose
+            same = (asking.purpose, asking.run) == (kept.lease.purpose, kept.lease.run)
+            wanted = same and asking.reason in ("", kept.lease.reason)
             return kept if wanted and times.left(kept.lease.expires_at) > MARGIN else None
         return None
 

@@ -137,6 +137,8 @@ class LeaseAsk(Model):
     purpose: str = ""
     request: str | None = None
     """An approved `--no-wait` request that this lease shall spend."""
+    run: str = ""
+    """The run that its statements belong to: an id of the caller's own, like MLflow's."""
 
 
 class LeaseView(Model):
@@ -160,6 +162,7 @@ class LeaseView(Model):
     """Why the last of these tries failed."""
     next_try: str | None = None
     """When the next begins, at the latest."""
+    run: str = ""
 
     @property
     def stuck(self) -> bool:

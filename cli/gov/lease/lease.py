@@ -42,4 +42,6 @@ class Lease:
     """SCRAM-SHA-256 verifier of the client's secret, in `pg_authid.rolpassword` form."""
     request: RequestId | None = None
     """The approved `--no-wait` request that sessions of this lease may spend."""
+    run: str = ""
+    """The run (of a training, of a pipeline) that whoever asked for it named."""
     ended_because: str = ""
