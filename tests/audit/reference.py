@@ -29,3 +29,29 @@ def tile(entries: Sequence[bytes], level: int, number: int, width: int) -> bytes
     span = 256**level
     starts = [(number * 256 + i) * span for i in range(width)]
     return b"".join(mth(entries[start : start + span]) for start in starts)
+
+
+def path(m: int, entries: Sequence[bytes]) -> list[bytes]:
+    """PATH(m, D_n) of section 2.1.3.1."""
+    if len(entries) == 1:
+        return []
+    k = split(len(entries))
+    if m < k:
+        return [*path(m, entries[:k]), mth(entries[k:])]
+    return [*path(m - k, entries[k:]), mth(entries[:k])]
+
+
+def consistency(m: int, entries: Sequence[bytes]) -> list[bytes]:
+    """PROOF(m, D_n) of section 2.1.4.1; nothing where nothing is to be shown."""
+    return [] if m in (0, len(entries)) else subproof(m, entries, whole=True)
+
+
+def subproof(m: int, entries: Sequence[bytes], *, whole: bool) -> list[bytes]:
+    """SUBPROOF(m, D_n, b) of section 2.1.4.1."""
+    n = len(entries)
+    if m == n:
+        return [] if whole else [mth(entries)]
+    k = split(n)
+    if m <= k:
+        return [*subproof(m, entries[:k], whole=whole), mth(entries[k:])]
+    return [*subproof(m - k, entries[k:], whole=False), mth(entries[:k])]

@@ -9,6 +9,10 @@ import httpx
 import pytest
 
 from broker.site import Site
+from gov.audit.checkpoint import open_checkpoint
+from gov.audit.entry import read_leaf
+from gov.audit.note import verifier_key
+from gov.audit.proof import verify_consistency, verify_inclusion
 from gov.client.api import Broker
 from gov.control.models import (
     CHECKPOINT_HEADER,
@@ -287,6 +291,32 @@ def test_following_the_trail_does_not_feed_it(bob: Broker) -> None:
 
     assert [[each.kind for each in page.entries] for page in pages] == [["log.read"]] * 3
     assert len({page.size for page in pages}) == 1
+
+
+def test_an_entry_is_proved_as_soon_as_it_is_written(alice: Broker, bob: Broker) -> None:
+    """By a proof that carries it and needs the key alone; entries of others are for auditors."""
+    keys = [verifier_key(alice.info().audit_key)]
+    alice.entries(limit=1)
+    last = bob.entries(limit=1).entries[-1]
+    mine = alice.entries(limit=1).entries[-1]
+
+    included = verify_inclusion(alice.proof(mine.index), keys)
+    assert (included.index, read_leaf(included.entry).kind) == (mine.index, mine.kind)
+    assert verify_inclusion(bob.proof(mine.index), keys).entry == included.entry
+    with pytest.raises(Denied):
+        alice.proof(next(each.index for each in bob.entries(principal="bob").entries))
+    with pytest.raises(NoSuch):
+        alice.proof(last.index + 10_000)
+
+
+def test_growth_is_proved_to_whoever_is_logged_in(alice: Broker) -> None:
+    """In the form that a C2SP witness takes."""
+    key = verifier_key(alice.info().audit_key)
+    before = open_checkpoint(alice.checkpoint(), key)
+
+    assert verify_consistency(alice.growth(before.size), [key], before).size >= before.size
+    with pytest.raises(NoSuch):
+        alice.growth(before.size + 10_000)
 
 
 def test_hashes_are_for_everybody_contents_for_auditors(alice: Broker, bob: Broker) -> None:

@@ -51,6 +51,15 @@ def open_checkpoint(note: bytes, key: VerifierKey) -> Checkpoint:
     return checkpoint
 
 
+def unsigned(note: bytes) -> Checkpoint:
+    """What a note states, whoever signed it.
+
+    Raises:
+        Unverified: it is no checkpoint.
+    """
+    return parse(note.decode(errors="replace").rpartition("\n\n")[0] + "\n")
+
+
 def parse(text: str) -> Checkpoint:
     """The checkpoint that a note's text states; its signature is somebody else's concern.
 

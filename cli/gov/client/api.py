@@ -230,6 +230,14 @@ class Broker:
         """One audit entry."""
         return self._one(EntryView, "GET", f"/v1/audit/entries/{index}")
 
+    def proof(self, index: int) -> bytes:
+        """The `.tlog-proof` of one entry, which it carries; `audit.proof.verify_inclusion` reads it."""
+        return self._send("GET", f"/v1/audit/entries/{index}/proof").content
+
+    def growth(self, old: int) -> bytes:
+        """That the log goes on from its first `old` entries; `audit.proof.verify_consistency` reads it."""
+        return self._send("GET", "/v1/audit/consistency", query={"old": str(old)}).content
+
     def audit_file(self, path: str) -> bytes | None:
         """A file of the log (a tile, a bundle of entries, …); None when there is none."""
         try:

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from gov.audit import payload
-from gov.audit.checkpoint import Checkpoint, parse
+from gov.audit.checkpoint import Checkpoint, unsigned
 from gov.audit.columns import covers, ends
 from gov.audit.entry import Leaf, Record, read_leaf, read_payload
 from gov.audit.kinds import KINDS
@@ -238,7 +238,7 @@ def _ends(read: Files) -> tuple[Checkpoint, list[Record]]:
         note = read("checkpoint")
         if note is None:
             raise Unavailable("there is no audit log here: it has no checkpoint", hint="gov broker status")
-        checkpoint = parse(note.decode(errors="replace").rpartition("\n\n")[0] + "\n")
+        checkpoint = unsigned(note)
         pending = _pending(read, checkpoint.size)
         if not pending or pending[0].index == checkpoint.size:
             return checkpoint, pending
