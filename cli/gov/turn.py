@@ -67,6 +67,8 @@ class Judged:
     """Whether it changes data or definitions, so that its entry must be on disk before success is heard."""
     steady: bool = field(init=False, compare=False)
     """Whether names, settings and the transaction mean behind it what they meant before."""
+    limited: bool = field(init=False, compare=False)
+    """Whether the rows that it may show are counted."""
 
     def __post_init__(self) -> None:
         # Computed here because a judgment is made once and used for every run of its text.
@@ -75,6 +77,7 @@ class Judged:
         object.__setattr__(self, "changes", changes)
         steady = facts.effects <= _STEADY and not facts.settings and not self.prepares
         object.__setattr__(self, "steady", steady)
+        object.__setattr__(self, "limited", self.decision.most_rows is not None)
 
 
 _CHANGING = DML | OWNED | {Effect.CALL, Effect.ROLE, Effect.UNKNOWN}
@@ -86,7 +89,7 @@ class Tally:
     """What came of running it; whoever drives the turn fills in how long it took."""
 
     outcome: str
-    """`done`, `failed`, `cancelled` or `rolled_back`."""
+    """`done`, `failed`, `cancelled`, `rolled_back`, or `stopped` when it had more rows than it might show."""
     rows: int = 0
     octets: int = 0
     seconds: float = 0.0
@@ -164,8 +167,12 @@ class Run(Need[Tally]):
 
     @property
     def apart(self) -> bool:
-        """Whether it does not simply travel on: it runs under another role, or changes what was approved."""
-        return self.judged.route is not Route.SESSION or (self.request is not None and self.judged.changes)
+        """Whether it does not simply travel on: it runs under another role, changes what was approved, or changes
+
+        something and shows rows that are counted: too many of them must undo what it did.
+        """
+        judged = self.judged
+        return judged.route is not Route.SESSION or (judged.changes and (judged.limited or self.request is not None))
 
 
 Turn: TypeAlias = Generator[Need[Any], Any, Tally]

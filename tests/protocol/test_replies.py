@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gov.errors import ProtocolError
+from gov.protocol.allowance import Allowance
 from gov.protocol.frames import message
 from gov.protocol.replies import Awaits, Expected, Replies
 
@@ -51,6 +53,10 @@ class Ear:
     def parameter(self, name: str, value: str) -> None:
         """Note a setting."""
         self.heard.append((name, value))
+
+    def exhausted(self, turn: Any, allowance: Allowance) -> None:
+        """Note a statement that has more rows than it may show."""
+        self.heard.append(("exhausted", turn))
 
 
 ROW = message(b"D", b"\0\1\0\0\0\3abc")
@@ -234,3 +240,71 @@ def test_rows_that_nobody_hears_are_not_kept_without_end(monkeypatch: pytest.Mon
     assert len(captured) < 30
     assert sum(len(body) for _, body in captured) > 10 * len(ROW)
     assert captured[-1][0] == ord("Z")
+
+
+def bounded(awaits: Awaits, left: int) -> Expected:
+    """A statement of which `left` rows may pass at first."""
+    async def more(allowance: Allowance) -> None:
+        raise AssertionError("the listener asks, not the relay")
+
+    return Expected(awaits, "t", allowance=Allowance(more, left))
+
+
+def fed(made: Replies, data: bytes, cuts: list[int], *, then: int, refusal: bytes) -> bytes:
+    """What the client gets for `data` in pieces; `then` more rows are allowed once, and then it is stopped."""
+    out, more = b"", [then]
+    bounds = sorted({0, len(data), *(cut % len(data) for cut in cuts)})
+    for start, end in pairwise(bounds):
+        out += made.feed(memoryview(data)[start:end])
+        while made.withheld:
+            allowance = made.expected[0].allowance
+            assert allowance is not None
+            assert allowance.left == 0
+            if rows := more.pop() if more else 0:
+                allowance.left = rows
+            else:
+                made.stop(refusal)
+            out += made.resume()
+    return out
+
+
+REFUSAL = message(b"E", b"SERROR\0C54000\0Mno more\0\0")
+CUTS = st.lists(st.integers(0, 1 << 16), max_size=12)
+
+
+@given(rows=st.integers(0, 30), first=st.integers(0, 20), then=st.integers(0, 20), cuts=CUTS, cancelled=st.booleans())
+def test_of_a_simple_query_exactly_the_allowed_rows_pass(
+    rows: int, first: int, then: int, cuts: list[int], cancelled: bool
+) -> None:
+    """However the bytes are cut, the rows beyond never pass; the refusal comes once, whether the cancel hit or not."""
+    made, _ = replies(bounded(Awaits.QUERY, first))
+    ends = message(b"E", b"SERROR\0C57014\0\0") if cancelled else done("SELECT 9") + T + ROW + done("SELECT 1")
+    out = fed(made, T + ROW * rows + ends + ready(), cuts, then=then, refusal=REFUSAL)
+    if rows > first + then:
+        assert out == T + ROW * (first + then) + REFUSAL + ready()
+    elif cancelled:
+        assert out == T + ROW * rows + ends + ready()
+    assert not made.expected
+
+
+@given(rows=st.integers(1, 30), first=st.integers(0, 20), cuts=CUTS, end=st.sampled_from("EsC"))
+def test_of_a_portal_exactly_the_allowed_rows_pass(rows: int, first: int, cuts: list[int], end: str) -> None:
+    """A database that fails makes place for the refusal; of one that has finished the client hears nothing."""
+    made, _ = replies(bounded(Awaits.EXECUTE, first), Expected(Awaits.SYNC))
+    ends = {"E": message(b"E", b"SERROR\0C57014\0\0"), "s": message(b"s"), "C": done("SELECT 9")}[end]
+    out = fed(made, ROW * rows + ends + ready(), cuts, then=0, refusal=REFUSAL)
+    if rows > first:
+        assert out == ROW * first + (REFUSAL if end == "E" else b"") + ready()
+    else:
+        assert out == ROW * rows + ends + ready()
+
+
+@given(rows=st.integers(1, 30), first=st.integers(0, 20), cuts=CUTS)
+def test_copy_data_counts_as_rows_do(rows: int, first: int, cuts: list[int]) -> None:
+    """COPY TO STDOUT is no way around."""
+    made, _ = replies(bounded(Awaits.QUERY, first))
+    line = message(b"d", b"1\tann@example.com\n")
+    begin, end = message(b"H", b"\0\0\1\0\0"), message(b"c")
+    out = fed(made, begin + line * rows + end + done("COPY 9") + ready(), cuts, then=0, refusal=REFUSAL)
+    whole = begin + line * rows + end + done("COPY 9") + ready()
+    assert out == (begin + line * first + REFUSAL + ready() if rows > first else whole)

@@ -22,7 +22,7 @@ from gov.broker.playing import Playing, touched
 from gov.broker.prepared import Prepared
 from gov.errors import BoundExceeded, Denied, GovError, NotUnderstood, StatementFailed
 from gov.protocol import frames
-from gov.protocol.replies import IDLE, KEPT
+from gov.protocol.replies import BULK, IDLE, KEPT
 from gov.sql.catalog import RelationKind
 from gov.target.definitions import statement as definitions_query
 from gov.target.oneshot import AsOwner, Lent, Ticket
@@ -151,7 +151,8 @@ async def _ran(session: Session, playing: Playing, run: Run, query: bytes) -> li
     """The replies to `query`, run where its route leads."""
     if run.judged.route is Route.SESSION:
         session.group.changing(playing, run.judged)
-        replies = await _guarded(session, run, session.exchange, query, open_already=session.replies.status != IDLE)
+        begun = session.replies.status != IDLE
+        replies = await _guarded(session, playing, run, session.exchange, query, open_already=begun)
         for kind, body in replies:
             if kind == ord("C"):
                 session.listening.names(playing, body[:-1].decode())
@@ -161,29 +162,32 @@ async def _ran(session: Session, playing: Playing, run: Run, query: bytes) -> li
             f"`{run.judged.facts.command}` runs on a connection of its own, so not inside a transaction",
             hint="run it outside the transaction (in autocommit mode)",
         )
-    return await _one_shot(session, run, query)
+    return await _one_shot(session, playing, run, query)
 
 
-async def _one_shot(session: Session, run: Run, query: bytes) -> list[Message]:
+async def _one_shot(session: Session, playing: Playing, run: Run, query: bytes) -> list[Message]:
     """On a connection of its own, as a role that exists for this statement only."""
     target, facts = session.target, run.judged.facts
     if run.judged.route is Route.LENT:
-        return await _as_one_shot(session, run, query, await target.one_shot(Lent(session.judging.subject.outcome)))
+        lent = await target.one_shot(Lent(session.judging.subject.outcome))
+        return await _as_one_shot(session, playing, run, query, lent)
     # Only what changes or drops a table has our views in its way; the catalog is read anew for all.
     in_the_way = facts.writes if facts.effects & {Effect.ALTER, Effect.DROP} else frozenset[Relation]()
     async with target.altering(in_the_way, partial(session.house.sessions.quiet, target.name)):
         ticket = await target.one_shot(AsOwner(await target.owner_for(facts)))
-        return await _as_one_shot(session, run, query, ticket)
+        return await _as_one_shot(session, playing, run, query, ticket)
 
 
-async def _as_one_shot(session: Session, run: Run, query: bytes, ticket: Ticket) -> list[Message]:
+async def _as_one_shot(
+    session: Session, playing: Playing, run: Run, query: bytes, ticket: Ticket
+) -> list[Message]:
     try:
         parameters = {"application_name": f"gov:{session.lease.id}", "lock_timeout": LOCK_WITHIN}
         link = await upstream.connect(ticket.upstream, parameters)
         try:
             await _prepare(session, link.exchange, ticket)
             session.running_apart = link
-            return await _guarded(session, run, link.exchange, query, open_already=False)
+            return await _guarded(session, playing, run, link.exchange, query, open_already=False)
         finally:
             session.running_apart = None
             link.close()
@@ -212,7 +216,7 @@ async def _prepare(session: Session, exchange: Exchange, ticket: Ticket) -> None
 
 
 async def _guarded(
-    session: Session, run: Run, exchange: Exchange, query: bytes, *, open_already: bool
+    session: Session, playing: Playing, run: Run, exchange: Exchange, query: bytes, *, open_already: bool
 ) -> list[Message]:
     """Lock, compare, run, count; commit or roll back what we began."""
     alone = _runs_alone(run)
@@ -227,6 +231,7 @@ async def _guarded(
         await _lock(session, run, exchange)
         await _compare(session, run, exchange)
         replies = await _bounded(session, run, exchange, query)
+        await _charged(playing, replies)
     except GovError:
         if not open_already:
             await exchange(frames.build_own(b"ROLLBACK"))
@@ -282,6 +287,16 @@ async def _bounded(session: Session, run: Run, exchange: Exchange, query: bytes)
                 hint="run it again to ask for more, or narrow its WHERE",
             )
     return replies
+
+
+async def _charged(playing: Playing, replies: list[Message]) -> None:
+    """Take the rows that it returns off what it may show. Raises what the client hears when they are too many."""
+    if playing.allowance is None:
+        return
+    rows = sum(kind in BULK for kind, _ in replies)
+    while playing.allowance.left < rows:
+        await playing.allowance.more(playing.allowance)
+    playing.allowance.left -= rows
 
 
 def _certain(session: Session, run: Run, replies: list[Message]) -> list[Message]:

@@ -152,6 +152,8 @@ def execute(group: Group, body: bytes) -> None:
         _fetch(group, name, message)
     elif playing is not None and name in group.doubtful and group.apart is None:
         group.session.inbox.later(_fetch_anew(group, playing, name, message))
+    elif playing is not None and playing.allowance is not None and group.apart is None:
+        group.bounded(playing, message)
     else:
         group.beside(message, Expected(Awaits.EXECUTE, playing))
 
@@ -163,7 +165,10 @@ def _fetch(group: Group, name: bytes, message: bytes) -> None:
         group.runs = True
         group.portals[name] = playing
         group.doubtful.discard(name)
-        group.gather(message, Expected(Awaits.EXECUTE, playing, undone=playing.skipped))
+        if playing.allowance is not None:
+            group.bounded(playing, message)
+        else:
+            group.gather(message, Expected(Awaits.EXECUTE, playing, undone=playing.skipped))
 
     quoted = name.decode(errors="replace").replace('"', '""')
     group.play(Statement(f'FETCH FROM "{quoted}"', (), group.session.count(), "extended"), runs, group.refuse)

@@ -100,6 +100,17 @@ class Group:
                 f"message {bytes((kind,))!r} came in the middle of copy data", hint="send CopyDone or CopyFail first"
             )
 
+    def bounded(self, playing: Playing, message: bytes) -> None:
+        """An Execute whose rows are limited: nothing behind it is sent before it is certain that it was not stopped."""
+        self.gather(message, Expected(Awaits.EXECUTE, playing, undone=playing.skipped, allowance=playing.allowance))
+        self._flush(b"")
+        self.session.inbox.later(self._unless_stopped(playing))
+
+    async def _unless_stopped(self, playing: Playing) -> None:
+        await self.session.drained()
+        if playing.stopped is not None and not self.session.replies.failing:
+            self.refuse(playing.stopped)
+
     def _lighten(self) -> None:
         """A group that grows and grows is not kept whole."""
         if self.apart is not None:
@@ -132,7 +143,7 @@ class Group:
                 self._flush(b"")
             self._next()
             return apart.simple(self.session, playing, run)
-        query = Expected(Awaits.QUERY, playing, undone=playing.skipped)
+        query = Expected(Awaits.QUERY, playing, undone=playing.skipped, allowance=playing.allowance)
         self._gathered.append((frames.build_query(run.judged.sent.encode()), query))
         self.sending(playing, run)
         self._forward()

@@ -125,6 +125,11 @@ def _runs_here(judged: Judged) -> None:
     held = judged.decision.verdict is Verdict.HOLD
     if held and Effect.COPY_IN in judged.facts.effects:
         raise NotUnderstood("COPY FROM STDIN cannot be held", hint="INSERT the rows, or ask for a scope that has it")
+    if judged.limited and judged.changes and Effect.TRANSACTION in judged.facts.effects:
+        raise NotUnderstood(
+            "a change that shows rows which are counted cannot come in one text with BEGIN, COMMIT or SAVEPOINT",
+            hint="send them one at a time",
+        )
     if held and judged.changes and Effect.TRANSACTION in judged.facts.effects:
         raise NotUnderstood(
             "a statement that needs approval cannot come in one text with BEGIN, COMMIT or SAVEPOINT",

@@ -7,9 +7,11 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gov.broker import upstream
 from gov.broker.playing import Playing
 from gov.errors import GovError, ProtocolError, Unavailable, Unverified
 from gov.protocol import frames
+from gov.protocol.allowance import Allowance
 from gov.protocol.replies import IDLE
 
 if TYPE_CHECKING:
@@ -35,25 +37,21 @@ class Listening:
         self._seen: set[bytes] = set()
         """RowDescriptions that hold nothing masked."""
         self._seen_under: frozenset[tuple[int, int]] = frozenset()
+        self._exhausted: tuple[Playing, Allowance] | None = None
 
     def sending(self, playing: Playing) -> None:
         """A statement that changes something is about to be forwarded; its entry goes to disk meanwhile."""
         self._syncing = asyncio.get_running_loop().create_task(self.session.house.trail.durable(playing.index))
         self._syncing.add_done_callback(_heard)
 
-    async def on_disk(self) -> None:
-        """Let the client hear of success, now or when its entry is on disk."""
+    async def go_on(self) -> None:
+        """Let the client hear what was withheld: success when its entry is on disk, rows when they are allowed."""
         session = self.session
-        assert self._syncing is not None
         try:
-            await self._syncing
-        except GovError:
-            session.fatal(Unavailable(
-                "the statement ran but its record is not on disk; whether it counts is unknown",
-                hint="gov broker status; look before you run it again",
-            ))
-            return
-        try:
+            if self._exhausted is not None:
+                await self._allow(*self._exhausted)
+            elif not await self._on_disk():
+                return
             out = session.replies.resume()
         except (ProtocolError, Unverified) as error:
             session.fatal(error)
@@ -64,7 +62,35 @@ class Listening:
             return
         session.answer(out)
         if not session.replies.withheld:
-            session.link.side.resume("disk")
+            session.link.side.resume("withheld")
+
+    async def _on_disk(self) -> bool:
+        """Wait for the entry of what changed something; False when it did not get there and the session is over."""
+        assert self._syncing is not None
+        try:
+            await self._syncing
+        except GovError:
+            self.session.fatal(Unavailable(
+                "the statement ran but its record is not on disk; whether it counts is unknown",
+                hint="gov broker status; look before you run it again",
+            ))
+            return False
+        return True
+
+    async def _allow(self, turn: Playing, allowance: Allowance) -> None:
+        """Ask for more rows; where there are none for it, stop the statement."""
+        self._exhausted = None
+        try:
+            await allowance.more(allowance)
+        except GovError as error:
+            # Before any of the rest is read: what comes after this statement must not be hit by the cancel.
+            await upstream.cancel(self.session.link)
+            turn.stop(error, *self.session.replies.counted)
+            self.session.replies.stop(frames.error(error))
+
+    def exhausted(self, turn: Playing, allowance: Allowance) -> None:
+        """A statement has more rows than it may show so far."""
+        self._exhausted = turn, allowance
 
     def described(self, body: bytes) -> None:
         """The tripwire: no field may be a masked column of a base table."""

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
-from gov.broker import objections
+from gov.broker import allowing, objections
 from gov.broker.exchange import own
 from gov.errors import GovError, NoSuch
 from gov.policy.decide import permit
 from gov.policy.permit import Permit
 from gov.protocol import frames
+from gov.protocol.allowance import Allowance
 from gov.protocol.replies import FAILED
 from gov.terms import SYSTEM_SCHEMAS, Relation, StatementDigest
 from gov.turn import Answered, Grant, Judge, Judged, Need, Open, Record, Run, Spend, Statement, Tally, turn
@@ -58,6 +59,10 @@ class Playing:
     prepared: int = 0
     """How many of the text's PREPAREs have succeeded."""
     over: bool = False
+    allowance: Allowance | None = None
+    """How many rows it may show; None is as many as it has."""
+    stopped: GovError | None = None
+    """Why no more of its rows were shown."""
 
     def __post_init__(self) -> None:
         self.steps = turn(self.statement)
@@ -73,6 +78,8 @@ class Playing:
             while True:
                 if isinstance(need, Run):
                     self.run, self.started = need, time.monotonic()
+                    if need.judged.limited:
+                        self.allowance = allowing.allowance(allowing.bounds(self.session, need))
                     return need
                 try:
                     quick = self._quick(need)
@@ -136,6 +143,8 @@ class Playing:
         if self.over:
             return
         self.over = True
+        if self.allowance is not None:
+            self.allowance.done()
         if self.run is None:
             self.steps.close()
             return
@@ -156,6 +165,11 @@ class Playing:
         """The database refused it."""
         outcome = "cancelled" if sqlstate == "57014" else "failed"
         self.end(Tally(outcome, self.rows, self.octets, sqlstate=sqlstate, error=error[:LONGEST_ERROR]))
+
+    def stop(self, error: GovError, rows: int, octets: int) -> None:
+        """It has more rows than it may show; so many since the last count have passed."""
+        self.stopped = error
+        self.end(Tally("stopped", self.rows + rows, self.octets + octets, sqlstate=error.wire_state, error=error.what))
 
     def skipped(self) -> None:
         """The database skipped it after an error before it."""

@@ -321,8 +321,8 @@ class Session:
             self.client.write(out)
         self.inbox.answered()
         if self.replies.withheld:
-            self.link.side.pause("disk")
-            self.spawn(self.listening.on_disk())
+            self.link.side.pause("withheld")
+            self.spawn(self.listening.go_on())
             return
         if not self.replies.expected:
             self.group.names.drained()

@@ -185,11 +185,17 @@ def _refused(body: bytes) -> GovError:
 
 
 async def cancel(link: Link) -> None:
-    """Ask the target to stop what runs on `link`; that it arrives is not certain, as with any cancel."""
+    """Ask the target to stop what runs on `link`; that it arrives is not certain, as with any cancel.
+
+    PostgreSQL closes the connection once it has passed the request on, so what is sent behind it is not hit.
+    """
     try:
         async with asyncio.timeout(CONNECT_WITHIN):
             side = await _open(link.address)
-            side.write(startup.build_cancel(link.pid, link.secret))
-            side.close()
+            try:
+                side.write(startup.build_cancel(link.pid, link.secret))
+                await side.ended()
+            finally:
+                side.close()
     except (OSError, TimeoutError, GovError):
         return

@@ -186,6 +186,12 @@ class Side(asyncio.BufferedProtocol):
             raise ProtocolError(f"a message announces {length} bytes", hint="does a PostgreSQL client connect here?")
         return head[0], await self._exactly(length - 4)
 
+    async def ended(self) -> None:
+        """Wait until the peer ends the connection; what it says before is kept."""
+        while not self.closed:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
     async def _exactly(self, count: int) -> bytes:
         while len(self._kept) < count:
             if self.closed:

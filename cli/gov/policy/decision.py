@@ -41,6 +41,8 @@ class Decision:
     """The next command to type, or whom to ask."""
     lends: frozenset[Effect] = frozenset()
     """Effects outside the lease's scope that an approval lends to this one statement."""
+    most_rows: int | None = None
+    """More rows of the answer than these are not shown, and the statement is stopped."""
 
     def __post_init__(self) -> None:
         if not self.reasons:

@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from gov.errors import ProtocolError
+from gov.protocol.allowance import Allowance
 from gov.protocol.frames import HEADER, LONGEST_CONTROL, utf8
 
 _header = struct.Struct("!BI")
@@ -61,6 +62,8 @@ class Expected:
     """When a list: replies are kept here and do not reach the client."""
     done: Callable[[], None] = _nothing
     """For captured ones: called when all replies are there."""
+    allowance: Allowance | None = None
+    """How many rows may pass; None is as many as come."""
 
 
 class Listener(Protocol):
@@ -86,6 +89,9 @@ class Listener(Protocol):
 
     def parameter(self, name: str, value: str) -> None:
         """The database reports a setting."""
+
+    def exhausted(self, turn: Any, allowance: Allowance) -> None:
+        """No more rows may pass; all is withheld until `resume`, with `stop` before it when none shall."""
 
 
 _FORWARD = b"forward"
@@ -113,6 +119,8 @@ class Replies:
     _skip: int = 0
     _rows: int = 0
     _octets: int = 0
+    _stopped: bytes | None = None
+    """What the client gets in place of the rows that did not pass; empty once it has got it."""
 
     def expect(self, entry: Expected) -> bool:
         """Note that a message was forwarded; False when the database will skip it (and it need not be sent)."""
@@ -137,10 +145,23 @@ class Replies:
         self.withheld = False
         return self._again()
 
+    def stop(self, refusal: bytes) -> None:
+        """While `exhausted`: none of the rows beyond passes, and `refusal` takes the place of the statement's end.
+
+        Behind it the client gets nothing but the end of the query; in the extended protocol the place is only
+        taken when the database fails too, else whoever stopped it must see to the refusal and the skipping.
+        """
+        self._stopped = refusal
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Rows and bytes of the statement that have passed since the listener last heard of them."""
+        return self._rows, self._octets
+
     @property
     def amid(self) -> bool:
         """Whether the client has heard a part of a message only."""
-        return self._skip > 0
+        return self._skip > 0 and self._stopped is None
 
     def _again(self) -> bytes:
         data, self._held, self._whole = bytes(self._held), bytearray(), 0
@@ -151,11 +172,12 @@ class Replies:
         end = len(data)
         at = min(self._skip, end)
         self._skip -= at
-        kept = 0  # where what is not yet in `out` begins
+        kept = 0 if self._stopped is None else at  # where what is not yet in `out` begins
         if self.aside and not self._skip:
-            out += [data[:at], self.aside]
+            out += [data[kept:at], self.aside]
             self.aside, kept = b"", at
-        mark = 0  # where the current run of rows begins
+        mark = 0  # where the current run of rows begins, with the rest of one before it
+        run = at
         rows = 0
         while end - at >= HEADER:
             kind, length = _header.unpack_from(data, at)
@@ -173,8 +195,14 @@ class Replies:
             if after > end:
                 self._whole = after - at
                 break
-            self._rows += rows
-            self._octets += at - mark
+            if rows and (passed := self._passed(data, run, at, rows)) < at:
+                out.append(data[kept:passed])
+                kept = at
+                if self.withheld:
+                    return self._cut(out, data, mark, passed)
+            else:
+                self._rows += rows
+                self._octets += at - mark
             rows = 0
             instead = self._control(kind, bytes(data[at + HEADER : after]))
             if self.withheld:
@@ -185,14 +213,45 @@ class Replies:
                 out.append(data[kept:at])
                 out.append(instead)
                 kept = after
-            at = mark = after
-        self._rows += rows
-        self._octets += at - mark
+            at = mark = run = after
+        if rows and (passed := self._passed(data, run, at, rows)) < at:
+            out.append(data[kept:passed])
+            kept = at
+            if self.withheld:
+                return self._cut(out, data, mark, passed)
+        else:
+            self._rows += rows
+            self._octets += at - mark
         if at < end:
             self._held += data[at:]
         if not out:
             return bytes(data[:at]) if kept == 0 else b""
         out.append(data[kept:at])
+        return b"".join(out)
+
+    def _passed(self, data: bytes | memoryview, run: int, at: int, rows: int) -> int:
+        """Where of the `rows` between `run` and `at` those begin that do not pass; `at` when all do."""
+        if self._stopped is not None:
+            return run
+        head = self.expected[0] if self.expected else None
+        if head is None or (allowance := head.allowance) is None:
+            return at
+        if rows <= allowance.left:
+            allowance.left -= rows
+            return at
+        for _ in range(allowance.left):
+            run += 1 + int(_header.unpack_from(data, run)[1])
+        self._rows += allowance.left
+        allowance.left = 0
+        self.withheld = True
+        self.listener.exhausted(head.turn, allowance)
+        return run
+
+    def _cut(self, out: list[bytes | memoryview], data: bytes | memoryview, mark: int, passed: int) -> bytes:
+        """Keep what does not pass for `resume`; what the client gets."""
+        self._octets += passed - mark
+        self._skip = 0
+        self._held += data[passed:]
         return b"".join(out)
 
     def _capturing(self) -> bool:
@@ -206,6 +265,8 @@ class Replies:
             return _FORWARD
         if self._capturing():
             return self._capture(kind, body)
+        if self._stopped is not None:
+            return self._behind_stop(kind, body)
         try:
             return _HANDLERS[kind](self, body)
         except KeyError:
@@ -223,6 +284,29 @@ class Replies:
             self._count()
             head.done()
         return _DROP
+
+    def _behind_stop(self, kind: int, body: bytes) -> bytes:
+        """What the client gets for a reply to a statement that was stopped: its refusal once, and no more."""
+        said, head = self._stopped, self._head(kind, Awaits.EXECUTE, Awaits.QUERY)
+        assert said is not None
+        if head.awaits is Awaits.EXECUTE:
+            if kind == ord("E"):
+                self._stopped = None
+                self._error(body)
+                return said
+            if kind in _ENDS_PORTAL:
+                self._stopped, self.copying = None, False
+                self._count()
+                self.expected.popleft().confirmed()
+            return _DROP
+        if kind == ord("Z"):
+            self._stopped = None
+            return self._ready(body)
+        if kind not in _ENDS_STATEMENT:
+            return _DROP
+        self._count()
+        self._stopped = b""
+        return said
 
     def _head(self, kind: int, *among: Awaits) -> Expected:
         if not self.expected or self.expected[0].awaits not in among:
@@ -336,6 +420,8 @@ def _out_of_turn(kind: int) -> ProtocolError:
 
 
 _PARAMETER = ord("S")
+_ENDS_STATEMENT = frozenset(map(ord, "CE"))
+_ENDS_PORTAL = frozenset(map(ord, "Cs"))
 _ANYTIME = frozenset(map(ord, "NSA"))
 _HANDLERS: dict[int, Callable[[Replies, bytes], bytes]] = {
     ord("1"): Replies._parsed, ord("2"): Replies._bound, ord("3"): Replies._closed,
