@@ -20,6 +20,7 @@ from gov.audit.note import SigningKey
 from gov.broker.authority import Authority
 from gov.broker.desk import RequestDesk
 from gov.broker.house import House
+from gov.broker.indexing import Indexing
 from gov.broker.leases import LeaseDesk
 from gov.broker.reload import policy_of
 from gov.broker.schemas import Schemas
@@ -197,7 +198,8 @@ class Rig:
         house = House(
             config=config, clock=time.time, installation=INSTALLATION, audit_key=str(key.verifier),
             tls=Authority(self.directory, self.directory, "root"), trail=trail, analysts=nothing,
-            verifier=nothing, targets=targets, policy=policy_of(config.policy),
+            indexing=Indexing(config.audit.directory, config.index), verifier=nothing,
+            targets=targets, policy=policy_of(config.policy),
             started_at=time.time(), policy_loaded_at=time.time(),
         )  # fmt: skip
         house.leases = LeaseDesk(house, Leases(database))

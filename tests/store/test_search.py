@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,24 @@ import pytest
 
 from audit.logs import KEY, ORIGIN
 from gov.audit.entry import Entry
+from gov.control.models import EntryView
 from gov.errors import NoSuch, Unavailable
 from gov.store.disk import Files
+from gov.store.index import EntryFiller, Index, Writer
 from gov.store.journal import Journal
+from gov.store.log import forwards
 from gov.store.search import Filters, entry, search
 
 AT = 1769860800.0
+
+
+def indexed(log: Files, most: int | None = None) -> Index:
+    """An index of the log, or of its first entries, beside it."""
+    path = log.directory.parent / f"{log.directory.name}-{most}.db"
+    writer = Writer(path, [EntryFiller()])
+    writer.add(islice(forwards(log, 0), most))
+    writer.close()
+    return Index(path)
 
 
 def statement(n: int, who: str = "alice", **fields: object) -> Entry:
@@ -33,9 +46,14 @@ ENTRIES = [
     statement(1, columns_read=["public.customers.email", "public.customers.id"], reads=["public.customers"]),
     Entry("statement.done", AT + 2, {"statement": 1, "rows": 3, "outcome": "done", "session": "ss-alice"}),
     statement(3, "carol", columns_read=["public.customers.*"], reads=["public.customers"], agent="robot"),
-    statement(4, verdict="hold", writes=["public.orders"], request="rq-1", target="test"),
+    statement(
+        4, verdict="hold", writes=["public.orders"], request="rq-1", target="test", effects=["delete", "read"],
+        rules=["no-deletes"], purpose="billing", run="train-7",
+    ),
     Entry("request.answered", AT + 5, {"request": "rq-1", "approver": "bob", "subject": "id-bob", "yes": True}),
-    Entry("statement.done", AT + 6, {"statement": 4, "outcome": "failed"}, {"error": "table is busy"}),
+    Entry(
+        "statement.done", AT + 6, {"statement": 4, "outcome": "failed", "sqlstate": "42501"}, {"error": "table is busy"}
+    ),
     statement(7, "eve", verdict="deny", columns_written=["public.customers.email"]),
 ]
 
@@ -78,6 +96,16 @@ def _log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         ({"limit": 2}, [7, 6]),
         ({"after": 5}, [7, 6]),
         ({"after": 7}, []),
+        ({"before": 3}, [2, 1, 0]),
+        ({"before": 6, "after": 3}, [5, 4]),
+        ({"agent": "robot"}, [3]),
+        ({"effect": "delete"}, [4]),
+        ({"rule": "no-deletes"}, [4]),
+        ({"purpose": "billing"}, [4]),
+        ({"run": "train-7"}, [4]),
+        ({"sqlstate": "42501"}, [6]),
+        ({"text": "bu"}, [6]),
+        ({"column": "email"}, [7, 3, 1]),
         ({"subject": "id-alice"}, [4, 1, 0]),
         ({"subject": "id-alice", "issuer": "https://id"}, [4, 1, 0]),
         ({"subject": "id-alice", "issuer": "https://other"}, []),
@@ -86,16 +114,28 @@ def _log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     ],
 )
 def test_filters(log: Files, filters: dict[str, Any], expected: list[int]) -> None:
-    """All that are given must hold."""
+    """All that are given must hold; an index of all entries, or of a few, changes no answer."""
     assert [view.index for view in search(log, Filters(**filters))] == expected
+    for most in (None, 3, 0):
+        index = indexed(log, most)
+        assert [view.index for view in search(log, Filters(**filters), index)] == expected
+        if "limit" not in filters:
+            assert [view.index for view in search(log, Filters(**filters, oldest=True), index)] == expected[::-1]
 
 
 def test_a_statement_has_what_became_of_it(log: Files) -> None:
     """Rows, outcome and error, under `done`; nothing where nothing is known."""
-    found = {view.index: view for view in search(log, Filters(kind="statement"))}
+    for index in (None, indexed(log), indexed(log, 3)):
+        for oldest in (True, False):
+            check_done({view.index: view for view in search(log, Filters(kind="statement", oldest=oldest), index)})
 
+
+def check_done(found: dict[int, EntryView]) -> None:
+    """The statements of the log above."""
     assert found[1].fields["done"] == {"statement": 1, "rows": 3, "outcome": "done", "session": "ss-alice"}
-    assert found[4].fields["done"] == {"statement": 4, "outcome": "failed", "error": "table is busy"}
+    assert found[4].fields["done"] == {
+        "statement": 4, "outcome": "failed", "sqlstate": "42501", "error": "table is busy",
+    }
     assert "done" not in found[3].fields
 
 

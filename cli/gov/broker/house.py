@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gov.broker.analysis import Analysts
     from gov.broker.authority import Authority
     from gov.broker.desk import RequestDesk
+    from gov.broker.indexing import Indexing
     from gov.broker.leases import LeaseDesk
     from gov.broker.schemas import Schemas
     from gov.broker.sessions import Sessions
@@ -39,6 +40,8 @@ class House:
     """Verifier key of the log's checkpoints, `name+id+key`."""
     tls: Authority
     trail: Trail
+    indexing: Indexing
+    """What answers questions to the trail quickly; never the truth."""
     analysts: Analysts
     verifier: Verifier
     targets: dict[TargetName, Target]

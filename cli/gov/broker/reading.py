@@ -40,7 +40,7 @@ async def page(call: Call) -> Response:
     auditor = may_read_trail(call.house.policy, call.who)
     if not auditor:
         filters = replace(filters, subject=call.who.subject, issuer=call.who.issuer)
-    found = await asyncio.to_thread(lambda: [*search(_files(call), filters)])
+    found = await asyncio.to_thread(lambda: [*search(_files(call), filters, call.house.indexing.index)])
     if filters.after is None or not all(_own_reading(call, each) for each in found):
         await _recorded(call, "entries", filters=dict(call.request.query_params), count=len(found))
     return reply(Entries(entries=found[::-1], size=call.house.trail.size))

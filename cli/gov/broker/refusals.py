@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from starlette.responses import Response
 
@@ -23,10 +23,11 @@ from gov.control.models import EntryView, Refusal, Why
 from gov.errors import BoundExceeded, Denied
 from gov.identity.principal import Principal
 from gov.store.disk import Files
-from gov.store.search import Filters, search
+from gov.store.index import Index
+from gov.store.search import Filters, entry, search
 
 LOOKED_AT = 50_000
-"""Entries of the log that are looked at: whoever asks was refused a short while ago."""
+"""Entries of the log that are looked at while the index is behind: whoever asks was refused a short while ago."""
 _SETTLED = {RequestState.DENIED: "approval denied", RequestState.EXPIRED: "timed out"}
 _BY_DATABASE = {Denied.sqlstate: "refused by the database", BoundExceeded.sqlstate: "bound exceeded"}
 """What came of a statement that policy let run, by SQLSTATE."""
@@ -48,16 +49,39 @@ async def last(call: Call) -> Refusal | None:
     """The newest of what the trail has and of the requests that nobody was waiting for any more."""
     mine = [each for each in call.house.desk.visible_to(call.who, settled=True) if _asked(each, call.who)]
     files = Files(Path(call.house.config.audit.directory))
-    asked = Filters(
-        subject=call.who.subject, issuer=call.who.issuer, after=max(-1, call.house.trail.size - LOOKED_AT)
-    )
-    found = await asyncio.to_thread(lambda: next(_refusals(search(files, asked), mine, call.who), None))
+    index, size = call.house.indexing.index, call.house.trail.size
+    found = await asyncio.to_thread(lambda: _newest(files, index, size, mine, call.who))
     left = [_of_request(each) for each in mine if each.session is None and each.state in _SETTLED]
     return max(filter(None, chain(left, [found])), key=lambda each: _moment(each.at), default=None)
 
 
 def _asked(request: Request, who: Principal) -> bool:
     return request.requester.same_person(who) and request.requester.agent == who.agent
+
+
+_SIGNS: tuple[dict[str, Any], ...] = (
+    {"kind": "statement", "verdict": "deny"}, {"kind": "statement", "verdict": "refused"},
+    *({"kind": "statement.done", "sqlstate": each} for each in _BY_DATABASE),
+    {"kind": "lease.refused"}, {"kind": "session.refused"},
+)
+"""What entries look like that tell of a refusal."""
+
+
+def _newest(files: Files, index: Index, size: int, mine: list[Request], who: Principal) -> Refusal | None:
+    """The newest refusal that the trail has: of each sign the newest, and of these the newest."""
+    found: list[Refusal] = []
+    after = size - LOOKED_AT if size - index.size > LOOKED_AT else None
+    for sign in _SIGNS:
+        asked = Filters(subject=who.subject, issuer=who.issuer, after=after, **sign)
+        if refusal := next(_refusals(_statements(files, search(files, asked, index)), mine, who), None):
+            found.append(refusal)
+    return max(found, key=lambda each: each.entry or 0, default=None)
+
+
+def _statements(files: Files, found: Iterator[EntryView]) -> Iterator[EntryView]:
+    """Where an entry tells the end of a statement, the statement."""
+    for each in found:
+        yield entry(files, statement) if isinstance(statement := each.fields.get("statement"), int) else each
 
 
 def _refusals(found: Iterator[EntryView], mine: list[Request], who: Principal) -> Iterator[Refusal]:

@@ -25,6 +25,7 @@ from gov.broker.authority import Authority
 from gov.broker.desk import RequestDesk
 from gov.broker.gateway import Gateway
 from gov.broker.house import House
+from gov.broker.indexing import Indexing
 from gov.broker.leases import LeaseDesk
 from gov.broker.reload import PolicyWatch, policy_of
 from gov.broker.schemas import Schemas
@@ -102,7 +103,7 @@ async def running(config: Config) -> AsyncIterator[tuple[House, PolicyWatch]]:
         stack.push_async_callback(gateway.close, GRACE)
         await stack.enter_async_context(_api(house))
         policy = PolicyWatch(house)
-        async with _background(policy.run, targets.run, house.leases.janitor.run):
+        async with _background(policy.run, targets.run, house.leases.janitor.run, house.indexing.run):
             yield house, policy
 
 
@@ -131,6 +132,7 @@ def build(config: Config, stack: AsyncExitStack) -> House:
         audit_key=str(signing.verifier),
         tls=tls,
         trail=trail,
+        indexing=Indexing(config.audit.directory, config.index),
         analysts=Analysts(),
         verifier=Verifier(config.identities),
         targets={name: _target(config, name, broker_key) for name in config.targets},

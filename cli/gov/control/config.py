@@ -236,7 +236,17 @@ class Config(Section):
         """Where the broker's keys are."""
         if self.keys is not None:
             return self.keys
-        return Path(self.state.removeprefix("sqlite:///")).parent / "keys"
+        return self.state_directory / "keys"
+
+    @property
+    def state_directory(self) -> Path:
+        """Where the SQLite state is, and beside it what else the broker remembers."""
+        return Path(self.state.removeprefix("sqlite:///")).parent
+
+    @property
+    def index(self) -> Path:
+        """The index of the trail: not in the log's directory, where every file is accounted for."""
+        return self.state_directory / "trail-index.db"
 
     @property
     def identities(self) -> tuple[IdentityConfig, ...]:

@@ -1,0 +1,88 @@
+"""What an entry can be found by: short terms, made of its fields, and the terms that a question asks for.
+
+An index keeps terms and which entries have them. It only proposes: whoever answers a question reads the
+entries it proposes and looks again. So a question's terms must reach every entry that the answer has, and may
+reach more.
+
+Statements of one session share who, where and why; statements of one text share what. So terms come in two
+halves, and each half is the same for a great many entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+Terms = frozenset[tuple[str, str]]
+"""(facet, value)"""
+
+WHO: Final[Mapping[str, str]] = {
+    "subject": "subject", "issuer": "issuer", "agent": "agent", "principal": "name", "target": "target",
+    "environment": "environment", "session": "session", "lease": "lease", "purpose": "purpose", "run": "run",
+    "by": "by", "requester": "by", "user": "by", "approver": "by",
+}
+"""Field to facet, of fields that the entries of one session share."""
+WHAT: Final[Mapping[str, str]] = {
+    "verdict": "verdict", "rule": "rule", "rules": "rule", "effects": "effect", "request": "request",
+    "sqlstate": "sqlstate", "outcome": "outcome", "command": "command", "functions": "function",
+    "classes": "class", "policy": "policy", "yes": "yes", "what": "what", "dataset": "dataset",
+    "receipt": "receipt", "file": "file", "digests": "digest", "break_glass": "glass",
+}
+"""The same of fields that the runs of one text share."""
+TABLES: Final = ("reads", "writes", "relations")
+READ: Final = "columns_read"
+WRITTEN: Final = "columns_written"
+CLEAR: Final = "clear_sensitive"
+"""Sensitive columns that no mask covered."""
+WORDS: Final = ("text", "parameters", "error", "notices", "reason", "because", "complaints", "message")
+"""Fields of the payload that are searched as text."""
+
+
+def who_of(fields: Mapping[str, Any], payload: Mapping[str, Any]) -> Terms:
+    """Who, where and why: terms that a session's entries share."""
+    found = {(facet, value) for name, facet in WHO.items() for value in _values(fields.get(name, payload.get(name)))}
+    return frozenset(found)
+
+
+def what_of(kind: str, fields: Mapping[str, Any]) -> Terms:
+    """What, and what was decided: terms that the runs of one text share."""
+    found = {("kind", kind), ("family", kind.partition(".")[0])}
+    found |= {(facet, value) for name, facet in WHAT.items() for value in _values(fields.get(name))}
+    found |= {("table", end) for name in TABLES for table in _values(fields.get(name)) for end in _ends(table)}
+    for name, facet in ((READ, "read"), (WRITTEN, "written"), (CLEAR, "clear")):
+        columns = [*_values(fields.get(name))]
+        found |= {(facet, end) for column in columns for end in _ends(column)}
+        if columns:
+            found.add((facet, ""))
+    return frozenset(found)
+
+
+def words_of(payload: Mapping[str, Any], names: Iterable[str] = WORDS) -> str:
+    """What of the payload is searched as text, one value a line, without case."""
+    return "\n".join(value for name in names for value in _values(payload.get(name))).casefold()
+
+
+def columns(asked: str) -> tuple[str, ...]:
+    """The values of `read`, `written` or `clear` that may mean the column `asked`: itself, and all of its table."""
+    relation, dot, _ = asked.rpartition(".")
+    return (asked, f"{relation}{dot}*")
+
+
+def _values(value: object) -> Iterator[str]:
+    """A field's values as text."""
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _values(each)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _values(each)
+    elif value is not None and value != "":
+        yield str(value)
+
+
+def _ends(name: str) -> Iterator[str]:
+    """`public.customers.email`, `customers.email`, `email`."""
+    yield name
+    while (at := name.find(".")) >= 0:
+        name = name[at + 1 :]
+        yield name
