@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from psycopg import errors
 
 from gov.errors import Unavailable
 from gov.sql.catalog import Catalog
@@ -13,7 +14,7 @@ from gov.target import upkeep
 from gov.target.grants import Grant, On, held
 from gov.target.profiles import Profile
 from gov.target.target import Target
-from gov.terms import Relation
+from gov.terms import Column, Relation
 from target.world import CUSTOMERS, ORDERS, SECRETS, Shop, login, mint, outcome
 
 
@@ -183,6 +184,65 @@ def test_what_shows_masked_values_is_withheld(shop: Shop, definition: str, reach
             found = session.execute("SELECT has_table_privilege('public.v', 'SELECT')").fetchone()
         assert found == (reachable,)
         assert (Relation("public", "v") in profile.withheld) != reachable
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_views_with_masks_of_their_own_are_served(shop: Shop) -> None:
+    """What plainly shows a masked column and masks it too is no way around; what shows another one still is."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        shop.as_owner(
+            "CREATE VIEW v AS SELECT id, ssn AS number FROM customers; CREATE VIEW above AS SELECT id, number FROM v;"
+            "CREATE MATERIALIZED VIEW kept AS SELECT ssn AS number FROM customers;"
+            "CREATE VIEW less AS SELECT ssn AS number, email FROM customers;"
+            "CREATE VIEW over_less AS SELECT l.email AS number, c.ssn FROM less l, customers c"
+        )
+        catalog = await target.refresh()
+        plain = outcome(catalog)
+        spec = next(iter(plain.masks.values()))
+        names = [Relation("public", each) for each in ("v", "above", "kept", "less")]
+        over = Relation("public", "over_less")
+        own = {Column(name, "number"): spec for name in names} | {Column(over, "ssn"): spec}
+        opened = {each: frozenset(c.name for c in catalog.relations[each].columns) for each in (*names, over)}
+        profile = await target.profile(
+            replace(plain, masks={**plain.masks, **own}, opened={**plain.opened, **opened})
+        )
+        assert {each.name for each in profile.withheld} == {"less", "over_less"}
+        _, upstream = await mint(target, profile)
+        with login(upstream) as session:
+            for name in names[:3]:
+                view = profile.views[name]
+                rows = session.execute(f'SELECT * FROM "{view.schema}"."{view.name}"').fetchall()
+                assert len(rows) == 2
+                assert not any(secret in str(rows) for secret in SECRETS)
+                with pytest.raises(errors.InsufficientPrivilege):
+                    session.execute(f"SELECT number FROM public.{name.name}")
+        await target.close()
+
+    asyncio.run(run())
+
+
+def test_a_sequence_is_not_read_past_the_mask_of_its_column(shop: Shop) -> None:
+    """Its last value is the newest value of the column."""
+
+    async def run() -> None:
+        target = shop.target()
+        await target.open()
+        with shop.admin() as admin:
+            assert admin.execute("SELECT last_value FROM customers_id_seq").fetchone() == (2,)
+        for masks, seen in (({"ssn": "redact"}, True), ({"id": "redact"}, False)):
+            profile = await built(target, **masks)
+            _, upstream = await mint(target, profile)
+            with login(upstream) as session:
+                found = session.execute(
+                    "SELECT last_value IS NOT NULL, has_sequence_privilege('customers_id_seq', 'SELECT, USAGE')"
+                    " FROM pg_sequences WHERE sequencename = 'customers_id_seq'"
+                ).fetchone()
+            assert found == (seen, seen)
         await target.close()
 
     asyncio.run(run())

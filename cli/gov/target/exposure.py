@@ -36,7 +36,7 @@ SELECT DISTINCT bn.nspname, base.relname
   JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
                   AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid
   JOIN pg_class base ON base.oid = d.refobjid JOIN pg_namespace bn ON bn.oid = base.relnamespace
- WHERE v.relkind = 'v' AND n.nspname LIKE 'gov\_m\_%' ORDER BY 1, 2
+ WHERE v.relkind = 'v' AND n.nspname LIKE 'gov\_m\_%' AND bn.nspname NOT LIKE 'gov\_m\_%' ORDER BY 1, 2
 """
 
 
@@ -113,7 +113,8 @@ def _shown(
             "shows-classified", "warning", f"{kind} {relation}: {reason}",
             "it is read with its owner's rights: gov keeps it from every lease that has masks, and whoever else may"
             " read it sees raw values",
-            "classify its columns in the policy, leave the classified ones out of it, or drop it",
+            "classify the columns that show one, if it shows them as they are; leave the classified ones out of it;"
+            " or drop it",
         )
 
 

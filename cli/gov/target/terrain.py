@@ -2,7 +2,8 @@
 
 A view or a rule reads with its owner's rights, a materialized view holds a copy, a partition can be
 asked in place of its parent and a parent in place of its partition. Where policy masks one of them and
-not the other, the other is **withheld**: the profile gets no right on it. Pure but for `load`.
+not the other, the other is **withheld**: the profile gets no right on it. A view that policy masks itself
+is served where it plainly shows columns and masks those that must be. Pure but for `load`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from gov.policy.decision import Outcome
 from gov.sql.catalog import Catalog
 from gov.target.connection import Connection
+from gov.target.origins import Origins, origins
 from gov.terms import Column, Relation
 
 _OURS = r"n.nspname LIKE 'gov\_m\_%'"
@@ -42,6 +44,20 @@ SELECT DISTINCT r.ev_class::int8, d.refobjid::int8,
   JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
                   AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
  WHERE NOT {_SYSTEM} AND NOT {_OURS}
+"""
+
+# The last value of a sequence is one of its column, if it counts for one.
+COUNTS = """
+SELECT d.objid::int8, d.refobjid::int8, d.refobjsubid, false
+  FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+   AND d.deptype IN ('a', 'i')
+"""
+
+RULES = f"""
+SELECT r.ev_class::int8, r.ev_action::text
+  FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE r.ev_type = '1' AND NOT {_SYSTEM} AND NOT {_OURS} AND NOT r.ev_action::text LIKE '% :hasSubLinks true %'
 """
 
 DATABASE = """
@@ -80,6 +96,8 @@ class Terrain:
     """Relations whose owner the broker acts for."""
     schemas: Mapping[str, SchemaUse] = field(default_factory=dict)
     readings: tuple[Reading, ...] = ()
+    origins: Mapping[int, Origins] = field(default_factory=dict)
+    """Of the views that are simple enough to tell."""
     parents: tuple[tuple[int, int], ...] = ()
     """(child, parent)"""
     database: str = ""
@@ -102,7 +120,8 @@ async def load(connection: Connection) -> Terrain:
     return Terrain(
         grantable=frozenset(oid for (oid,) in await rows(GRANTABLE)),
         schemas={name: SchemaUse(public, own) for name, public, own in await rows(SCHEMAS)},
-        readings=tuple(Reading(*row) for row in await rows(READS)),
+        readings=tuple(Reading(*row) for row in (*await rows(READS), *await rows(COUNTS))),
+        origins={oid: known for oid, action in await rows(RULES) if (known := origins(action))},
         parents=tuple((child, parent) for child, parent in await rows(PARENTS)),
         database=database,
         open_to_public=open_to_public,
@@ -158,6 +177,7 @@ def _leaks(
         (reading.reader, reading.source)
         for reading in terrain.readings
         if reading.source in masked and (reading.whole or reading.column in masked[reading.source])
+        and not _masks_itself(reading.reader, reading.source, masked, terrain)
     ]
     while found:
         reader, source = found.pop()
@@ -166,6 +186,13 @@ def _leaks(
         seen.add(reader)
         yield reader, source
         found += [(above, source) for above in readers[reader]]
+
+
+def _masks_itself(reader: int, source: int, masked: Mapping[int, frozenset[int]], terrain: Terrain) -> bool:
+    """Whether a view has masks of its own for all that it shows of the masked columns of `source`."""
+    known = terrain.origins.get(reader)
+    shown = known.shows(source, masked[source]) if known else None
+    return bool(shown and shown <= masked.get(reader, frozenset()))
 
 
 def _numbers(catalog: Catalog, columns: Collection[Column]) -> dict[int, frozenset[int]]:
