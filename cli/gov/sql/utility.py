@@ -247,10 +247,10 @@ def _copy_out(walk: Walk, relation: Node, columns: tuple[str, ...], context: Con
 def _explain(walk: Walk, node: Node, context: Context) -> None:
     walk.command = walk.command or "EXPLAIN"
     walk.add(Effect.EXPLAIN, context)
-    walk.push(node["query"], context._replace(dry=not any(map(_runs, node.get("options", ())))))
+    walk.push(node["query"], context._replace(dry=not any(map(runs, node.get("options", ())))))
 
 
-def _runs(option: Node) -> bool:
+def runs(option: Node) -> bool:
     """Whether it is ANALYZE, and not plainly switched off."""
     element = option["DefElem"]
     value = element.get("arg", {})

@@ -1,0 +1,1 @@
+"""Where every column of a statement comes from, and what had a say in it."""
