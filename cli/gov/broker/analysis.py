@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from gov.broker.analyst import DONE, HEADER, OUTLINE, SAME, frame
+from gov.broker.analyst import DONE, HEADER, LINEAGE, OUTLINE, SAME, frame
 from gov.broker.turns import Turns
 from gov.errors import GovError, TooComplex, Unavailable, error_of
+from gov.lineage.request import Asked, Told
 from gov.sql import grammar
 from gov.sql.outline import Outline, decode
 from gov.terms import Relation
@@ -109,6 +110,10 @@ class Analysts:
         pairs = [[[view.schema, view.name], [relation.schema, relation.name]] for view, relation in renames.items()]
         body = json.dumps([original, rewritten, pairs]).encode()
         return json.loads(await self._ask(SAME, body, who)) is True
+
+    async def lineage(self, asked: Asked, who: str = "") -> Told:
+        """Where the columns of a text come from: see `gov.lineage.request`. Raises as `outline` does."""
+        return Told(*json.loads(await self._ask(LINEAGE, json.dumps(asked).encode(), who)))
 
     async def beside(self, size: int, who: str, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
         """What `work` returns; when its input has a `LONG` size, it does not keep the event loop from others.

@@ -2,7 +2,8 @@
 
 `python -m gov.broker.analyst` reads frames from standard input and answers each on standard output, in
 order. A frame is its length (four bytes, big-endian, not counting the five of the header), one byte that
-says what it is, and the body. `OUTLINE` carries the text, `SAME` a JSON list of both texts and the renames;
+says what it is, and the body. `OUTLINE` carries the text, `SAME` a JSON list of both texts and the renames,
+`LINEAGE` what `gov.lineage.request` asks;
 the answer is `DONE` with JSON, or `FAILED` with a JSON list of the error's code, what, hint and detail.
 
 It ends when its input does, when its parent dies, and when anything happens that it does not expect.
@@ -22,13 +23,14 @@ import threading
 from typing import Any, BinaryIO
 
 from gov.errors import GovError, TooComplex
+from gov.lineage.request import told
 from gov.sql.grammar import HINT_SHORTER
 from gov.sql.outline import outline
 from gov.sql.proof import same
 from gov.terms import Relation
 
 HEADER = struct.Struct("!IB")
-OUTLINE, SAME, DONE, FAILED = b"osdf"
+OUTLINE, SAME, LINEAGE, DONE, FAILED = b"osldf"
 
 STACK = 512 << 20
 """Bytes, of which only what is used costs memory: the C parser recurses, and 1+1+… nests 100,000 deep."""
@@ -57,6 +59,8 @@ def answer(kind: int, body: bytes) -> bytes:
 def _work(kind: int, body: bytes) -> Any:
     if kind == OUTLINE:
         return outline(body.decode())
+    if kind == LINEAGE:
+        return told(json.loads(body))
     original, rewritten, renames = json.loads(body)
     return same(original, rewritten, {Relation(*view): Relation(*base) for view, base in renames})
 

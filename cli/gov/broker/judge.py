@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gov.broker.house import House
+from gov.broker.lineages import lineage_fields
 from gov.errors import Denied, NotUnderstood, StatementFailed, Unavailable
 from gov.identity.principal import Principal
 from gov.policy.accepted import closed, narrowed
@@ -101,7 +102,13 @@ async def judge_outline(
     digest = hashlib.sha256(text.encode()).hexdigest()
     judged = Judged(facts, decision, digest, sent, way, prepares=tuple(prepared(outline)))
     _runs_here(judged)
-    return _with_fields(house, subject, judged, text, catalog)
+    judged = _with_fields(house, subject, judged, text, catalog)
+    if decision.verdict is Verdict.DENY:
+        return judged
+    lineage = await lineage_fields(
+        house.analysts, client, text, outline, facts, catalog, search_path, subject.outcome
+    )
+    return replace(judged, fields={**judged.fields, **lineage})
 
 
 def _weight(text: str, outline: Outline) -> int:

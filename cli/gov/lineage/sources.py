@@ -21,7 +21,7 @@ from gov.lineage.reader import Context, Reader, everything
 from gov.lineage.scope import Item, Scope, item, joined
 from gov.lineage.values import value
 from gov.lineage.withs import read_cte
-from gov.sql.catalog import RelationKind
+from gov.sql.catalog import ColumnInfo, RelationKind
 from gov.sql.grammar import Node, Refused, parse
 from gov.sql.walk import parts
 from gov.sql.world import World
@@ -86,7 +86,7 @@ def contents(reader: Reader, relation: Relation) -> Result:
         reader.doubt(f"the columns of {relation} are not known")
         return Result(rest={everything(relation): IDENTITY})
     names = tuple(column.name for column in info.columns)
-    plain = Result(names, tuple(of(relation, name) for name in names))
+    plain = Result(names, tuple(_column(relation, column) for column in info.columns))
     if info.kind not in VIEWS or relation not in reader.known.definitions:
         return plain
     seen = _view(reader, relation)
@@ -94,6 +94,14 @@ def contents(reader: Reader, relation: Relation) -> Result:
         return plain
     columns = tuple(behind(f"{relation}.{name}", seen.column(place)) for place, name in enumerate(names))
     return Result(names, columns, behind(f"{relation}.*", seen.rows))
+
+
+def _column(relation: Relation, column: ColumnInfo) -> Flow:
+    """A stored column; a generated one comes from others of its row as well."""
+    flow = of(relation, column.name)
+    for name in column.derived:
+        add(flow, behind(f"{relation}.{column.name}", of(relation, name)), TRANSFORMATION)
+    return flow
 
 
 def _view(reader: Reader, relation: Relation) -> Result | None:

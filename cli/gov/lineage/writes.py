@@ -37,7 +37,7 @@ class Target:
         self.reader = reader
         self.relation = reader.relation(node)
         info = reader.info(self.relation)
-        self.generated = tuple(column.name for column in info.columns if column.generated) if info else ()
+        self.generated = {column.name: column.derived for column in info.columns if column.generated} if info else {}
         self.names = tuple(column.name for column in info.columns) if info else ()
         self.alias = node.get("alias", {}).get("aliasname", node.get("relname", ""))
         self.put: dict[str, Flow] = {}
@@ -79,12 +79,11 @@ class Target:
             self._through_view()
 
     def _generate(self) -> None:
-        """Generated columns follow from others of the row; which, the catalog does not say."""
-        if self.generated and self.put:
-            others = [of(self.relation, name) for name in self.names if name not in self.generated]
-            flow = used(union([*self.put.values(), *others]), TRANSFORMATION)
-            self.put |= dict.fromkeys(self.generated, flow)
-            self.reader.doubt(f"generated columns of {self.relation}")
+        """Generated columns follow from others of the row."""
+        for name, derived in self.generated.items():
+            inputs = [flow for each in derived for flow in (of(self.relation, each), self.put.get(each, {}))]
+            if not self.put.keys().isdisjoint((*derived, "*")):
+                self.put[name] = used(union([*inputs, self.put.get("*", {})]), TRANSFORMATION)
 
     def _through_view(self) -> None:
         """What is put into a view goes where its columns come from, unless a trigger or rule does otherwise."""

@@ -48,6 +48,8 @@ class RelationInfo:
     columns: tuple[ColumnInfo, ...] = ()
     parent: Relation | None = None
     """The partitioned or inherited parent."""
+    definition: str = ""
+    """The query of a view or materialized view outside system schemas, every name in it qualified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class FunctionInfo:
     kind: str
     """`f` function, `p` procedure, `a` aggregate, `w` window."""
     extension: str | None = None
+    returns_set: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gov.errors import TooComplex
 from gov.sql import grammar
-from gov.sql.grammar import HINT_SHORTER
+from gov.sql.grammar import HINT_SHORTER, Node
 from gov.sql.query import QUERIES
 from gov.sql.settings import SETTINGS
 from gov.sql.spans import with_spans
@@ -31,12 +31,21 @@ def outline(text: str) -> Outline:
     except grammar.Refused as why:
         return Outline((), why.message, why.position)
     try:
-        walked = tuple(Walk(METHODS).run(raw["stmt"]) for raw in statements)
+        walked = tuple(_with_body(Walk(METHODS).run(raw["stmt"]), text, raw) for raw in statements)
     except RecursionError:
         raise TooComplex("a condition is nested too deeply to be judged", hint=HINT_SHORTER) from None
     if sum(map(size, walked)) > MAX_SIZE:
         raise TooComplex(f"the statement names more than {MAX_SIZE} things", hint=HINT_SHORTER)
     return Outline(with_spans(text, walked))
+
+
+def _with_body(statement: Statement, text: str, raw: Node) -> Statement:
+    """With its own text, if it is a PREPARE."""
+    if statement.makes[0] != "prepare":
+        return statement
+    begin, length = raw.get("stmt_location", 0), raw.get("stmt_len", 0)
+    data = text.encode()
+    return statement._replace(body=data[begin : begin + length if length else None].decode())
 
 
 def size(statement: Statement) -> int:
@@ -47,4 +56,4 @@ def size(statement: Statement) -> int:
 
 def octets_of(found: Outline) -> int:
     """About how much memory it takes, in bytes: what is kept must have a bound."""
-    return sum(512 + 256 * size(statement) for statement in found.statements)
+    return sum(512 + 256 * size(statement) + len(statement.body) for statement in found.statements)

@@ -122,6 +122,8 @@ class Statement(NamedTuple):
     """Whether it came from EXECUTE, and is not in this text itself: see `sql.bind`."""
     channels: tuple[str, ...] = ()
     """What LISTEN listens on."""
+    body: str = ""
+    """The text of a PREPARE, for whoever follows what it prepared."""
 
 
 class Outline(NamedTuple):
@@ -166,4 +168,5 @@ def _statement(row: list[Any]) -> Statement:
         tuple(loose.unknown),
         loose.followed,
         tuple(loose.channels),
+        loose.body,
     )

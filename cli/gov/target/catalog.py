@@ -21,7 +21,9 @@ _SEEN = r"""n.nspname !~ '^pg_(toast|temp)' AND n.nspname NOT LIKE 'gov\_m\_%'""
 
 RELATIONS = f"""
 SELECT n.nspname, c.relname, c.oid::int8, c.relkind::text, pg_get_userbyid(c.relowner),
-       pn.nspname, pc.relname
+       pn.nspname, pc.relname,
+       CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+            THEN pg_get_viewdef(c.oid) END
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhseqno = 1
@@ -52,7 +54,7 @@ SELECT a.attrelid::int8, a.attname, format_type(a.atttypid, a.atttypmod), a.attn
 """
 
 FUNCTIONS = f"""
-SELECT n.nspname, p.proname, p.provolatile::text, p.prosecdef, p.prokind::text, e.extname
+SELECT n.nspname, p.proname, p.provolatile::text, p.prosecdef, p.prokind::text, e.extname, p.proretset
   FROM pg_proc p
   JOIN pg_namespace n ON n.oid = p.pronamespace
   LEFT JOIN pg_depend d
@@ -111,7 +113,7 @@ def _column(row: Row) -> ColumnInfo:
 
 
 def _relation(row: Row, columns: dict[int, tuple[ColumnInfo, ...]]) -> RelationInfo:
-    schema, name, oid, kind, owner, parent_schema, parent = row
+    schema, name, oid, kind, owner, parent_schema, parent, definition = row
     return RelationInfo(
         relation=Relation(schema, name),
         oid=oid,
@@ -119,4 +121,5 @@ def _relation(row: Row, columns: dict[int, tuple[ColumnInfo, ...]]) -> RelationI
         owner=owner,
         columns=columns.get(oid, ()),
         parent=Relation(parent_schema, parent) if parent else None,
+        definition=definition or "",
     )

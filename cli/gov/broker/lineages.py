@@ -1,0 +1,94 @@
+"""Where the columns of a statement come from, for its entry in the trail.
+
+An analyst finds it, with all that it needs of the catalog in the question. A statement is never refused for
+its lineage: what cannot be found is widened to all that its facts say it reads, and the entry says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gov.broker.analysis import Analysts
+from gov.errors import GovError
+from gov.lineage.form import Masked, from_facts
+from gov.lineage.request import asked
+from gov.policy.decision import Outcome
+from gov.sql.catalog import Catalog
+from gov.sql.facts import Facts
+from gov.sql.outline import Outline
+from gov.sql.resolve import resolve
+from gov.terms import Column, Effect, Relation
+
+DEEPEST = 32
+"""Views behind views."""
+
+
+async def lineage_fields(
+    analysts: Analysts, client: str, text: str, outline: Outline, facts: Facts, catalog: Catalog,
+    search_path: tuple[str, ...], outcome: Outcome,
+) -> Mapping[str, object]:
+    """The fields of a statement's entry that say where its columns come from; none where nothing flows."""
+    if not (facts.reads or facts.writes or facts.calls or Effect.UNKNOWN in facts.effects):
+        return {}
+    reach = _Reach(facts, {parts[-1] for each in outline.statements for parts in each.calls})
+    try:
+        await _behind_views(analysts, client, catalog, reach)
+        prepared = [each.body for each in outline.statements if each.followed and each.body]
+        question = asked(
+            text, prepared, search_path, catalog, reach.relations, reach.functions, _masks(reach, outcome),
+            [*reach.opaque],
+        )
+        told = await analysts.lineage(question, client)
+    except GovError as why:
+        return {"lineage": from_facts(_names(facts.columns_read), _names(facts.columns_written), why.what)}
+    return {"lineage": told.lineage, "lineage_by_column": told.by_column, "outputs": told.names}
+
+
+@dataclass(slots=True)
+class _Reach:
+    """What a text reaches, through views too."""
+
+    facts: Facts
+    functions: set[str]
+    relations: set[Relation] = field(init=False)
+    opaque: dict[str, None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.relations = {*self.facts.reads, *self.facts.writes}
+        self.opaque = dict.fromkeys(_opaque(self.facts))
+
+
+def _opaque(facts: Facts) -> Iterable[str]:
+    """Why code runs that nobody looks into."""
+    if Effect.UNKNOWN in facts.effects:
+        yield "what it does cannot be told"
+    yield from (f"calls {each}" for each in sorted(facts.calls))
+
+
+async def _behind_views(analysts: Analysts, client: str, catalog: Catalog, reach: _Reach) -> None:
+    """Add what the views in reach are made of."""
+    work = [*reach.relations]
+    for _ in range(DEEPEST):
+        views = [info for each in work if (info := catalog.relations.get(each)) is not None and info.definition]
+        work = []
+        for info in views:
+            outline = await analysts.outline(info.definition, client)
+            facts = resolve(outline, catalog, ("pg_catalog",))
+            work += facts.reads - reach.relations
+            reach.relations |= facts.reads
+            reach.functions |= {parts[-1] for each in outline.statements for parts in each.calls}
+            reach.opaque |= dict.fromkeys(f"{why} in {info.relation}" for why in _opaque(facts))
+        if not work:
+            return
+
+
+def _masks(reach: _Reach, outcome: Outcome) -> dict[str, Masked]:
+    return {
+        str(column): Masked(spec.mask, spec.rule)
+        for column, spec in outcome.masks.items() if column.relation in reach.relations
+    }
+
+
+def _names(columns: frozenset[Column]) -> list[str]:
+    return [str(column) for column in columns]
