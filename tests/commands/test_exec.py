@@ -11,9 +11,12 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from commands.fake_broker import FakeBroker, Gov, pending
@@ -82,6 +85,38 @@ def test_a_large_result_streams_to_a_file(gov: Gov, prod: FakeBroker, tmp_path: 
     assert (ran.status, ran.out) == (0, "")
     assert path.read_text().splitlines() == ["n", *map(str, range(1, 50001))]
     assert "50,000 rows" in ran.err
+
+
+def test_columns_stream_to_a_file(gov: Gov, prod: FakeBroker, tmp_path: Path) -> None:
+    """Parquet and Arrow by the file's ending, with the database's own types; COPY has a form of its own."""
+    path, query = tmp_path / "numbers.parquet", "select n, (n / 4.0)::numeric(9,2) as q from generate_series(1, 3000) n"
+
+    ran = gov("exec", "prod", "-c", "set datestyle = german", "-c", query, "-o", str(path))
+    assert (ran.status, ran.out) == (0, "")
+    read = pyarrow.parquet.read_table(path)
+    assert read.schema.types == [pyarrow.int32(), pyarrow.decimal128(9, 2)]
+    assert read.column("q").to_pylist()[:3] == [Decimal("0.25"), Decimal("0.50"), Decimal("0.75")]
+    assert (read.num_rows, "3,000 rows" in ran.err) == (3000, True)
+    assert gov("exec", "prod", "-c", "select 1 as n", "-o", str(tmp_path / "n.arrow")).status == 0
+    assert pyarrow.ipc.open_file(tmp_path / "n.arrow").read_all().to_pylist() == [{"n": 1}]
+
+    for text, said in (("copy (select 1) to stdout", "COPY writes a form of its own"),
+                       ("set work_mem = '4MB'", "no statement"),
+                       ("select 'infinity'::date as ends", "the column ends holds")):
+        ran = gov("exec", "prod", "-c", text, "-o", str(tmp_path / "none.parquet"))
+        assert (ran.status in (1, 2), said in ran.err) == (True, True), ran.err
+    assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == ["n.arrow", "numbers.parquet"]
+
+
+def test_copy_writes_the_very_bytes(gov: Gov, prod: FakeBroker, tmp_path: Path) -> None:
+    """A binary COPY is no text, and nothing of it is lost."""
+    path = tmp_path / "out.csv"
+
+    ran = gov("exec", "prod", "-c", "copy (select 255::int2, 'é') to stdout (format binary)", "-o", str(path))
+
+    assert ran.status == 0
+    assert path.read_bytes().startswith(b"PGCOPY\n\xff\r\n\0")
+    assert b"\x00\xff" in path.read_bytes()
 
 
 def test_a_failed_run_leaves_the_old_file(gov: Gov, prod: FakeBroker, tmp_path: Path) -> None:
@@ -209,7 +244,7 @@ def test_a_request_in_another_state_does_not_run(
 
 @pytest.mark.parametrize("words", [
     ("--request", "rq-1", "-c", "select 1"), ("-c", "select 1", "-p", "x"), ("-f", "/no/such.sql"),
-    ("-c", "select 1", "-o", "out.parquet"), ("-c", "select 1", "--ttl", "soon"),
+    ("-c", "select 1", "-o", "out.xlsx"), ("-c", "select 1", "--ttl", "soon"),
     ("--no-wait", "-c", "select 1; select 2"),
 ])
 def test_words_that_do_not_fit(gov: Gov, broker: FakeBroker, words: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar, get_args
 
 from gov.errors import UsageError
 from gov.ui.pager import Paging
-from gov.ui.results import Format
+from gov.ui.results import COLUMNAR, Format
 
 T = TypeVar("T", bound=str)
 Expansion = Literal["auto", "on", "off"]
@@ -111,7 +111,8 @@ class Settings:
             case "expanded":
                 self.expanded = _one(name, value, get_args(Expansion))
             case "format":
-                self.format = Format(_one(name, value.replace("aligned", "table"), list(Format)))
+                texts = [each for each in Format if each not in COLUMNAR]
+                self.format = Format(_one(name, value.replace("aligned", "table"), texts))
             case "null":
                 self.null = value.strip("'")
             case "pager":

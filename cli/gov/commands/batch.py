@@ -9,15 +9,17 @@ import psycopg
 
 from gov.commands.opening import connect
 from gov.commands.refusals import meant
-from gov.commands.running import Columns, Copied, Done, Rows, run
-from gov.commands.sink import ended_by_signals, sink
+from gov.commands.running import run
+from gov.commands.sink import Sink, ended_by_signals, sink
 from gov.commands.statements import bound
+from gov.commands.taking import Taker, taker
 from gov.commands.wallet import Grant
 from gov.errors import UsageError
 from gov.ui import hold
+from gov.ui.arrow import library
 from gov.ui.escape import escape
 from gov.ui.progress import Progress, watched
-from gov.ui.results import Format, Writer, writer
+from gov.ui.results import COLUMNAR, Format
 from gov.ui.terminal import say
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ class Batch:
         self._source = source
 
     def check(self, texts: list[str]) -> None:
-        """Every value must be used somewhere, or its name is a slip of the pen."""
+        """Every value is used somewhere, or its name is a slip of the pen; what writes the format is there."""
+        if self._kind in COLUMNAR:
+            library()
         for name in self._values:
             if not any(bound(text, {name: ""})[1] for text in texts):
                 raise UsageError(f"-p {name}: no statement has :{name}", hint=f"write :{name} in one")
@@ -51,11 +55,15 @@ class Batch:
         """
         with ended_by_signals(), sink(self._output) as out, closing(self._connection(grant)) as connection:
             progress = Progress(shown=watched() and not out.isatty())
-            counted = _Counting(out)
-            shown = writer(self._kind, counted, terminal=out.isatty())
+            shown = taker(self._kind, out)
             try:
                 for text in texts:
-                    self._one(connection, text, shown, counted, progress)
+                    self._one(connection, text, shown, out, progress)
+                shown.end()
+                progress.add(0, out.taken())
+            except BaseException:
+                shown.abandon()
+                raise
             finally:
                 progress.clear()
         if self._output not in (None, "-"):
@@ -64,44 +72,21 @@ class Batch:
             say(f"gov: {progress.summary()}")
 
     def _connection(self, grant: Grant) -> Connection[Any]:
-        return connect(grant, self._name, on_notice)
+        connection = connect(grant, self._name, on_notice)
+        style = connection.info.parameter_status("DateStyle") or ""
+        if self._kind in COLUMNAR and not style.startswith("ISO"):
+            connection.execute("SET DateStyle = 'ISO'")  # the one that dates can be read from
+        return connection
 
     def _one(
-        self, connection: Connection[Any], text: str, shown: Writer, out: _Counting, progress: Progress
+        self, connection: Connection[Any], text: str, shown: Taker, out: Sink, progress: Progress
     ) -> None:
         statement, parameters = bound(text, self._values)
         try:
             for piece in run(connection, statement, parameters, self._source):
-                match piece:
-                    case Columns(names, types):
-                        shown.columns(names, types)
-                    case Rows(rows):
-                        shown.rows(rows)
-                        progress.add(len(rows), out.taken())
-                    case Copied(data):
-                        out.write(data.decode(errors="replace"))
-                        progress.add(data.count(b"\n"), out.taken())
-                    case Done(tag, _):
-                        shown.done(tag)
+                progress.add(shown.take(piece), out.taken())
         except psycopg.Error as error:
             raise meant(error, statement) from error
-
-
-class _Counting:
-    """A stream that knows how many bytes of UTF-8 went through."""
-
-    def __init__(self, out: IO[str]) -> None:
-        self._out = out
-        self._count = 0
-
-    def write(self, text: str) -> int:
-        self._count += len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
-        return self._out.write(text)
-
-    def taken(self) -> int:
-        """Bytes since the last call."""
-        count, self._count = self._count, 0
-        return count
 
 
 def on_notice(notice: Diagnostic) -> None:

@@ -30,10 +30,12 @@ COPY_CHUNK = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The shape of a result: names and type OIDs."""
+    """The shape of a result: names, type OIDs and type modifiers."""
 
     names: tuple[str, ...]
     types: tuple[int, ...]
+    modifiers: tuple[int, ...] = ()
+    """What `numeric(10, 2)` says beyond numeric; -1 where it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def _results(connection: Connection[Any], source: IO[bytes] | None) -> Iterator[
 def _columns(result: PGresult) -> Columns:
     fields = range(result.nfields)
     names = tuple((result.fname(i) or b"").decode(errors="replace") for i in fields)
-    return Columns(names, tuple(result.ftype(i) for i in fields))
+    return Columns(names, tuple(result.ftype(i) for i in fields), tuple(result.fmod(i) for i in fields))
 
 
 def _rows(result: PGresult) -> list[tuple[str | None, ...]]:
@@ -162,8 +164,10 @@ def _copy_in(connection: Connection[Any], source: IO[bytes] | None) -> PGresult:
 def _drain(connection: Connection[Any]) -> None:
     """Take in what is left of a result, so that the connection is usable; else close it."""
     try:
-        while connection.wait(generators.fetch(connection.pgconn), timeout=5.0):
-            pass
+        while result := connection.wait(generators.fetch(connection.pgconn), timeout=5.0):
+            if result.status == ExecStatus.COPY_OUT:  # or libpq gives this result again and again
+                while isinstance(connection.wait(generators.copy_from(connection.pgconn), timeout=5.0), memoryview):
+                    pass
     except (psycopg.Error, TimeoutError):
         connection.close()
 

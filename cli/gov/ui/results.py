@@ -26,6 +26,12 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     JSONL = "jsonl"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+
+
+COLUMNAR = (Format.PARQUET, Format.ARROW)
+"""No text: `ui.columnar` writes them, to a file."""
 
 
 class Out(Protocol):
@@ -49,7 +55,7 @@ class Writer(Protocol):
 
 
 def writer(kind: Format, out: Out, *, terminal: bool) -> Writer:
-    """The writer of `kind` on `out`; for a `terminal` nothing written can command it."""
+    """The writer of `kind`, which is text, on `out`; for a `terminal` nothing written can command it."""
     match kind:
         case Format.TABLE:
             return Table(out)
@@ -57,6 +63,8 @@ def writer(kind: Format, out: Out, *, terminal: bool) -> Writer:
             return Csv(out, terminal=terminal)
         case Format.JSON | Format.JSONL:
             return Json(out, lines=kind == Format.JSONL)
+        case Format.PARQUET | Format.ARROW:
+            raise ValueError(f"{kind} is no text")
 
 
 @dataclass(frozen=True, slots=True)

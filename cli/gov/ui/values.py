@@ -17,8 +17,8 @@ _string: Fragment = json.JSONEncoder(ensure_ascii=False).encode  # made once: `d
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _BOOL, _JSON = {16}, {114, 3802}
 _NUMERIC = {20, 21, 23, 26, 700, 701, 1700}
-# array type → its elements' type: bool, ints, oid, floats, numeric, json, jsonb, text kinds, uuid, dates
-_ARRAYS = {1000: 16, 1005: 21, 1007: 23, 1016: 20, 1028: 26, 1021: 700, 1022: 701, 1231: 1700, 199: 114,
+# array type → its elements' type: bool, ints, oid, floats, numeric, json, jsonb, text kinds, uuid, dates, bytea
+ELEMENTS = {1000: 16, 1005: 21, 1007: 23, 1016: 20, 1028: 26, 1021: 700, 1022: 701, 1231: 1700, 199: 114,
            3807: 3802, 1009: 25, 1015: 1043, 1014: 1042, 1002: 18, 1003: 19, 2951: 2950, 1182: 1082,
            1115: 1114, 1185: 1184, 1183: 1083, 1187: 1186, 1041: 869, 651: 650, 1001: 17}
 
@@ -31,8 +31,8 @@ def as_json(oid: int) -> Fragment:
         return _number
     if oid in _JSON:
         return _document
-    if oid in _ARRAYS:
-        element = as_json(_ARRAYS[oid])
+    if oid in ELEMENTS:
+        element = as_json(ELEMENTS[oid])
         return lambda text: _array(text, element)
     return _string
 

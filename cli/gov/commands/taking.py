@@ -1,0 +1,86 @@
+"""What comes back from a statement, piece by piece, into a sink: as text, or as a file of columns."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Protocol, cast
+
+from gov.commands.running import Columns, Copied, Done, Piece, Rows
+from gov.commands.sink import Sink
+from gov.errors import UsageError
+from gov.ui.results import COLUMNAR, Format, writer
+
+
+class Taker(Protocol):
+    """Takes the pieces of one statement after another."""
+
+    def take(self, piece: Piece) -> int:
+        """How many rows the piece has."""
+
+    def end(self) -> None:
+        """All statements have ended well."""
+
+    def abandon(self) -> None:
+        """One of them has not."""
+
+
+def taker(kind: Format, out: Sink) -> Taker:
+    """What writes the format `kind` to `out`.
+
+    Raises:
+        UsageError: It needs a library that is not installed.
+    """
+    return _Columns(kind, out) if kind in COLUMNAR else _Text(kind, out)
+
+
+class _Text:
+    def __init__(self, kind: Format, out: Sink) -> None:
+        self._out = out
+        self._shown = writer(kind, out, terminal=out.isatty())
+
+    def take(self, piece: Piece) -> int:
+        match piece:
+            case Columns(names, types):
+                self._shown.columns(names, types)
+            case Rows(rows):
+                self._shown.rows(rows)
+                return len(rows)
+            case Copied(data):
+                # A file gets the very bytes, and a terminal what it can show.
+                self._out.write(data.decode(errors="replace") if self._out.isatty() else data)
+                return 1
+            case Done(tag, _):
+                self._shown.done(tag)
+        return 0
+
+    def end(self) -> None:
+        pass
+
+    def abandon(self) -> None:
+        pass
+
+
+class _Columns:
+    def __init__(self, kind: Format, out: Sink) -> None:
+        from gov.ui.columnar import Columnar
+
+        self._kind = kind
+        self._shown = Columnar(kind, cast(BinaryIO, out))
+
+    def take(self, piece: Piece) -> int:
+        match piece:
+            case Columns(names, types, modifiers):
+                self._shown.columns(names, types, modifiers)
+            case Rows(rows):
+                self._shown.rows(rows)
+                return len(rows)
+            case Copied():
+                raise UsageError(f"COPY writes a form of its own, not {self._kind}", hint="-o FILE.csv, or select …")
+            case Done():
+                pass
+        return 0
+
+    def end(self) -> None:
+        self._shown.end()
+
+    def abandon(self) -> None:
+        self._shown.abandon()
