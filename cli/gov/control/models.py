@@ -17,7 +17,7 @@ CHECKPOINT_HEADER = "Gov-Checkpoint"
 class Model(BaseModel):
     """A frozen value that refuses unknown fields in requests."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)  # a command uses few of these
 
 
 class Problem(Model):
