@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from gov.identity.principal import Principal
-from gov.terms import Scope, SessionId, StatementDigest, TargetName
+from gov.terms import Column, Scope, SessionId, StatementDigest, TargetName
 
 _DOMAIN = b"gov-statement-1\0"
 
@@ -43,3 +43,11 @@ def bind(
     }
     text = json.dumps(circumstances, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return StatementDigest(sha256(_DOMAIN + text.encode("ascii")).hexdigest())
+
+
+def bind_unmasking(
+    columns: Sequence[Column], ttl: float, target: TargetName, principal: Principal, scope: Scope, purpose: str
+) -> StatementDigest:
+    """The digest of a request to lift masks: no statement has a setting of the name `gov.unmask`."""
+    settings = {"gov.unmask": f"{ttl:.0f}"}
+    return bind("", [*map(str, columns)], settings, target, principal, scope, None, purpose)

@@ -1,4 +1,4 @@
-"""An approval request: one statement that waits for somebody's word."""
+"""An approval request: one statement, or masks to be lifted, that wait for somebody's word."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gov.identity.principal import Principal
-from gov.terms import Effect, LeaseId, Relation, RequestId, Scope, SessionId, StatementDigest, TargetName
+from gov.terms import Column, Effect, LeaseId, Relation, RequestId, Scope, SessionId, StatementDigest, TargetName
 
 
 class RequestState(StrEnum):
@@ -33,6 +33,19 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmasking:
+    """What a request is for that is about no statement: a lease in which masks are lifted."""
+
+    columns: tuple[Column, ...]
+    rules: tuple[str, ...]
+    """Every mask rule that is lifted, by name: whoever answers must be named by all of them."""
+    ttl: float
+    """Seconds that the lease may last."""
+    awaited: bool = False
+    """Whether somebody waits for the answer, so that the request ends with the broker that they asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One approval request as the store keeps it. Times are seconds since the epoch."""
 
@@ -44,7 +57,7 @@ class Request:
     purpose: str
     reason: str
     statement: str
-    """The exact text, as the client sent it."""
+    """The exact text, as the client sent it; of an `unmasking` what is asked, in words."""
     parameters: tuple[str | None, ...]
     """Bound parameters in text form (binary ones as `\\x…`), for people and for the digest."""
     digest: StatementDigest
@@ -66,3 +79,5 @@ class Request:
     """(label, text) pairs that the approver sees: objects with sizes, dependents, estimated rows, effects."""
     effects: frozenset[Effect] = frozenset()
     """What the statement does; only rows that DML changes can be counted, and so bounded."""
+    unmasking: Unmasking | None = None
+    """Set when it is masks that shall be lifted: then a lease spends it, and no statement."""

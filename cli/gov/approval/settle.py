@@ -66,6 +66,11 @@ def answer(request: Request, answer: Answer, now: float) -> Request:
     may_answer(request, answer.approver, now, None)
     if not answer.yes and not answer.reason.strip():
         raise UsageError("a denial owes the requester a reason", hint=f"gov deny {request.id} --reason R")
+    if answer.max_rows is not None and request.unmasking is not None:
+        raise UsageError(
+            f"{request.id} lifts masks for a while and is about no statement whose rows could be counted",
+            hint=f"gov approve {request.id}; guardrails with `unmasked: true, rows_over` bound what is read then",
+        )
     if answer.max_rows is not None and answer.max_rows < 0:
         raise UsageError("the bound on rows is below zero", hint=f"gov approve {request.id} --max-rows N")
     answered = replace(request, answers=(*request.answers, answer))

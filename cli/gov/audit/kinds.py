@@ -35,7 +35,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "login": _fields(public=f"{_WHO} kind groups expires_at", personal="principal client"),
     "lease.created": _fields(
         public=f"{_WHO} lease target environment scope role profile rule purpose run request"
-        " created_at expires_at",
+        " created_at expires_at unmasked approval",
         personal="principal reason client groups",
     ),
     "lease.refused": _fields(
@@ -57,7 +57,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "statement": _fields(
         public=f"{_WHO} session lease target environment scope n protocol command verdict rule rules reasons"
         " effects reads writes columns_read columns_written functions masks clear_sensitive request"
-        " approved_by rewritten purpose run dataset policy catalog one_shot max_rows lineage",
+        " approved_by rewritten purpose run dataset policy catalog one_shot max_rows lineage unmasked approval",
         personal="principal client approvers",
         hidden="text parameters unknown digest outputs lineage_by_column",
     ),
@@ -67,7 +67,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     ),
     "request.opened": _fields(
         public=f"{_WHO} request target environment scope rule reasons approver_groups count session lease"
-        " relations effects purpose created_at expires_at",
+        " relations effects purpose created_at expires_at unmask",
         personal="principal reason",
         hidden="text parameters digest definitions facts",
     ),

@@ -8,7 +8,7 @@ from gov.approval.request import Request, RequestState
 from gov.broker.entries import WORDS
 from gov.broker.house import House
 from gov.control.models import LeaseAsk
-from gov.errors import Denied, NotApproved, UsageError
+from gov.errors import AlreadySettled, Denied, NotApproved, UsageError
 from gov.identity.principal import Principal
 from gov.policy.access import access
 from gov.policy.decision import Access, NoAccess
@@ -108,6 +108,9 @@ def to_spend(house: House, who: Principal, name: TargetName, scope: Scope, ask: 
         raise Denied(f"{request.id} is somebody else's request", hint=hint)
     if (request.target, request.scope) != (name, scope) or ask.purpose not in ("", request.purpose):
         raise Denied(f"{request.id} is for {request.target} with scope {request.scope}", hint=hint)
+    if request.unmasking is not None and request.state is RequestState.SPENT:
+        hint = f"gov connect {name} --unmask {' --unmask '.join(map(str, request.unmasking.columns))} asks again"
+        raise AlreadySettled(f"{request.id} was used before: an approval is good for one lease", hint=hint)
     if request.session is not None:
         raise Denied(f"{request.id} belongs to the session it is held in", hint=hint)
     if request.state is not RequestState.APPROVED:

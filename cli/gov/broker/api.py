@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from gov import __version__
 from gov.approval.request import Request
-from gov.broker import admission, entries, policies, proofs, reading, refusals, submission, views
+from gov.broker import admission, entries, policies, proofs, reading, refusals, submission, unmasking, views
 from gov.broker.house import House
 from gov.broker.http import Call, Front, replies, reply
 from gov.broker.reach import reach
@@ -35,6 +35,7 @@ from gov.control.models import (
     Submit,
     TargetStatus,
     TargetView,
+    UnmaskAsk,
 )
 from gov.errors import Denied, NoSuch, UsageError
 from gov.identity.principal import Principal
@@ -69,6 +70,7 @@ def application(house: House) -> Starlette:
         front.route("POST", "/v1/requests/{id}/approve", approve),
         front.route("POST", "/v1/requests/{id}/deny", deny),
         front.route("POST", "/v1/requests/{id}/withdraw", withdraw),
+        front.route("POST", "/v1/unmask", unmask),
         front.route("POST", "/v1/explain", explain),
         front.route("GET", "/v1/why", refusals.why),
         front.route("GET", "/v1/audit/entries", reading.page),
@@ -260,9 +262,18 @@ async def kill(call: Call) -> Response:
 
 async def _end_lease(call: Call, lease_id: str) -> Killed:
     found = call.house.leases.get(lease_id)
-    _only_own(call, found.principal, f"the lease {lease_id}")
+    if not _approved_it(call, found):
+        _only_own(call, found.principal, f"the lease {lease_id}")
     ended = await call.house.leases.end(found.id, _ended_by(call))
     return Killed(leases=[found.id], sessions=[*ended])
+
+
+def _approved_it(call: Call, lease: Lease) -> bool:
+    """Whether the caller said yes to what the lease unmasks, and so may take it back."""
+    if lease.approval is None:
+        return False
+    answers = call.house.desk.get(lease.approval).answers
+    return any(answer.yes and answer.approver.same_person(call.who) for answer in answers)
 
 
 def _end_session(call: Call, session_id: str) -> Killed:
@@ -354,6 +365,11 @@ async def withdraw(call: Call) -> Response:
     asked = _visible(call)
     _only_own(call, asked.requester, f"the request {asked.id}")
     return reply(_shown(call, await call.house.desk.withdraw(asked.id, f"withdrawn by {call.who.display}")))
+
+
+async def unmask(call: Call) -> Response:
+    """Open a request for a lease in which masks are lifted."""
+    return reply(await unmasking.ask(call.house, call.who, await call.body(UnmaskAsk)))
 
 
 async def explain(call: Call) -> Response:

@@ -32,8 +32,9 @@ from gov.identity.principal import Principal
 from gov.lease import ids
 from gov.policy.permit import Permit
 from gov.policy.roles import may_operate, may_read_trail
+from gov.policy.unmask import approvers_of
 from gov.store.requests import Requests
-from gov.terms import RequestId, SessionId, StatementDigest
+from gov.terms import LeaseId, RequestId, SessionId, StatementDigest
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class RequestDesk:
             await self._cleared(request)
         for request in self._store.open():
             self._watch(request)
-            if request.session is not None:
+            if request.session is not None or (request.unmasking is not None and request.unmasking.awaited):
                 await self.withdraw(request.id, RESTARTED)
 
     def new_id(self) -> RequestId:
@@ -207,10 +208,12 @@ class RequestDesk:
         digest: StatementDigest,
         definitions: str,
         session: SessionId | None = None,
+        lease: LeaseId | None = None,
     ) -> Permit:
         """The permit for the approved statement, once.
 
-        `session` names the session that spends a `--no-wait` request; a held one is spent in its own.
+        `session` names the session that spends a `--no-wait` request; a held one is spent in its own. `lease`
+        is the one that is made of an approval to lift masks.
 
         Raises:
             Denied: it was approved for something else, or its approvers no longer may.
@@ -220,14 +223,14 @@ class RequestDesk:
         async with self._locked(request_id):
             now = self._house.clock()
             request = self.get(request_id)
-            self._still_entitled(request)
+            self.still_entitled(request)
             try:
                 spent, permit = settle.spend(request, digest, definitions, now, session)
             except settle.Voided as error:
                 await self._settle(request, settle.void(request), error.what)
                 raise
             await self._replaced(request, spent)
-            await self._durably(entries.request_spent(spent, permit.session, now))
+            await self._durably(entries.request_spent(spent, permit.session, now, lease=lease))
             await self._certain(spent)
             return permit
 
@@ -314,10 +317,15 @@ class RequestDesk:
 
     def _current(self, request: Request) -> Request:
         """The request as today's policy sees it: whom it no longer names may no longer answer."""
-        named = [rule.approvers for rule in self._house.policy.guardrails if rule.name == request.rule]
-        return replace(request, approvers=request.approvers & frozenset().union(*named))
+        policy = self._house.policy
+        if request.unmasking is not None:
+            named = approvers_of(policy, request.unmasking.rules)
+        else:
+            rules = (rule.approvers for rule in policy.guardrails if rule.name == request.rule)
+            named = frozenset[str]().union(*rules)
+        return replace(request, approvers=request.approvers & named)
 
-    def _still_entitled(self, request: Request) -> None:
+    def still_entitled(self, request: Request) -> None:
         """Whoever said yes may still say so.
 
         Raises:
@@ -328,7 +336,7 @@ class RequestDesk:
             if answer.yes and not answer.approver.groups & entitled:
                 raise Denied(
                     f"{answer.approver.display}, who approved {request.id}, may no longer do so",
-                    hint="run the statement again and have it approved anew",
+                    hint="ask again and have it approved anew",
                 )
 
     async def _replaced(self, old: Request, new: Request, *, recorded: bool = False) -> Request:

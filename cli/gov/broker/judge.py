@@ -236,6 +236,8 @@ def _with_fields(house: House, subject: Subject, judged: Judged, text: str, cata
         "clear_sensitive": _names(clear), "rewritten": judged.sent != text, "policy": house.policy.digest,
         "catalog": catalog.version,
     }
+    if unmasked := clear & subject.outcome.lifted.keys():
+        fields["unmasked"] = _names(frozenset(unmasked))
     if facts.unknown:
         fields["unknown"] = facts.unknown
     if judged.route is not Route.SESSION:

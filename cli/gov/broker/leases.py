@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from gov.approval.request import Request
 from gov.audit.entry import Entry
-from gov.broker import admission, entries, views
+from gov.broker import admission, entries, unmasking, views
 from gov.broker.house import House, scope_of
 from gov.broker.janitor import Janitor
 from gov.broker.revoking import Revoker
@@ -83,6 +83,9 @@ class LeaseDesk:
         try:
             # Intent before effect: from here on a crash finds the lease, and with it the role's name.
             await self._stored(lease)
+            if basis.lifted is not None:
+                with reaching(basis.target):
+                    await unmasking.spend(self._house, basis, basis.lifted, lease.id)
             lease = await self._made(lease, standing)
         except BaseException as error:
             # Refused, broken or cancelled: the role may exist or not, so it is taken back.
@@ -102,13 +105,16 @@ class LeaseDesk:
             allowed = admission.granted(house, who, name, scope)
             admission.check_words(allowed, reason=ask.reason, purpose=ask.purpose)
             admission.check_run(ask.run)
-            admission.lifetime(allowed, ask.ttl)
+            ttl = admission.lifetime(allowed, ask.ttl)
             admission.check_count(house, who)
             request = admission.to_spend(house, who, name, scope, ask)
+            basis = Basis(who, name, scope, house.policy, allowed, request.purpose if request else ask.purpose)
+            if request is not None and request.unmasking is not None:
+                basis = await unmasking.lift(house, basis, request, ttl)
         except GovError as error:
             await self._durably(entries.lease_refused(who, ask, house.environment(name), error, house.clock()))
             raise
-        return Basis(who, name, scope, house.policy, allowed, request.purpose if request else ask.purpose), request
+        return basis, request
 
     def _check_up(self, name: TargetName) -> None:
         why = self._house.down.get(name)
@@ -118,6 +124,7 @@ class LeaseDesk:
 
     def _intent(self, standing: Standing, ask: LeaseAsk, request: Request | None, password: str) -> Lease:
         basis, now = standing.basis, self._house.clock()
+        lifted = basis.lifted
         lease_id = ids.lease_id(secrets.token_bytes(ids.ENOUGH))
         return Lease(
             id=lease_id,
@@ -127,14 +134,16 @@ class LeaseDesk:
             role=lease_role(self._house.installation, lease_id),
             profile=standing.outcome.digest,
             purpose=request.purpose if request else ask.purpose,
-            reason=ask.reason,
+            reason=ask.reason or (lifted.request.reason if lifted else ""),
             rule=basis.access.rule,
             state=LeaseState.CREATING,
             created_at=now,
-            expires_at=now + admission.lifetime(basis.access, ask.ttl),
+            expires_at=now + (lifted.ttl if lifted else admission.lifetime(basis.access, ask.ttl)),
             verifier=secret.verifier(password, secrets.token_bytes(16)),
-            request=request.id if request else None,
+            request=request.id if request and lifted is None else None,
             run=ask.run,
+            unmasked=tuple(sorted(lifted.places)) if lifted else (),
+            approval=lifted.request.id if lifted else None,
         )
 
     async def _made(self, lease: Lease, standing: Standing) -> Lease:

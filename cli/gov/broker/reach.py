@@ -8,6 +8,7 @@ from gov.broker import admission
 from gov.broker.house import scope_of
 from gov.broker.http import Call, reply
 from gov.control.models import ColumnView, Reach, RelationView
+from gov.errors import NoSuch
 from gov.policy.accepted import closed, narrowed
 from gov.policy.decision import Outcome
 from gov.policy.outcome import outcome
@@ -16,10 +17,11 @@ from gov.terms import SYSTEM_SCHEMAS, Column, TargetName
 
 
 async def reach(call: Call) -> Response:
-    """What a lease of the scope in the query (`read` when left out) reaches on the target.
+    """What a lease of the scope in the query (`read` when left out) reaches on the target, or the `lease` there.
 
     Raises:
-        NoSuch: no such target or scope.
+        NoSuch: no such target, scope or lease.
+        LeaseEnded: the lease is over.
         Denied: the caller may not have such a lease.
         Unreachable: the target does not answer.
     """
@@ -28,8 +30,19 @@ async def reach(call: Call) -> Response:
     target = house.target(name)
     admission.granted(house, call.who, name, scope)
     catalog, environment = await house.schemas.met(name), house.environment(name)
-    content = outcome(house.policy, call.who, name, environment, scope, catalog, target.ledger)
+    if lease_id := call.request.query_params.get("lease"):
+        content = await _of_lease(call, lease_id, name)
+    else:
+        content = outcome(house.policy, call.who, name, environment, scope, catalog, target.ledger)
     return reply(shown(narrowed(catalog, closed(content, catalog)), content))
+
+
+async def _of_lease(call: Call, lease_id: str, name: TargetName) -> Outcome:
+    """What a lease of the caller's reaches: less is masked there when an approval says so."""
+    lease = call.house.leases.get(lease_id)
+    if lease.target != name or not lease.principal.same_person(call.who):
+        raise NoSuch(f"no lease of yours on {name} is called `{lease_id}`", hint="gov leases")
+    return (await call.house.leases.current(lease))[0]
 
 
 def shown(catalog: Catalog, content: Outcome) -> Reach:

@@ -52,9 +52,10 @@ class Recording:
 def _common(lease: Lease, subject: Subject, session_id: SessionId) -> dict[str, object]:
     """What every entry of a session says."""
     who = lease.principal
+    approval: dict[str, object] = {"approval": lease.approval} if lease.approval else {}
     return {
         "session": session_id, "lease": lease.id, "principal": who.name, "subject": who.subject,
         "issuer": who.issuer, "agent": who.agent, "target": lease.target, "environment": subject.environment,
         "scope": lease.scope.value, "client": subject.client, "purpose": lease.purpose,
         "run": lease.run,
-    }
+    } | approval

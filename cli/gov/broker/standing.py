@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import psycopg
 
+from gov.approval.request import Request
 from gov.broker.house import House
 from gov.errors import GovError, Unavailable, Unreachable
 from gov.identity.principal import Principal
@@ -16,13 +17,46 @@ from gov.policy.access import access
 from gov.policy.decision import Access, NoAccess, Outcome
 from gov.policy.outcome import outcome
 from gov.policy.rules import Policy
+from gov.policy.unmask import lifted, lifting
+from gov.sql.catalog import Catalog
 from gov.target.profiles import Profile
-from gov.terms import Scope, TargetName
+from gov.terms import Column, Scope, TargetName
 
 REACH = 6.0
 """Seconds to wait for a target while a person waits for us."""
 GRACE = 30.0
 """Seconds that a running statement has left when its lease expires, unless policy says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """Masks that an approval lifts, for the columns that it was given for."""
+
+    request: Request
+    places: Mapping[Column, tuple[int, int]]
+    """OID of the table and number of each column: one that takes the name of another is not meant."""
+    ttl: float
+    """Seconds that the lease lasts."""
+
+    @classmethod
+    def of(cls, request: Request, catalog: Catalog, ttl: float) -> Lifted:
+        """What `request` was approved for, as it stands in `catalog`."""
+        assert request.unmasking is not None
+        return cls(request, _places(request.unmasking.columns, catalog), ttl)
+
+    def still(self, catalog: Catalog) -> frozenset[Column]:
+        """The columns that are what they were."""
+        return frozenset(dict(self.places.items() & _places(self.places, catalog).items()))
+
+
+def _places(columns: Iterable[Column], catalog: Catalog) -> dict[Column, tuple[int, int]]:
+    found = {}
+    for column in columns:
+        info = catalog.relations.get(column.relation)
+        number = next((each.number for each in info.columns if each.name == column.name), 0) if info else 0
+        if info is not None and number:
+            found[column] = info.oid, number
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +69,19 @@ class Basis:
     policy: Policy
     access: Access
     purpose: str = ""
+    lifted: Lifted | None = None
+
+    def outcome(self, house: House, catalog: Catalog) -> Outcome:
+        """What policy makes of it with `catalog`, without the masks that are lifted."""
+        plain = self.masked(house, catalog)
+        return plain if self.lifted is None else lifted(plain, self.lifted.still(catalog))
+
+    def masked(self, house: House, catalog: Catalog) -> Outcome:
+        """What policy makes of it by itself, whatever an approval lifts."""
+        return outcome(
+            self.policy, self.who, self.target, house.environment(self.target), self.scope, catalog,
+            house.target(self.target).ledger, purpose=self.purpose,
+        )
 
     @property
     def grace(self) -> float:
@@ -66,11 +113,8 @@ async def stand(house: House, basis: Basis, *, anew: bool) -> Standing:
     with reaching(basis.target):
         async with asyncio.timeout(REACH):
             catalog = await house.schemas.met(basis.target)
-            version, environment = target.version, house.environment(basis.target)
-            content = outcome(
-                basis.policy, basis.who, basis.target, environment, basis.scope, catalog, target.ledger,
-                purpose=basis.purpose,
-            )
+            version = target.version
+            content = basis.outcome(house, catalog)
             profile = await target.profile(content, anew=anew)
     return Standing(basis, version, content, profile)
 
@@ -85,18 +129,25 @@ async def again(house: House, basis: Basis, who: Principal) -> Basis | None:
     if isinstance(answer, NoAccess):
         return None
     try:
-        target = house.target(basis.target)
         catalog = await house.schemas.met(basis.target)
     except GovError:
         return None
     fresh = replace(basis, who=who, policy=house.policy, access=answer)
-    old, new = (
-        outcome(
-            each.policy, each.who, each.target, environment, each.scope, catalog, target.ledger, purpose=each.purpose
-        )
-        for each in (basis, fresh)
-    )
-    return fresh if old.digest == new.digest else None
+    if basis.outcome(house, catalog).digest != fresh.outcome(house, catalog).digest:
+        return None
+    return fresh if basis.lifted is None or _lifts(house, fresh, basis.lifted, catalog) else None
+
+
+def _lifts(house: House, basis: Basis, given: Lifted, catalog: Catalog) -> bool:
+    """Whether the approval would lift the same masks by today's policy, for as long."""
+    masked, request = basis.masked(house, catalog), given.request
+    columns = sorted(given.still(catalog) & masked.masks.keys())
+    try:
+        house.desk.still_entitled(request)
+        terms = lifting(masked, columns, reason=request.reason, purpose=basis.purpose).terms if columns else None
+    except GovError:
+        return False
+    return terms is None or (terms.count <= request.count and given.ttl <= terms.max_ttl)
 
 
 @contextmanager

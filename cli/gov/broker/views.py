@@ -20,6 +20,7 @@ from gov.control.models import (
 from gov.identity.principal import Principal
 from gov.lease.lease import Lease
 from gov.policy.decision import Access, Outcome
+from gov.policy.unmask import spelled
 
 if TYPE_CHECKING:
     from gov.broker.judge import Opinion
@@ -71,6 +72,8 @@ def lease(kept: Lease, sessions: int, trouble: Trouble | None = None) -> LeaseVi
         expires_at=rfc3339(kept.expires_at),
         sessions=sessions,
         ended_because=kept.ended_because,
+        unmasked=[*map(str, kept.unmasked)],
+        approval=kept.approval,
         tries=trouble.tries if trouble else 0,
         last_error=trouble.error if trouble else "",
         next_try=rfc3339(trouble.next_at) if trouble else None,
@@ -136,6 +139,7 @@ def request(kept: Request, *, environment: str, mine: bool, may_answer: bool) ->
             for each in kept.answers
         ],
         facts=[*kept.facts],
+        unmask=[*map(spelled, kept.unmasking.columns)] if kept.unmasking else [],
         mine=mine,
         may_answer=may_answer,
     )
@@ -160,7 +164,10 @@ def explained(opinion: Opinion) -> Explained:
         functions=sorted(facts.functions),
         unknown=[*facts.unknown],
         masks=[
-            MaskView(column=str(column), mask=spec.mask, rule=spec.rule, classification=spec.classification)
+            MaskView(
+                column=str(column), mask=spec.mask, rule=spec.rule, classification=spec.classification,
+                approvers=sorted(spec.unmask.approvers) if spec.unmask else [],
+            )
             for column, spec in sorted(opinion.masks.items())
         ],
         rewritten=opinion.rewritten,

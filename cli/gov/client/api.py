@@ -49,6 +49,7 @@ from gov.control.models import (
     Submitted,
     TargetStatus,
     TargetView,
+    UnmaskAsk,
     Whoami,
     Why,
 )
@@ -147,9 +148,10 @@ class Broker:
         path = f"/v1/targets/{_segment(target)}/accept"
         return self._one(Accepted, "POST", path, body=ask, patience=DEFINING).columns
 
-    def reach(self, target: str, scope: str) -> Reach:
-        """What a lease of that scope reaches: relations, columns, and which of them are masked."""
-        return self._one(Reach, "GET", f"/v1/targets/{_segment(target)}/reach", query={"scope": scope})
+    def reach(self, target: str, scope: str, lease: str = "") -> Reach:
+        """What a lease of that scope reaches, or that lease: relations, columns, and which of them are masked."""
+        query = {"scope": scope, **({"lease": lease} if lease else {})}
+        return self._one(Reach, "GET", f"/v1/targets/{_segment(target)}/reach", query=query)
 
     def catalog(self, target: str) -> dict[str, object]:
         """What the broker knows of a target's tables and functions; `policy.snapshot` reads it."""
@@ -198,6 +200,10 @@ class Broker:
     def submit(self, submit: Submit) -> Submitted:
         """Have a statement judged, and a request opened if it must be approved."""
         return self._one(Submitted, "POST", "/v1/requests", body=submit)
+
+    def unmask(self, ask: UnmaskAsk) -> Submitted:
+        """Ask for a lease in which masks are lifted; a request is open then."""
+        return self._one(Submitted, "POST", "/v1/unmask", body=ask)
 
     def approve(self, request: str, ask: ApproveAsk) -> RequestView:
         """Say yes."""

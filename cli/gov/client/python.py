@@ -2,18 +2,23 @@
 
 Both take a lease as whoever is logged in (or `GOV_TOKEN`) and connect through the gateway. The engine
 takes a new lease when the old one is about to end, so that a pool outlives its leases.
+
+`unmask` names columns to see without their masks: the call waits until somebody has said yes, and an engine
+ends with that lease, because a program must not go on with masks in the place of values.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gov.client import approvals
 from gov.client.api import Broker
 from gov.client.config import Places, file_name
 from gov.client.files import read_private, write_private
 from gov.client.leases import Leases
-from gov.control.models import LeaseAsk, LeaseGrant
+from gov.control.models import LeaseAsk, LeaseGrant, UnmaskAsk
 from gov.errors import LeaseEnded, Unreachable, UsageError
 from gov.terms import Scope
 
@@ -33,18 +38,21 @@ def connect(
     reason: str = "",
     purpose: str = "",
     run: str = "",
+    unmask: Sequence[str] = (),
     **options: Any,
 ) -> psycopg.Connection[Any]:
     """A psycopg connection to `target` through the gateway, under a lease of its own.
 
-    `ttl` is in seconds, `run` the id of the run that this is for; `options` go to `psycopg.connect`.
+    `ttl` is in seconds, `run` the id of the run that this is for; `unmask` are columns (`table.column`) whose
+    masks shall be lifted; `options` go to `psycopg.connect`.
 
     Raises:
         NotLoggedIn, Denied: no lease.
-        UsageError: there is no such scope, or `run` is no id.
+        UsageError: there is no such scope, `run` is no id, or a column is not masked.
+        ApprovalDenied, NotApproved: nobody lifts the masks.
         Unreachable: the broker or its gateway does not answer.
     """
-    return _open(_lease(_ask(target, scope, ttl, reason, purpose, run)), options)
+    return _open(_lease(_ask(target, scope, ttl, reason, purpose, run), unmask), options)
 
 
 def engine(
@@ -55,13 +63,17 @@ def engine(
     reason: str = "",
     purpose: str = "",
     run: str = "",
+    unmask: Sequence[str] = (),
     **options: Any,
 ) -> sqlalchemy.Engine:
-    """A SQLAlchemy engine over the gateway; `options` go to `sqlalchemy.create_engine`."""
+    """A SQLAlchemy engine over the gateway; `options` go to `sqlalchemy.create_engine`.
+
+    With `unmask` this waits for the approval, as `connect` does, and raises like it.
+    """
     import sqlalchemy
 
     ask = _ask(target, scope, ttl, reason, purpose, run)
-    leases = Leases(lambda: _lease(ask))
+    leases = Leases(_once(_lease(ask, unmask)) if unmask else lambda: _lease(ask))
     return sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: _open(leases.current(), {}), **options)
 
 
@@ -73,9 +85,27 @@ def _ask(
     return LeaseAsk(target=target, scope=str(scope), ttl=ttl, reason=reason, purpose=purpose, run=run)
 
 
-def _lease(ask: LeaseAsk) -> LeaseGrant:
+def _lease(ask: LeaseAsk, unmask: Sequence[str] = ()) -> LeaseGrant:
     with Broker.current() as broker:
-        return broker.lease(ask)
+        if not unmask:
+            return broker.lease(ask)
+        wanted = UnmaskAsk(
+            target=ask.target, scope=ask.scope, columns=[*unmask], ttl=ask.ttl, reason=ask.reason, purpose=ask.purpose
+        )
+        return broker.lease(ask.model_copy(update={"request": approvals.unmasked(broker, wanted)}))
+
+
+def _once(grant: LeaseGrant) -> Callable[[], LeaseGrant]:
+    """Gives the one lease that an approval was for, and no other behind it."""
+    left = [grant]
+
+    def take() -> LeaseGrant:
+        if not left:
+            columns = ", ".join(grant.lease.unmasked)
+            raise LeaseEnded(f"the approval to unmask {columns} is over", hint="make a new engine to ask again")
+        return left.pop()
+
+    return take
 
 
 def _open(grant: LeaseGrant, options: dict[str, Any]) -> psycopg.Connection[Any]:

@@ -6,7 +6,8 @@ completion answer without the libraries of HTTP and of the database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +19,7 @@ from gov.ui import times
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
-    from gov.control.models import LeaseAsk
+    from gov.control.models import LeaseAsk, RequestView, UnmaskAsk
 
 TargetName = Annotated[str, typer.Argument(
     metavar="TARGET", help="The database, by the name `gov targets` shows.", autocompletion=targets)]
@@ -31,6 +32,13 @@ PurposeFlag = Annotated[str, typer.Option("--purpose", metavar="TEXT", help="Wha
 RunFlag = Annotated[str, typer.Option(
     "--run-id", metavar="ID", envvar="GOV_RUN_ID",
     help="The run that this belongs to; statements, receipts and gov trace name it.")]
+UnmaskFlag = Annotated[list[str] | None, typer.Option(
+    "--unmask", metavar="TABLE.COLUMN", show_default=False,
+    help="Ask to see this column without its mask, for a while; may be given several times.")]
+RequestFlag = Annotated[str, typer.Option(
+    "--request", metavar="ID", help="Use an approved request to unmask, once.", show_default=False)]
+NoWaitFlag = Annotated[bool, typer.Option(
+    "--no-wait", help="With --unmask: print the request and leave with status 6.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -45,6 +53,12 @@ def broker() -> Broker:
     return Broker.current()
 
 
+def check_no_wait(asking: Asking, *, no_wait: bool) -> None:
+    """Raise UsageError where `--no-wait` says nothing, since nothing would be waited for."""
+    if no_wait and not asking.unmask:
+        raise UsageError("--no-wait goes with --unmask here", hint="gov exec TARGET --no-wait -c SQL holds a statement")
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """What somebody asks for: a target, how much, how long and why."""
@@ -57,19 +71,38 @@ class Asking:
     purpose: str = ""
     run: str = ""
     """The id of the run that it is for."""
+    unmask: tuple[str, ...] = ()
+    """Columns as typed, whose masks shall be lifted."""
+    request: str = ""
+    """An approved request to lift masks, which says all else by itself."""
 
     @classmethod
-    def of(cls, target: str, scope: Scope, ttl: str, reason: str, purpose: str, run: str = "") -> Asking:
+    def of(
+        cls, target: str, scope: Scope, ttl: str, reason: str, purpose: str, run: str = "",
+        unmask: Sequence[str] | None = None, request: str = "",
+    ) -> Asking:
         """The flags as typed, with the time understood.
 
         Raises:
-            UsageError: `ttl` is no length of time.
+            UsageError: `ttl` is no length of time, or a request is given beside what it says.
         """
+        if unmask and request:
+            raise UsageError("--request says by itself what is unmasked", hint="leave out --unmask")
         try:
             seconds = times.duration(ttl) if ttl else None
         except ValueError as error:
             raise UsageError(f"--ttl: {error}", hint="--ttl 30m, --ttl 2h or --ttl 1h30m") from error
-        return cls(target, scope, seconds, reason, purpose, run)
+        return cls(target, scope, seconds, reason, purpose, run, tuple(unmask or ()), request)
+
+    @property
+    def masked(self) -> Asking:
+        """The same without anything unmasked: what is asked for when an approval is over."""
+        return replace(self, unmask=(), request="")
+
+    def of_request(self, view: RequestView) -> Asking:
+        """What a request says, for as long as was typed."""
+        return replace(self, target=view.target, scope=Scope(view.scope), reason=view.reason, purpose=view.purpose,
+                       unmask=tuple(view.unmask), request="")
 
     def ask(self, request: str | None = None) -> LeaseAsk:
         """The request to the broker; `request` names an approved statement that the lease shall run."""
@@ -77,3 +110,10 @@ class Asking:
 
         return LeaseAsk(target=self.target, scope=self.scope.value, ttl=self.ttl, reason=self.reason,
                         purpose=self.purpose, request=request, run=self.run)
+
+    def unmasking(self) -> UnmaskAsk:
+        """The question whether masks may be lifted."""
+        from gov.control.models import UnmaskAsk
+
+        return UnmaskAsk(target=self.target, scope=self.scope.value, columns=[*self.unmask], ttl=self.ttl,
+                         reason=self.reason, purpose=self.purpose)

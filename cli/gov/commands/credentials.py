@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import typer
 
 from gov.commands import asking as words
-from gov.commands.asking import Asking, broker
+from gov.commands.asking import Asking, broker, check_no_wait
 from gov.terms import Scope
 from gov.ui import times
 from gov.ui.escape import escape
@@ -42,16 +42,25 @@ def run(
     reason: words.ReasonFlag = "",
     purpose: words.PurposeFlag = "",
     run_id: words.RunFlag = "",
+    unmask: words.UnmaskFlag = None,
+    request: words.RequestFlag = "",
+    no_wait: words.NoWaitFlag = False,
 ) -> None:
     """Take a lease and print how to connect with it.
 
-    A live lease of the same scope is used again. The secret opens the gateway only, and ends with the lease.
+    A live lease of the same scope, with the same columns unmasked, is used again. The secret opens the gateway
+    only, and ends with the lease.
     """
+    from gov.commands import unmasking
     from gov.commands.wallet import Wallet
 
-    asking = Asking.of(target, scope, ttl, reason, purpose, run_id)
+    asking = Asking.of(target, scope, ttl, reason, purpose, run_id, unmask, request)
+    check_no_wait(asking, no_wait=no_wait)
     with broker() as asked:
-        grant = Wallet.of(asked).lease(asked, asking)
+        wallet = Wallet.of(asked)
+        if no_wait and not wallet.has(asked, asking):
+            unmasking.submit(asked, asking)
+        grant = wallet.lease(asked, asking)
     lease = grant.lease.lease
     say(f"gov: lease {escape(lease.id)}, {escape(lease.scope)} on {escape(lease.target)},"
         f" ends {times.relative(lease.expires_at)}")

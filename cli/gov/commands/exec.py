@@ -32,37 +32,42 @@ def run(
     no_wait: Annotated[bool, typer.Option(
         "--no-wait", help="When approval is needed, print the request and leave with status 6.")] = False,
     request: Annotated[str, typer.Option(
-        "--request", metavar="ID", help="Run the statement of an approved request, once.")] = "",
+        "--request", metavar="ID",
+        help="Run the statement of an approved request, once; or use one to unmask.")] = "",
     scope: words.ScopeFlag = Scope.READ,
     ttl: words.TtlFlag = "",
     reason: words.ReasonFlag = "",
     purpose: words.PurposeFlag = "",
     run_id: words.RunFlag = "",
+    unmask: words.UnmaskFlag = None,
 ) -> None:
     """Run statements against a target and print what comes back.
 
     Without -c and -f they are read from standard input. Each statement is sent alone; the first error
     ends the run. A statement that needs approval waits for it, and Ctrl-C withdraws the request.
     """
-    from gov.commands import deferred
+    from gov.commands import deferred, unmasking
     from gov.commands.batch import Batch
     from gov.commands.wallet import Wallet
 
-    asking = Asking.of(target, scope, ttl, reason, purpose, run_id)
+    asking = Asking.of(target, scope, ttl, reason, purpose, run_id, unmask, request)
     values = _values(parameter or [])
     kind = format_of(format, output)
-    if request:
-        _refuse_sql(command, file, values)
-        with broker() as asked:
-            deferred.spend(asked, asking, request, Batch(kind, output, run_id))
-        return
-    texts, source = _texts(command or [], file)
-    batch = Batch(kind, output, run_id, values, source)
-    batch.check(texts)
     with broker() as asked:
-        if no_wait and not deferred.submit(asked, asking, texts, values):
+        view = asked.request(request) if request else None
+        if view is not None and not view.unmask:
+            _refuse_sql(command, file, values)
+            deferred.spend(asked, asking, view, Batch(kind, output, run_id))
+            return
+        texts, source = _texts(command or [], file)
+        batch = Batch(kind, output, run_id, values, source)
+        batch.check(texts)
+        wallet = Wallet.of(asked)
+        if no_wait and asking.unmask and not wallet.has(asked, asking):
+            unmasking.submit(asked, asking)
+        if no_wait and not asking.unmask and not deferred.submit(asked, asking, texts, values):
             raise typer.Exit(NotApproved.exit_status)
-        batch.run(Wallet.of(asked).lease(asked, asking), texts)
+        batch.run(wallet.lease(asked, asking), texts)
 
 
 def _values(pairs: list[str]) -> dict[str, str]:

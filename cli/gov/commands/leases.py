@@ -82,7 +82,8 @@ def end(
 
 
 def _row(lease: LeaseView) -> tuple[str, ...]:
-    why = lease.ended_because or lease.reason
+    unmasked = f"unmasks {', '.join(lease.unmasked)}" if lease.unmasked else ""
+    why = lease.ended_because or "; ".join(filter(None, (unmasked, lease.reason)))
     return (lease.id, lease.principal, lease.target, lease.scope, lease.state,
             times.relative(lease.expires_at), str(lease.sessions), why)
 

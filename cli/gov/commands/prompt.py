@@ -58,7 +58,7 @@ class Prompt:
         self._session = Session(grant, renew, _aside)
         self._settings = Settings()
         self._outlet = Outlet(self._settings)
-        self._reach = Background(lambda: broker.reach(lease.target, lease.scope))
+        self._reach = Background(lambda: broker.reach(lease.target, lease.scope, self._session.unmasked_by))
         self._runner = Runner(self._session, self._outlet, self._settings, self._reach.refresh)
         self._catalog = describing.commands()
         completer = Sql(lambda: self._reach.known, (*OURS, *self._catalog), describing.SYNTAXES)
@@ -141,7 +141,10 @@ class Prompt:
         if not self._session.due:
             return True
         why, missed = self._session.lost(), self._session.missed
+        was = self._session.grant.lease.lease.unmasked
         self._session.again()
+        if was and not self._session.unmasked_by:
+            say(f"gov: masked again: {escape(', '.join(was))}")
         self._reach.refresh()
         lease = self._session.grant.lease.lease
         say(f"gov: {escape(why or 'the lease was about to end')}")

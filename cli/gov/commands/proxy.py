@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote as shell
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gov.commands import asking as words
-from gov.commands.asking import Asking, broker
+from gov.commands.asking import Asking, broker, check_no_wait
 from gov.errors import GovError, UsageError
 from gov.terms import Scope
 from gov.ui import times
@@ -23,6 +24,7 @@ from gov.ui.escape import escape, json_safe
 from gov.ui.terminal import say
 
 if TYPE_CHECKING:
+    from gov.client.api import Broker
     from gov.client.endpoint import Endpoint
     from gov.client.proxy import Proxy
     from gov.control.models import LeaseGrant
@@ -48,21 +50,31 @@ def run(
     reason: words.ReasonFlag = "",
     purpose: words.PurposeFlag = "",
     run_id: words.RunFlag = "",
+    unmask: words.UnmaskFlag = None,
+    request: words.RequestFlag = "",
+    no_wait: words.NoWaitFlag = False,
 ) -> None:
     """Serve a target on a local socket that only you can use, without TLS or a password, until Ctrl-C.
 
     Every connection is governed as ever. The lease is the proxy's own: replaced before it ends, as long as
     policy allows, and ended with the proxy. A port can be reached by every user of the machine, so what
     connects to it must know the password that is printed.
+
+    With --unmask the first lease is one without the masks; when it ends its sessions end, and whoever connects
+    then sees masks again.
     """
     if socket is not None and port is not None:
         raise UsageError("either a socket or a port", hint="leave out --socket or --port")
-    asking = Asking.of(target, scope, ttl, reason, purpose, run_id)
+    asking = Asking.of(target, scope, ttl, reason, purpose, run_id, unmask, request)
+    check_no_wait(asking, no_wait=no_wait)
     from gov.client.leases import Leases
     from gov.client.proxy import Proxy
+    from gov.commands import unmasking
 
     with broker() as asked, _endpoint(asking, socket, port) as endpoint:
-        leases = Leases(lambda: asked.lease(asking.ask()))
+        if no_wait:
+            unmasking.submit(asked, asking)
+        leases = Leases(_one_after_another(asked, asking))
         grant = leases.current()
 
         def end() -> None:
@@ -76,6 +88,25 @@ def run(
         finally:
             end()
     raise typer.Exit(INTERRUPTED if ended_by is signal.SIGINT else 0)
+
+
+def _one_after_another(broker: Broker, asking: Asking) -> Callable[[], LeaseGrant]:
+    """Takes leases: what was asked for, and behind an approval, which is for one lease, ordinary ones."""
+    from gov.commands import unmasking
+
+    todo = [asking]
+
+    def take() -> LeaseGrant:
+        lease = unmasking.taken(broker, todo[-1])
+        if lease.lease.unmasked:
+            given = lease.lease
+            todo.append(replace(asking.masked, scope=Scope(given.scope), reason=given.reason, purpose=given.purpose))
+        elif len(todo) > 1:
+            say("gov: the approval is over: who connects now sees masks again")
+            del todo[0]
+        return lease
+
+    return take
 
 
 @contextmanager

@@ -56,6 +56,12 @@ class Session:
         return times.left(self.grant.lease.lease.expires_at)
 
     @property
+    def unmasked_by(self) -> str:
+        """The id of the lease when an approval has lifted masks for it, else empty."""
+        lease = self.grant.lease.lease
+        return lease.id if lease.unmasked else ""
+
+    @property
     def transaction(self) -> str:
         """`in transaction`, `failed transaction`, or empty. Of a lost session: as it was last."""
         if not self.connection.closed:

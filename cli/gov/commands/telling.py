@@ -18,6 +18,8 @@ def greeting(given: LeaseGrant) -> list[str]:
     lease = given.lease
     lines = [f"{lease.target} ({given.environment}), {lease.scope} scope,"
              f" lease {lease.id} ends {times.relative(lease.expires_at)}"]
+    if lease.unmasked:
+        lines.append(f"unmasked in this lease by {lease.approval}: {', '.join(lease.unmasked)}")
     if given.masked:
         lines.append(f"masked for you: {', '.join(given.masked)}")
     return [escape(line) for line in [*lines, "everything here is recorded; \\? for help"]]
@@ -43,11 +45,13 @@ def lease(session: Session) -> str:
     """`\\lease`."""
     given = session.grant.lease
     held = given.lease
+    unmasked = [("" if number else "unmasked", column) for number, column in enumerate(held.unmasked)]
     masked = [("" if number else "masked", column) for number, column in enumerate(given.masked)]
     return _told([
         ("lease", held.id), ("scope", f"{held.scope}, by rule {held.rule}"), ("reason", held.reason),
         ("purpose", held.purpose), ("begun", times.relative(held.created_at)),
-        ("ends", f"in {times.countdown(session.left)}, at {held.expires_at}"), *masked,
+        ("ends", f"in {times.countdown(session.left)}, at {held.expires_at}"), ("approved", held.approval or ""),
+        *unmasked, *masked,
     ])
 
 

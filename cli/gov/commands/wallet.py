@@ -7,7 +7,7 @@ lives is asked of the broker every time; a revoked one is never used from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,10 +76,15 @@ class Wallet:
             return self._grant(kept)
         return self.fresh(broker, asking)
 
+    def has(self, broker: Broker, asking: Asking) -> bool:
+        """Whether a kept lease fits and still lives."""
+        kept = self._fitting(asking)
+        return kept is not None and _alive(kept, broker.leases()) is not None
+
     def fresh(self, broker: Broker, asking: Asking) -> Grant:
         """A new lease, kept for the next command."""
         lease = _taken(broker, asking)
-        write_private(self._path(asking), lease.model_dump_json())
+        write_private(self._path(asking, unmasked=bool(lease.lease.unmasked)), lease.model_dump_json())
         return self._grant(lease)
 
     def once(self, broker: Broker, asking: Asking, request: str | None = None) -> Grant:
@@ -95,17 +100,23 @@ class Wallet:
 
         from gov.control.models import LeaseGrant
 
+        if asking.request:  # it is there to be used, and says by itself what for
+            return None
         if asking.ttl is not None:  # how long was asked for: what is left of another does not answer that
             return None
         with suppress(ValidationError):
-            kept = LeaseGrant.model_validate_json(read_private(self._path(asking), secret=True) or "")
+            path = self._path(asking, unmasked=bool(asking.unmask))
+            kept = LeaseGrant.model_validate_json(read_private(path, secret=True) or "")
             same = (asking.purpose, asking.run) == (kept.lease.purpose, kept.lease.run)
             wanted = same and asking.reason in ("", kept.lease.reason)
+            wanted = wanted and _same_columns(asking.unmask, kept.lease.unmasked)
             return kept if wanted and times.left(kept.lease.expires_at) > MARGIN else None
         return None
 
-    def _path(self, asking: Asking) -> Path:
-        return self.directory / f"{file_name(asking.target)}.{asking.scope.value}.json"
+    def _path(self, asking: Asking, *, unmasked: bool) -> Path:
+        """Apart, so that nobody is handed a lease without masks who did not ask for it."""
+        kind = f"{asking.scope.value}{'+unmasked' if unmasked else ''}"
+        return self.directory / f"{file_name(asking.target)}.{kind}.json"
 
     def _grant(self, lease: LeaseGrant) -> Grant:
         if not lease.ca:
@@ -116,9 +127,17 @@ class Wallet:
         return Grant(lease, str(ca_file))
 
 
+def _same_columns(typed: Sequence[str], unmasked: Sequence[str]) -> bool:
+    """Whether a lease unmasks just what was typed, with or without the schema."""
+    found = {name for each in typed for name in unmasked if each in (name, name.partition(".")[2])}
+    return found == {*unmasked} and len(found) == len({*typed})
+
+
 def _taken(broker: Broker, asking: Asking, request: str | None = None) -> LeaseGrant:
     """A new lease; that it is shorter than was asked for is said."""
-    lease = broker.lease(asking.ask(request))
+    from gov.commands import unmasking
+
+    lease = broker.lease(asking.ask(request)) if request else unmasking.taken(broker, asking)
     given = (times.parse(lease.lease.expires_at) - times.parse(lease.lease.created_at)).total_seconds()
     if asking.ttl is not None and given < asking.ttl:
         say(f"gov: policy gives {times.span(given)}, not the {times.span(asking.ttl)} that --ttl asks for")

@@ -136,7 +136,7 @@ class LeaseAsk(Model):
     reason: str = ""
     purpose: str = ""
     request: str | None = None
-    """An approved `--no-wait` request that this lease shall spend."""
+    """An approved request that this lease shall spend: for one statement of its sessions, or to lift masks."""
     run: str = ""
     """The run that its statements belong to: an id of the caller's own, like MLflow's."""
 
@@ -156,6 +156,10 @@ class LeaseView(Model):
     expires_at: str
     sessions: int = 0
     ended_because: str = ""
+    unmasked: list[str] = Field(default_factory=list)
+    """Columns whose masks an approval has lifted for this lease, `schema.table.column`."""
+    approval: str | None = None
+    """The request that was approved for them."""
     tries: int = 0
     """How often its role could not be dropped since the lease ended; it is tried again for ever."""
     last_error: str = ""
@@ -239,6 +243,7 @@ class RequestView(Model):
     id: str
     state: Literal["pending", "approved", "denied", "withdrawn", "expired", "spent"]
     statement: str
+    """What shall run; of a request to lift masks what is asked: `unmask public.customers.email for 1h`."""
     parameters: list[str | None] = Field(default_factory=list)
     requester: str
     on_behalf_of: str | None = None
@@ -262,6 +267,8 @@ class RequestView(Model):
     mine: bool = False
     may_answer: bool = False
     """Whether whoever asks for this view may answer it."""
+    unmask: list[str] = Field(default_factory=list)
+    """Columns whose masks shall be lifted, as `--unmask` takes them; empty for a request about a statement."""
 
 
 class Submit(Model):
@@ -282,6 +289,21 @@ class Submitted(Model):
     request: str | None = None
     state: str | None = None
     expires_at: str | None = None
+
+
+class UnmaskAsk(Model):
+    """POST /v1/unmask: open a request for a lease in which masks are lifted. The reply is `Submitted`."""
+
+    target: str
+    scope: str = "read"
+    columns: list[str]
+    """`table.column` or `schema.table.column`, as SQL spells names."""
+    ttl: int | None = None
+    """Seconds; left out: an hour, and never more than the rules allow."""
+    reason: str = ""
+    purpose: str = ""
+    awaited: bool = False
+    """Whether somebody waits for the answer: such a request is withdrawn when the broker restarts."""
 
 
 class ApproveAsk(Model):
@@ -315,6 +337,8 @@ class MaskView(Model):
     mask: str
     rule: str
     classification: str
+    approvers: list[str] = Field(default_factory=list)
+    """Groups that may lift the mask for a while; empty: nobody may."""
 
 
 class Explained(Model):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gov.identity.principal import Principal
-from gov.terms import LeaseId, RequestId, Scope, TargetName
+from gov.terms import Column, LeaseId, RequestId, Scope, TargetName
 
 
 class LeaseState(StrEnum):
@@ -45,3 +45,7 @@ class Lease:
     run: str = ""
     """The run (of a training, of a pipeline) that whoever asked for it named."""
     ended_because: str = ""
+    unmasked: tuple[Column, ...] = ()
+    """Columns that an approval has unmasked for this lease."""
+    approval: RequestId | None = None
+    """The request that was approved for them, and spent on this lease."""

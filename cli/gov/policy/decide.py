@@ -7,7 +7,7 @@ rule. An `allow` guardrail overrides none of these; it is named in the trail and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gov.errors import Denied
@@ -21,6 +21,7 @@ from gov.policy.outcome import governed
 from gov.policy.permit import Permit, grant
 from gov.policy.rules import Guardrail, Policy
 from gov.policy.situation import Situation
+from gov.policy.unmask import liftable, lifting, unmask_command
 from gov.sql.facts import Facts
 from gov.terms import DDL, DML, WITHIN, Column, Effect, Relation, Scope
 
@@ -165,35 +166,47 @@ def _raw(case: _Case) -> Decision | None:
     reason = _reads_raw(case) or _overwrites(case)
     if reason is None:
         return None
-    what, column = reason
-    rule = case.outcome.masks[column].rule
+    what, columns = reason
+    rule = case.outcome.masks[columns[0]].rule
     return Decision(
         Verdict.DENY,
-        (f"{what}, which {rule} masks",),
+        (f"{what} {columns[0]}, which {rule} masks",),
         rule=rule,
         rules=(rule,),
-        hint=f"leave {column.name} out, or ask for an exception from {rule}",
+        hint=f"leave {columns[0].name} out, {_unmasking(case, columns)}",
     )
 
 
-def _reads_raw(case: _Case) -> tuple[str, Column] | None:
+def _unmasking(case: _Case, columns: Sequence[Column]) -> str:
+    """How to get at the raw values of masked columns: whom to ask and what to type, or that there is no way."""
+    outcome = case.outcome
+    if not liftable(outcome, columns, case.on.purpose):
+        keepers = " and ".join(sorted({outcome.masks[column].keepers for column in columns}))
+        return f"which {keepers} lets nobody unmask in this lease"
+    terms = lifting(outcome, columns, reason="any", purpose=case.on.purpose).terms
+    command = unmask_command(case.on.target, columns, case.on.scope)
+    return f"or ask {' or '.join(sorted(terms.approvers))}: {command}"
+
+
+def _reads_raw(case: _Case) -> tuple[str, list[Column]] | None:
     """A write reads its target as it is, not through the mask; so does DDL, as the owner."""
     facts = case.facts
-    if facts.effects & _COPIES_ROWS and (column := _first_masked(case, facts.columns_read)):
-        return f"the new object would hold raw values of {column}", column
+    if facts.effects & _COPIES_ROWS and (columns := _masked(case, facts.columns_read)):
+        return "the new object would hold raw values of", columns
     if facts.effects & _READS_TARGET:
         of_targets = frozenset(column for column in facts.columns_read if column.relation in facts.writes)
-        if column := _first_masked(case, of_targets):
-            return f"the write would read {column}", column
+        if columns := _masked(case, of_targets):
+            return "the write would read", columns
     return None
 
 
 def _dumped(case: _Case) -> Decision | None:
     """A dump is there to be restored: masks in it would take the place of values."""
-    column = _first_masked(case, case.facts.columns_read) if case.on.client == DUMP else None
-    if column is None:
+    columns = _masked(case, case.facts.columns_read) if case.on.client == DUMP else []
+    if not columns:
         return None
-    rule, relation = case.outcome.masks[column].rule, column.relation
+    column, relation = columns[0], columns[0].relation
+    rule = case.outcome.masks[column].rule
     return Decision(
         Verdict.DENY,
         (f"a dump of {relation} would hold masked values of {column.name}, which {rule} masks",),
@@ -204,7 +217,7 @@ def _dumped(case: _Case) -> Decision | None:
     )
 
 
-def _overwrites(case: _Case) -> tuple[str, Column] | None:
+def _overwrites(case: _Case) -> tuple[str, list[Column]] | None:
     """ORMs save back what they read, so an UPDATE would replace the value by its mask.
 
     Beside an INSERT it cannot be told which of the two names the column; privileges decide then.
@@ -216,15 +229,14 @@ def _overwrites(case: _Case) -> tuple[str, Column] | None:
         column for column in facts.columns_written
         if column in case.outcome.masks and not case.outcome.masks[column].write
     )
-    column = _first_masked(case, closed)
-    return (f"the update would overwrite {column}", column) if column else None
+    columns = _masked(case, closed)
+    return ("the update would overwrite", columns) if columns else None
 
 
-def _first_masked(case: _Case, columns: frozenset[Column]) -> Column | None:
-    """The first masked column among `columns`, where `*` is every column of its relation."""
+def _masked(case: _Case, columns: frozenset[Column]) -> list[Column]:
+    """The masked columns among `columns`, where `*` is every column of its relation; sorted."""
     whole = {column.relation for column in columns if column.name == "*"}
-    masks = case.outcome.masks
-    return min((each for each in masks if each in columns or each.relation in whole), default=None)
+    return sorted(each for each in case.outcome.masks if each in columns or each.relation in whole)
 
 
 def _beyond_scope(case: _Case) -> Decision | None:

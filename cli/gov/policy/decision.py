@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 
-from gov.terms import Column, Effect, Relation
+from gov.terms import Column, Effect, Relation, Scope
 
 
 class Verdict(StrEnum):
@@ -50,6 +50,25 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmask:
+    """Who may lift a mask for somebody, and on what terms. Seconds."""
+
+    approvers: frozenset[str]
+    """Groups that may answer. Empty: those of several rules have none in common, so nobody may."""
+    max_ttl: float
+    """How long a lease without the mask may last."""
+    scope: Scope = Scope.READ
+    """The widest scope of such a lease."""
+    reason_required: bool = False
+    purposes: tuple[frozenset[str], ...] = ()
+    """Patterns, one of each set of which the lease's purpose must meet."""
+    count: int = 1
+    """How many distinct approvers are needed."""
+    expires: float = 900.0
+    """How long the request waits for its answer, and the approval for its use."""
+
+
+@dataclass(frozen=True, slots=True)
 class MaskSpec:
     """How one column is masked, and which rule says so."""
 
@@ -60,6 +79,15 @@ class MaskSpec:
     """`pii.contact`"""
     write: bool = False
     """Whether UPDATE of the column is granted all the same (`write: allow`)."""
+    rules: tuple[str, ...] = field(default=(), compare=False)
+    """Every rule that masks it for this person, by name."""
+    unmask: Unmask | None = None
+    """On what terms the mask may be lifted: those of all `rules` together; None: never."""
+
+    @property
+    def keepers(self) -> str:
+        """The rules that mask it, in words."""
+        return " and ".join(self.rules or (self.rule,))
 
 
 @dataclass(frozen=True)
@@ -77,6 +105,8 @@ class Outcome:
     """Columns of those relations that are masked for this profile."""
     classified: dict[Column, str] = field(default_factory=dict)
     """Every classified column of those relations, masked or clear, with its classification."""
+    lifted: dict[Column, MaskSpec] = field(default_factory=dict)
+    """Masks that an approval has lifted for this lease: see `policy.unmask`."""
     opened: dict[Relation, frozenset[str]] = field(default_factory=dict)
     """For those with classified columns, the columns that are not closed: see `policy.accepted`."""
 

@@ -24,6 +24,7 @@ from gov.policy.decision import MaskSpec, Outcome
 from gov.policy.masks import for_purpose, parse, strictest
 from gov.policy.pattern import within
 from gov.policy.rules import AccessRule, Policy
+from gov.policy.unmask import together
 from gov.sql.catalog import Catalog, RelationInfo, RelationKind
 from gov.terms import SYSTEM_SCHEMAS, Column, Relation, Scope
 
@@ -175,4 +176,8 @@ def _mask(policy: Policy, principal: Principal, data: frozenset[str], purpose: s
     mask = str(strictest(parse(rule.mask) for rule, _ in meant))
     # Two rules that only together are this strict: the first by name speaks for both.
     rule, each = next((pair for pair in meant if pair[0].mask == mask), meant[0])
-    return MaskSpec(str(for_purpose(parse(mask), purpose)), rule.name, each, write=all(r.write for r, _ in meant))
+    rules = {each.name: each for each, _ in meant}
+    return MaskSpec(
+        str(for_purpose(parse(mask), purpose)), rule.name, each, write=all(r.write for r, _ in meant),
+        rules=tuple(rules), unmask=together(each.unmask for each in rules.values()),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from gov.policy.decision import Unmask
 from gov.policy.masks import JSON, KEYED, PLAIN, parse
 from gov.policy.rules import AccessRule, Classification, Guardrail, MaskRule, People, Policy, When
 
@@ -42,7 +43,7 @@ def _governing(policy: Policy) -> Iterator[str]:
     })
     if vouched:
         yield from ("", f"vouch: {_flow(vouched)}")
-    yield from ("", f"approvals: {_flow({'fresh_within': _duration(policy.fresh_within)})}")
+    yield from ("", f"approvals: {_flow({'fresh_within': duration(policy.fresh_within)})}")
 
 
 def _classification(rule: Classification) -> dict[str, str]:
@@ -55,8 +56,8 @@ def _access(rule: AccessRule) -> dict[str, str]:
         "relations": map(str, rule.relations), "scope": rule.scope.value,
     })  # fmt: skip
     return _present({"name": rule.name}) | _people(rule.people) | where | _given({
-        "max_ttl": _duration(rule.max_ttl),
-        "max_statement": _duration(rule.max_statement) if rule.max_statement else "",
+        "max_ttl": duration(rule.max_ttl),
+        "max_statement": duration(rule.max_statement) if rule.max_statement else "",
         "reason": "required" if rule.reason_required else "",
         "purpose": "required" if rule.purpose_required else "",
     })
@@ -67,6 +68,19 @@ def _masking(rule: MaskRule) -> dict[str, str]:
         "with": mask(rule.mask),
         "except": _flow(_people(rule.excepted)) if rule.excepted else "",
         "write": "allow" if rule.write else "",
+        "unmask": _flow(_unmask(rule.unmask)) if rule.unmask else "",
+    })
+
+
+def _unmask(terms: Unmask) -> dict[str, str]:
+    return _given({
+        "approvers": _yaml(sorted(terms.approvers)),
+        "max_ttl": duration(terms.max_ttl),
+        "scope": terms.scope.value,
+        "reason": "required" if terms.reason_required else "",
+        "purposes": _yaml(sorted(frozenset().union(*terms.purposes))),
+        "count": str(terms.count),
+        "expires": duration(terms.expires),
     })
 
 
@@ -89,7 +103,7 @@ def _guardrail(rule: Guardrail) -> dict[str, str]:
         "then": rule.then.value,
         "approvers": _yaml(sorted(rule.approvers)),
         "count": str(rule.count) if hold else "",
-        "expires": _duration(rule.expires) if hold else "",
+        "expires": duration(rule.expires) if hold else "",
         "message": _yaml(rule.message),
     })
 
@@ -151,5 +165,6 @@ def _escaped(character: str) -> str:
     return f"\\{character}" if character in '"\\' else f"\\U{ord(character):08x}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as a policy has them: `90s`, `15m`, `8h`, `1d`."""
     return next(f"{int(seconds // unit)}{letter}" for unit, letter in _UNITS if seconds % unit == 0)

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from gov.identity.principal import Kind, Principal
 from gov.policy.complaint import Position
-from gov.policy.decision import Verdict
+from gov.policy.decision import Unmask, Verdict
 from gov.policy.pattern import ColumnPattern, RelationPattern, any_word
 from gov.terms import Effect, Scope
 
@@ -116,6 +116,8 @@ class MaskRule:
     excepted: People = People()
     write: bool = False
     """Whether UPDATE of the masked column is granted all the same."""
+    unmask: Unmask | None = None
+    """On what terms somebody may see the value for a while; None: never."""
     marks: Marks = field(default_factory=_marks, compare=False, repr=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from gov.policy import masks
-from gov.policy.decision import Verdict
+from gov.policy.decision import Unmask, Verdict
 from gov.policy.nodes import Section
 from gov.policy.pattern import column_pattern, relation_pattern
 from gov.policy.rules import (
@@ -31,7 +31,8 @@ ACCESS = (
     "name", *_PEOPLE, "targets", "environment", "relations", "scope",
     "max_ttl", "max_statement", "reason", "purpose",
 )
-MASKING = ("name", "data", "with", "except", "write")
+MASKING = ("name", "data", "with", "except", "write", "unmask")
+UNMASK = ("approvers", "max_ttl", "scope", "reason", "purposes", "count", "expires")
 WHEN = (
     "effects", "relations", "columns", "reads", "unmasked", "where", "environment", "targets", "scope",
     *_PEOPLE, "client", "purpose", "hours", "rows_over",
@@ -71,14 +72,30 @@ def access_rule(section: Section) -> AccessRule:
 def mask_rule(section: Section) -> MaskRule:
     """`{ name: contact-is-partial, data: pii.contact, with: partial, except: { groups: [privacy] } }`."""
     section.require("name", "data", "with")
-    excepted = section.section("except", _PEOPLE)
+    excepted, lifting = section.section("except", _PEOPLE), section.section("unmask", UNMASK)
     return MaskRule(
         name=_name(section),
         data=_data(section, "data"),
         mask=_mask(section),
         excepted=people(excepted) if excepted else People(),
         write=section.word("write", ("allow", "deny")) == "allow",
+        unmask=unmask(lifting) if lifting else None,
         marks=section.marks(),
+    )
+
+
+def unmask(section: Section) -> Unmask:
+    """`{ approvers: [privacy], max_ttl: 1h, reason: required, purposes: ["support:*"] }`."""
+    section.require("approvers", "max_ttl")
+    purposes = frozenset(section.texts("purposes"))
+    return Unmask(
+        approvers=frozenset(section.texts("approvers")),
+        max_ttl=section.duration("max_ttl"),
+        scope=Scope(section.word("scope", [scope.value for scope in Scope]) or Scope.READ),
+        reason_required=section.word("reason", ("required", "optional")) == "required",
+        purposes=(purposes,) if purposes else (),
+        count=section.whole("count", 1, 1),
+        expires=section.duration("expires", 900.0),
     )
 
 
