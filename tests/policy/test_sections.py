@@ -26,7 +26,7 @@ def test_the_manuals_examples_load(example: str) -> None:
 @pytest.mark.parametrize(
     "word",
     sorted({
-        *document.KEYS, *document.LATER, *sections.CLASSIFY, *sections.ACCESS, *sections.MASKING,
+        *document.KEYS, *document.LATER, *sections.CLASSIFY, *sections.ACCESS, *sections.MASKING, *sections.UNMASK,
         *sections.GUARDRAIL, *sections.WHEN, *sections.ROLES, *WORDS, *Effect,
     }),
 )  # fmt: skip
