@@ -26,7 +26,7 @@ WHAT: Final[Mapping[str, str]] = {
     "verdict": "verdict", "rule": "rule", "rules": "rule", "effects": "effect", "request": "request",
     "sqlstate": "sqlstate", "outcome": "outcome", "command": "command", "functions": "function",
     "classes": "class", "policy": "policy", "yes": "yes", "what": "what", "dataset": "dataset",
-    "receipt": "receipt", "file": "file", "digests": "digest", "break_glass": "glass",
+    "receipt": "file", "file": "file", "digests": "file", "break_glass": "glass",
 }
 """The same of fields that the runs of one text share."""
 TABLES: Final = ("reads", "writes", "relations")
@@ -40,17 +40,17 @@ WORDS: Final = ("text", "parameters", "error", "notices", "reason", "because", "
 
 def who_of(fields: Mapping[str, Any], payload: Mapping[str, Any]) -> Terms:
     """Who, where and why: terms that a session's entries share."""
-    found = {(facet, value) for name, facet in WHO.items() for value in _values(fields.get(name, payload.get(name)))}
+    found = {(facet, value) for name, facet in WHO.items() for value in values(fields.get(name, payload.get(name)))}
     return frozenset(found)
 
 
 def what_of(kind: str, fields: Mapping[str, Any]) -> Terms:
     """What, and what was decided: terms that the runs of one text share."""
     found = {("kind", kind), ("family", kind.partition(".")[0])}
-    found |= {(facet, value) for name, facet in WHAT.items() for value in _values(fields.get(name))}
-    found |= {("table", end) for name in TABLES for table in _values(fields.get(name)) for end in _ends(table)}
+    found |= {(facet, value) for name, facet in WHAT.items() for value in values(fields.get(name))}
+    found |= {("table", end) for name in TABLES for table in values(fields.get(name)) for end in _ends(table)}
     for name, facet in ((READ, "read"), (WRITTEN, "written"), (CLEAR, "clear")):
-        columns = [*_values(fields.get(name))]
+        columns = [*values(fields.get(name))]
         found |= {(facet, end) for column in columns for end in _ends(column)}
         if columns:
             found.add((facet, ""))
@@ -59,23 +59,28 @@ def what_of(kind: str, fields: Mapping[str, Any]) -> Terms:
 
 def words_of(payload: Mapping[str, Any], names: Iterable[str] = WORDS) -> str:
     """What of the payload is searched as text, one value a line, without case."""
-    return "\n".join(value for name in names for value in _values(payload.get(name))).casefold()
+    return "\n".join(value for name in names for value in values(payload.get(name))).casefold()
 
 
 def columns(asked: str) -> tuple[str, ...]:
-    """The values of `read`, `written` or `clear` that may mean the column `asked`: itself, and all of its table."""
+    """The values of `read`, `written` or `clear` that may mean the column `asked`: itself, and all of its table.
+
+    `*` is any column.
+    """
+    if asked == "*":
+        return ("",)
     relation, dot, _ = asked.rpartition(".")
     return (asked, f"{relation}{dot}*")
 
 
-def _values(value: object) -> Iterator[str]:
-    """A field's values as text."""
+def values(value: object) -> Iterator[str]:
+    """A field's values as text, however deep they stand."""
     if isinstance(value, list | tuple):
         for each in value:
-            yield from _values(each)
+            yield from values(each)
     elif isinstance(value, Mapping):
         for each in value.values():
-            yield from _values(each)
+            yield from values(each)
     elif value is not None and value != "":
         yield str(value)
 

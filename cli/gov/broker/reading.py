@@ -30,20 +30,21 @@ HASHES = re.compile(rf"checkpoint|tile/\d{{1,2}}/{_NUMBER}(?:\.p/\d{{1,3}})?")
 CONTENTS = re.compile(rf"tile/entries/{_NUMBER}(?:\.p/\d{{1,3}})?|payload/{_NUMBER}")
 """What somebody did: for auditors."""
 _ASK_AUDITOR = "ask whoever has the role `auditor` in the policy"
-_INTEGERS = ("limit", "after")
+_INTEGERS = ("limit", "after", "before")
 _TIMES = ("since", "until")
 
 
 async def page(call: Call) -> Response:
     """The newest entries that the query asks for and the caller may see, newest last."""
-    filters = _filters(call.request.query_params)
+    filters = filters_of(call.request.query_params)
     auditor = may_read_trail(call.house.policy, call.who)
     if not auditor:
         filters = replace(filters, subject=call.who.subject, issuer=call.who.issuer)
     found = await asyncio.to_thread(lambda: [*search(_files(call), filters, call.house.indexing.index)])
     if filters.after is None or not all(_own_reading(call, each) for each in found):
         await _recorded(call, "entries", filters=dict(call.request.query_params), count=len(found))
-    return reply(Entries(entries=found[::-1], size=call.house.trail.size))
+    newest_last = found if filters.oldest else found[::-1]
+    return reply(Entries(entries=newest_last, size=call.house.trail.size))
 
 
 async def one(call: Call) -> Response:
@@ -103,7 +104,7 @@ def _files(call: Call) -> Files:
     return Files(Path(call.house.config.audit.directory))
 
 
-def _filters(query: Mapping[str, str]) -> Filters:
+def filters_of(query: Mapping[str, str]) -> Filters:
     """The filters of a query.
 
     Raises:
@@ -115,12 +116,20 @@ def _filters(query: Mapping[str, str]) -> Filters:
     given: dict[str, object] = {}
     for name, text in query.items():
         try:
-            given[name] = int(text) if name in _INTEGERS else _time(text) if name in _TIMES else text
+            given[name] = _value(name, text)
         except ValueError:
             raise UsageError(f"{name}: `{text}` is not understood", hint="gov audit search --help") from None
     limit = given.get("limit", PAGE)
     assert isinstance(limit, int)
     return Filters(**(given | {"limit": max(1, min(limit, LARGEST_PAGE))}))  # type: ignore[arg-type]
+
+
+def _value(name: str, text: str) -> object:
+    if name in _INTEGERS:
+        return int(text)
+    if name in _TIMES:
+        return _time(text)
+    return text == "true" if name == "oldest" else text
 
 
 def _time(text: str) -> float:

@@ -26,6 +26,7 @@ from gov.control.models import (
     CHECKPOINT_HEADER,
     AcceptAsk,
     Accepted,
+    Answer,
     ApproveAsk,
     DenyAsk,
     Entries,
@@ -243,6 +244,11 @@ class Broker:
     def growth(self, old: int) -> bytes:
         """That the log goes on from its first `old` entries; `audit.proof.verify_consistency` reads it."""
         return self._send("GET", "/v1/audit/consistency", query={"old": str(old)}).content
+
+    def ask(self, question: str, **given: object) -> Answer:
+        """The answer to a named question of `audit.questions`."""
+        query = {name: str(value) for name, value in given.items() if value is not None}
+        return self._one(Answer, "GET", f"/v1/audit/ask/{_segment(question)}", query=query, patience=DEFINING)
 
     def audit_file(self, path: str) -> bytes | None:
         """A file of the log (a tile, a bundle of entries, …); None when there is none."""

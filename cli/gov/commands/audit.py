@@ -5,16 +5,16 @@ from __future__ import annotations
 import json as encoding
 import time
 from base64 import b64encode
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gov.commands import trail
+from gov.commands import audit_asking, trail
 from gov.commands.asking import JsonFlag, broker
-from gov.errors import Unreachable, UsageError
-from gov.ui import tables, times
+from gov.commands.moments import Since, Until, moment
+from gov.errors import Unreachable
+from gov.ui import tables
 from gov.ui.escape import escape, json_safe
 from gov.ui.output import print_json
 from gov.ui.terminal import coloured, say
@@ -54,7 +54,7 @@ def tail(
 
 @app.command(
     epilog="\b\nExamples:\n  gov audit search --column public.customers.email\n"
-    "  gov audit search --user alice --since 24h --verdict deny"
+    "  gov audit search --user alice --since 24h --verdict deny\n  gov audit search --effect delete,truncate --json"
 )
 def search(
     column: Annotated[str | None, typer.Option(
@@ -66,10 +66,17 @@ def search(
     lease: Annotated[str | None, typer.Option(metavar="ID", help="Of this lease.")] = None,
     request: Annotated[str | None, typer.Option(metavar="ID", help="About this approval request.")] = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="statement, login, lease, request, …")] = None,
-    verdict: Annotated[str | None, typer.Option(metavar="VERDICT", help="allow, deny, hold, confirm.")] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="2h, 7d, or 2026-01-31T12:00Z.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="The same; up to then.")] = None,
+    verdict: Annotated[str | None, typer.Option(metavar="VERDICT", help="allow, deny, hold, refused.")] = None,
+    effect: Annotated[str | None, typer.Option(metavar="EFFECT", help="read, delete, copy_out, …")] = None,
+    rule: Annotated[str | None, typer.Option(metavar="RULE", help="Decided by this rule of the policy.")] = None,
+    agent: Annotated[str | None, typer.Option(metavar="AGENT", help="Done by this agent, for whomever.")] = None,
+    purpose: Annotated[str | None, typer.Option(metavar="PURPOSE", help="For this purpose.")] = None,
+    run: Annotated[str | None, typer.Option("--run-id", metavar="RUN", help="Of this run.")] = None,
+    sqlstate: Annotated[str | None, typer.Option(metavar="CODE", help="Ends of statements with this SQLSTATE.")] = None,
+    since: Since = None,
+    until: Until = None,
     text: Annotated[str | None, typer.Option(metavar="TEXT", help="In a statement, an error or a reason.")] = None,
+    before: Annotated[int | None, typer.Option(min=0, metavar="INDEX", help="What is older than this entry.")] = None,
     limit: LimitFlag = 100,
     json: JsonFlag = False,
 ) -> None:
@@ -77,11 +84,18 @@ def search(
     filters = {
         "column": column, "table": table, "principal": user, "target": target, "session": session,
         "lease": lease, "request": request, "kind": kind, "verdict": verdict, "text": text,
-        "since": _moment("--since", since), "until": _moment("--until", until),
+        "since": moment("--since", since), "until": moment("--until", until),
+        "effect": effect, "rule": rule, "agent": agent, "purpose": purpose, "run": run, "sqlstate": sqlstate,
+        "before": before,
     }
     with broker() as asked:
         found = asked.entries(**filters, limit=limit).entries
     _print(found, json, column)
+    if len(found) == limit:
+        say(f"gov: there may be more: --before {found[0].index}")
+
+
+app.command(epilog=audit_asking.EXAMPLES)(audit_asking.ask)
 
 
 @app.command(epilog="\b\nExample:\n  gov audit show 1234")
@@ -129,28 +143,6 @@ def verify(
         _say_proof(proved, measure)
 
 
-# time
-
-
-def _moment(option: str, value: str | None) -> str | None:
-    """A length of time before now, or a moment, as RFC 3339.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    if value is None:
-        return None
-    try:
-        moment = datetime.now(UTC) - timedelta(seconds=times.duration(value))
-    except ValueError:
-        try:
-            moment = times.parse(value)
-        except ValueError:
-            hint = f"{option} 2h, {option} 7d or {option} 2026-01-31T12:00:00Z"
-            raise UsageError(f"{option}: `{value}` is no time", hint=hint) from None
-    return moment.isoformat().replace("+00:00", "Z")
-
-
 # showing
 
 
@@ -179,7 +171,7 @@ def _follow(asked: Broker, last: int, json: bool) -> None:
     while True:
         time.sleep(EVERY)
         try:
-            new = asked.entries(after=last, limit=_PAGE).entries
+            new = asked.entries(after=last, limit=_PAGE, oldest="true").entries
             silent = False
         except Unreachable as error:
             if not silent:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gov.audit.columns import covers
+from gov.audit.telling import ERASED, about, approvers, how, text, time, what, who
 from gov.ui import times
 from gov.ui.escape import escape
 from gov.ui.sql import highlight, one_line
@@ -18,7 +18,6 @@ HEADINGS = (
     Heading("INDEX", right=True), Heading("TIME"), Heading("WHO", "bold"), Heading("TARGET"), Heading("WHAT"),
     Heading("HOW"), Heading("APPROVED BY"), Heading("ROWS", right=True), Heading("STATEMENT", gives=True),
 )
-ERASED = "(erased)"
 _LABEL = 16
 _TEXT_WIDTH = 200
 
@@ -31,93 +30,6 @@ def row(view: EntryView, column: str | None = None) -> tuple[str, ...]:
         str(view.index), time(view), who(view), text(view.fields.get("target")), what(view), how(view, column),
         ", ".join(approvers(view)), text(rows), one_line(about(view), _TEXT_WIDTH),
     )
-
-
-def time(view: EntryView) -> str:
-    """The second, in UTC."""
-    return f"{view.at[:10]} {view.at[11:19]}Z"
-
-
-def who(view: EntryView) -> str:
-    """The name, with the agent that acted; the subject's id where the name was erased."""
-    payload = view.payload or {}
-    name = text(payload.get("principal") or payload.get("approver") or view.fields.get("subject"))
-    agent = view.fields.get("agent")
-    return f"{agent} for {name}" if agent else name
-
-
-def what(view: EntryView) -> str:
-    """The kind of entry; of a statement, what the decision was and what came of it."""
-    fields = view.fields
-    if view.kind != "statement":
-        answer = {True: " yes", False: " no"}.get(bool(fields.get("yes")), "") if "yes" in fields else ""
-        return view.kind + answer
-    verdict, done = text(fields.get("verdict")), fields.get("done")
-    if not ran(view):
-        return f"{verdict}: not run" if verdict in ("allow", "hold", "confirm") else verdict
-    outcome = text(done.get("outcome")) if isinstance(done, Mapping) else "open"
-    return f"{verdict}, {outcome}"
-
-
-def ran(view: EntryView) -> bool:
-    """Whether the statement reached the database: then its entry carries no error of ours."""
-    denied = view.fields.get("verdict") in ("deny", "refused")
-    return view.kind == "statement" and not denied and "error" not in (view.payload or {})
-
-
-def how(view: EntryView, column: str | None) -> str:
-    """What became of the column: `masked (partial)`, `clear`, `written`; without one, of all that mattered."""
-    if view.kind != "statement" or not ran(view):
-        return ""
-    return _how(view.fields, column) if column else _overview(view.fields)
-
-
-def _how(fields: Mapping[str, Any], column: str) -> str:
-    found = [text(field) for field in fields.get("columns_read") or () if covers(text(field), column)]
-    written = any(covers(text(field), column) for field in fields.get("columns_written") or ())
-    masks = sorted({text(mask["mask"]) for mask in _masks(fields) if covers(text(mask["column"]), column)})
-    read = f"masked ({', '.join(masks)})" if masks else "clear"
-    return " and ".join([read] * bool(found) + ["written"] * written)
-
-
-def _overview(fields: Mapping[str, Any]) -> str:
-    masked, clear = len(_masks(fields)), len(fields.get("clear_sensitive") or ())
-    return ", ".join([f"{masked} masked"] * bool(masked) + [f"{clear} clear"] * bool(clear))
-
-
-def _masks(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [mask for mask in fields.get("masks") or () if isinstance(mask, Mapping) and "column" in mask]
-
-
-def approvers(view: EntryView) -> list[str]:
-    """Who approved: names, or subject ids where the names were erased."""
-    names = (view.payload or {}).get("approvers") or view.fields.get("approved_by") or ()
-    return [text(name) for name in names] if isinstance(names, list | tuple) else []
-
-
-def about(view: EntryView) -> str:
-    """The statement, or what else the entry is about."""
-    payload = view.payload
-    if payload is None:
-        return ERASED
-    if said := payload.get("text") or payload.get("complaints"):
-        return text(said)
-    fields = view.fields
-    named = ("request", "lease", "session", "scope", "rule", "state", "role", "what", "path", "version")
-    because = payload.get("because") or payload.get("reason") or payload.get("error")
-    said = " ".join(text(fields[name]) for name in named if fields.get(name))
-    return f"{said}: {text(because)}" if because and said else text(because or said)
-
-
-def text(value: object) -> str:
-    """A value of an entry for people."""
-    if value is None:
-        return ""
-    if isinstance(value, list | tuple):
-        return ", ".join(map(text, value))
-    if isinstance(value, Mapping):
-        return " ".join(f"{name}={text(part)}" for name, part in value.items())
-    return str(value)
 
 
 def card(view: EntryView, *, colour: bool) -> str:

@@ -481,6 +481,27 @@ class Entries(Model):
     """Entries in the log in all."""
 
 
+# GET /v1/audit/ask/{question}
+
+
+class Answer(Model):
+    """The answer to a named question."""
+
+    question: str
+    asks: str
+    arguments: dict[str, str]
+    columns: list[str]
+    rows: list[dict[str, object]]
+    """Newest first; each has the columns, null where there is nothing to say."""
+    notes: list[str] = Field(default_factory=list)
+    """What whoever reads it must know: how far it reaches, how to ask for the same again."""
+    before: int | None = None
+    """There is more: ask again with this `before`."""
+    size: int
+    """Entries of the log that it looked at."""
+    controls: list[str]
+
+
 # GET /v1/status
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gov.audit.columns import covers, ends
-from gov.audit.facets import READ, TABLES, WRITTEN, words_of
+from gov.audit.facets import CLEAR, READ, TABLES, WRITTEN, values, words_of
 from gov.audit.kinds import KINDS
 from gov.store.log import Found
 
@@ -28,12 +28,19 @@ class Filters:
     lease: str | None = None
     request: str | None = None
     kind: str | None = None
-    """A kind, or the first word of several: `request`, `lease`."""
+    """A kind, or the first word of several: `request`, `lease`. Several with commas between them."""
     verdict: str | None = None
+    """`allow`, `deny`, `hold`, `refused`; several with commas between them."""
     sqlstate: str | None = None
     """How a statement ended: an entry `statement.done` has it."""
     effect: str | None = None
-    """One of the statement's effects: `delete`, `copy_out`."""
+    """One of the statement's effects: `delete`, `copy_out`; several with commas: one of them."""
+    read: str | None = None
+    """A column that was read, however masked."""
+    clear: str | None = None
+    """A sensitive column that was read with no mask; `*`: any."""
+    file: str | None = None
+    """The digest (SHA-256, hex) of a file or of a receipt."""
     rule: str | None = None
     purpose: str | None = None
     run: str | None = None
@@ -60,7 +67,8 @@ FILTERS = frozenset(each.name for each in fields(Filters))
 """What may be asked for, by name."""
 
 
-_EQUAL = ("target", "session", "lease", "request", "verdict", "agent", "purpose", "run", "sqlstate")
+_EQUAL = ("target", "session", "lease", "request", "agent", "purpose", "run", "sqlstate")
+_DIGESTS = ("file", "digests", "receipt")
 
 
 def holds(found: Found, asked: Filters) -> bool:
@@ -69,11 +77,15 @@ def holds(found: Found, asked: Filters) -> bool:
     return (
         all(getattr(asked, name) in (None, stated.get(name)) for name in _EQUAL)
         and _is_between(found, asked)
-        and (asked.kind is None or _is_a(found.leaf.kind, asked.kind))
+        and (asked.kind is None or any(_is_a(found.leaf.kind, each) for each in asked.kind.split(",")))
+        and (asked.verdict is None or stated.get("verdict") in asked.verdict.split(","))
         and (asked.subject is None or _is_owned(stated, asked.subject, asked.issuer))
-        and (asked.effect is None or asked.effect in (stated.get("effects") or ()))
+        and (asked.effect is None or not set(asked.effect.split(",")).isdisjoint(stated.get("effects") or ()))
         and (asked.rule is None or asked.rule == stated.get("rule") or asked.rule in (stated.get("rules") or ()))
-        and (asked.column is None or _touches_column(stated, asked.column))
+        and (asked.column is None or _has_column(stated, (READ, WRITTEN), asked.column))
+        and (asked.read is None or _has_column(stated, (READ,), asked.read))
+        and (asked.clear is None or _has_column(stated, (CLEAR,), asked.clear))
+        and (asked.file is None or any(asked.file in values(stated.get(name)) for name in _DIGESTS))
         and (asked.table is None or _touches_table(stated, asked.table))
         and (asked.principal is None or _is_of(found, asked.principal))
         and (not asked.text or asked.text.casefold() in words_of(found.payload() or {}))
@@ -98,8 +110,8 @@ def _is_owned(stated: Mapping[str, Any], subject: str, issuer: str | None) -> bo
     return stated.get("subject") == subject and issuer in (None, stated.get("issuer"))
 
 
-def _touches_column(stated: Mapping[str, Any], column: str) -> bool:
-    return any(covers(touched, column) for field in (READ, WRITTEN) for touched in stated.get(field) or ())
+def _has_column(stated: Mapping[str, Any], names: tuple[str, ...], column: str) -> bool:
+    return any(column == "*" or covers(touched, column) for name in names for touched in stated.get(name) or ())
 
 
 def _touches_table(stated: Mapping[str, Any], table: str) -> bool:

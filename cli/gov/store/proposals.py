@@ -74,13 +74,17 @@ def _conditions(asked: Filters) -> Iterator[Condition]:
     for name in ("agent", "target", "session", "lease", "purpose", "run", "subject", "issuer"):
         if (value := getattr(asked, name)) is not None:
             yield halved("who", (name, value))
-    for name in ("verdict", "request", "effect", "rule", "table", "sqlstate"):
+    for name in ("request", "rule", "table", "sqlstate", "file"):
         if (value := getattr(asked, name)) is not None:
             yield halved("what", (name, value))
+    for name in ("verdict", "effect"):
+        if (value := getattr(asked, name)) is not None:
+            yield halved("what", *((name, each) for each in value.split(",")))
     if asked.kind is not None:
-        yield halved("what", ("kind" if asked.kind in KINDS else "family", asked.kind))
-    if asked.column is not None:
-        yield halved("what", *((facet, each) for facet in ("read", "written") for each in columns(asked.column)))
+        yield halved("what", *(("kind" if each in KINDS else "family", each) for each in asked.kind.split(",")))
+    for facets, column in ((("read", "written"), asked.column), (("read",), asked.read), (("clear",), asked.clear)):
+        if column is not None:
+            yield halved("what", *((facet, each) for facet in facets for each in columns(column)))
     if asked.text:
         said, values = _texts(asked.text)
         either = f"SELECT id FROM entry WHERE text IN ({said}) UNION SELECT id FROM entry WHERE words IN ({said})"
