@@ -14,7 +14,19 @@ from starlette.responses import Response
 
 from gov import __version__
 from gov.approval.request import Request
-from gov.broker import admission, answers, entries, policies, proofs, reading, refusals, submission, unmasking, views
+from gov.broker import (
+    admission,
+    answers,
+    entries,
+    policies,
+    proofs,
+    reading,
+    refusals,
+    submission,
+    tracing,
+    unmasking,
+    views,
+)
 from gov.broker.house import House
 from gov.broker.http import Call, Front, replies, reply
 from gov.broker.reach import reach
@@ -80,6 +92,7 @@ def application(house: House) -> Starlette:
         front.route("GET", "/v1/audit/ask/{id}", answers.answer),
         front.route("GET", "/v1/audit/file", reading.file),
         front.route("GET", "/v1/audit/checkpoint", reading.checkpoint),
+        front.route("GET", "/v1/trace", tracing.trace),
         front.route("GET", "/v1/status", status),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: front.no_route})

@@ -20,6 +20,7 @@ from pathlib import Path
 from gov.audit.tree import leaf_hash
 from gov.errors import GovError, NoSuch
 from gov.store.disk import Files
+from gov.store.edges import LineageFiller
 from gov.store.index import EntryFiller, Filler, Writer
 from gov.store.log import Entries, forwards, integrated
 
@@ -33,7 +34,7 @@ PATIENCE = 10
 
 def fillers() -> tuple[Filler, ...]:
     """Everybody's tables."""
-    return (EntryFiller(),)
+    return EntryFiller(), LineageFiller()
 
 
 def bring_up(writer: Writer, read: Files, most: int = BATCH) -> bool:

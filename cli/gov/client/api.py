@@ -54,6 +54,7 @@ from gov.control.models import (
     Whoami,
     Why,
 )
+from gov.control.tracing import Trace
 from gov.errors import Denied, GovError, NoSuch, NotLoggedIn, Unavailable, Unreachable, error_of
 from gov.identity.config import loopback
 
@@ -236,6 +237,11 @@ class Broker:
     def entry(self, index: int) -> EntryView:
         """One audit entry."""
         return self._one(EntryView, "GET", f"/v1/audit/entries/{index}")
+
+    def trace(self, about: str, name: str, **options: object) -> Trace:
+        """What lies before and behind a column, table, user, run or file (by its digest)."""
+        query = {each: str(value) for each, value in options.items() if value}
+        return self._one(Trace, "GET", "/v1/trace", query={"about": about, "name": name, **query})
 
     def proof(self, index: int) -> bytes:
         """The `.tlog-proof` of one entry, which it carries; `audit.proof.verify_inclusion` reads it."""

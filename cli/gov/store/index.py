@@ -227,23 +227,23 @@ class EntryFiller:
         if known is not None:
             return known
         key = hashlib.sha256(json.dumps(sorted(terms)).encode()).digest()[:16]
-        number = _id(connection, half, key)
+        number = id_of(connection, half, key)
         if number is None:
-            number = _inserted(connection, f"INSERT INTO {half} (digest) VALUES (?)", (key,))
+            number = inserted(connection, f"INSERT INTO {half} (digest) VALUES (?)", (key,))
             connection.executemany(
                 f"INSERT OR IGNORE INTO {half}_term VALUES (?, ?)",
                 [(self._term(connection, *term), number) for term in sorted(terms)],
             )
-        _remember(self._halves, (half, terms), number)
+        remember(self._halves, (half, terms), number)
         return number
 
     def _term(self, connection: sqlite3.Connection, facet: str, value: str) -> int:
         known = self._terms.get((facet, value))
         if known is None:
             row = connection.execute("SELECT id FROM term WHERE facet = ? AND value = ?", (facet, value)).fetchone()
-            known = row[0] if row else _inserted(
+            known = row[0] if row else inserted(
                 connection, "INSERT INTO term (facet, value) VALUES (?, ?)", (facet, value))
-            _remember(self._terms, (facet, value), known)
+            remember(self._terms, (facet, value), known)
         return known
 
     def _text(self, connection: sqlite3.Connection, body: str) -> int | None:
@@ -253,13 +253,13 @@ class EntryFiller:
         key = hashlib.sha256(body.encode(errors="surrogatepass")).digest()[:16]
         known = self._said.get(key)
         if known is None:
-            known = _id(connection, "said", key)
+            known = id_of(connection, "said", key)
         if known is None:
             kept = body if len(body) <= LONGEST else None
-            known = _inserted(connection, "INSERT INTO said (digest, body) VALUES (?, ?)", (key, kept))
+            known = inserted(connection, "INSERT INTO said (digest, body) VALUES (?, ?)", (key, kept))
             if kept is not None:
                 connection.execute("INSERT INTO words (rowid, body) VALUES (?, ?)", (known, kept))
-        _remember(self._said, key, known)
+        remember(self._said, key, known)
         return known
 
 
@@ -308,18 +308,21 @@ def _set_meta(connection: sqlite3.Connection, **values: str) -> None:
     connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [*values.items()])
 
 
-def _id(connection: sqlite3.Connection, table: str, key: bytes) -> int | None:
+def id_of(connection: sqlite3.Connection, table: str, key: bytes) -> int | None:
+    """The row of `table` with this digest. Raises sqlite3.Error."""
     row = connection.execute(f"SELECT id FROM {table} WHERE digest = ?", (key,)).fetchone()
     return row[0] if row else None
 
 
-def _inserted(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> int:
+def inserted(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> int:
+    """The id of a row that is made. Raises sqlite3.Error."""
     number = connection.execute(sql, values).lastrowid
     assert number is not None
     return number
 
 
-def _remember(kept: dict[Any, int], key: Any, number: int) -> None:
+def remember(kept: dict[Any, int], key: Any, number: int) -> None:
+    """Keep an id for the next time, within bounds."""
     if len(kept) >= _KEPT:
         kept.clear()
     kept[key] = number

@@ -1,0 +1,214 @@
+"""Answers `gov trace`: everybody about what they did themselves, auditors about all. It is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from starlette.responses import Response
+
+from gov.broker import entries
+from gov.broker.http import Call, reply
+from gov.control.tracing import About, FileView, FlowView, OutputView, StatementView, Trace, Way
+from gov.errors import NoSuch, Unavailable, UsageError
+from gov.lineage.flow import WORDS
+from gov.policy.roles import may_read_trail
+from gov.store.disk import Files
+from gov.store.edges import digests, lineage_of, statements_of
+from gov.store.filters import Filters
+from gov.store.flows import Use, Whose, files, made_of, use_of_entry
+from gov.store.index import Index, indexed
+from gov.store.log import Entries, Found
+from gov.store.search import matching
+from gov.store.tracing import Hop, Walk, by_person, by_run
+
+PATIENCE = 5.0
+"""Seconds that an answer waits for the index to have the newest entries."""
+PAUSE = 0.1
+MOST_FLOWS = 400
+"""Flows told of one statement."""
+MOST_FILES = 50
+
+
+async def trace(call: Call) -> Response:
+    """Everything before and behind one thing."""
+    query = call.request.query_params
+    about, name, way = query.get("about", ""), query.get("name", ""), query.get("way", "both")
+    if about not in get_args(About) or way not in get_args(Way) or not name:
+        raise UsageError("a trace is about a column, table, user, run or file", hint="gov trace --help")
+    auditor = may_read_trail(call.house.policy, call.who)
+    whose = Whose() if auditor else Whose(call.who.subject, call.who.issuer)
+    index, log = call.house.indexing.index, Files(Path(call.house.config.audit.directory))
+    await _caught_up(index, call.house.trail.size)
+    tracing = _Tracing(log, index, whose, everything=query.get("all", "") == "true", target=query.get("target", ""))
+    found = await asyncio.to_thread(tracing.answer, cast(About, about), name, cast(Way, way))
+    call.house.trail.record(
+        entries.log_read(
+            call.who, "trace", call.house.clock(), filters=dict(query), entries=len(found.statements)
+        )
+    )
+    return reply(found)
+
+
+async def _caught_up(index: Index, size: int) -> None:
+    """Wait until the index has what is in the log now, or the patience is over."""
+    for _ in range(round(PATIENCE / PAUSE)):
+        if await asyncio.to_thread(lambda: index.size) >= size:
+            return
+        await asyncio.sleep(PAUSE)
+
+
+class _Tracing:
+    """One answer."""
+
+    def __init__(self, log: Files, index: Index, whose: Whose, *, everything: bool, target: str) -> None:
+        self._log, self._index, self._whose, self._target = log, index, whose, target
+        self._all = everything
+        self._entries = Entries(log)
+
+    def answer(self, about: About, name: str, way: Way) -> Trace:
+        """The answer.
+
+        Raises:
+            NoSuch: Nothing is known of it.
+            Unavailable: There is no index, or it cannot be read.
+        """
+        try:
+            with self._index.reading() as connection:
+                walk = Walk(connection, self._whose, self._all)
+                found = self._walked(walk, about, name, way)
+                if not found and about == "column":
+                    about, found = "table", self._walked(walk, "table", name, way)
+                if not found:
+                    raise NoSuch(
+                        f"nothing that you may see has to do with {about} `{name}`", hint="gov audit search --help"
+                    )
+                statements = [self._statement(connection, number, hop, walk)
+                              for number, hop in enumerate(walk.hops.values())]  # fmt: skip
+                behind = max(self._entries.size - indexed(connection), 0)
+        except sqlite3.Error as why:
+            raise Unavailable(f"the index of the trail cannot be read: {why}", hint="gov broker status") from None
+        return Trace(about=about, name=name, way=way, found=found, statements=statements, more=walk.more, behind=behind,
+                     size=self._entries.size)  # fmt: skip
+
+    def _walked(self, walk: Walk, about: About, name: str, way: Way) -> list[str]:
+        if about == "column":
+            found = walk.column(self._target, name, way)
+        elif about == "table":
+            found = walk.table(self._target, name, way)
+        elif about == "run":
+            by_run(walk, name, way)
+            found = [name] if walk.hops else []
+        elif about == "user":
+            found = self._subjects(name)
+            by_person(walk, found, way)
+        else:
+            found = self._file(walk, name.removeprefix("sha256:").lower(), way)
+        return found
+
+    def _subjects(self, name: str) -> list[str]:
+        """The subjects and agents that go by a name."""
+        asked = Filters(principal=name, kind="statement", limit=1, subject=self._whose.subject,
+                        issuer=self._whose.issuer)  # fmt: skip
+        found = next(iter(matching(self._log, asked, self._index)), None)
+        if found is None:
+            return []
+        fields = found[0].leaf.fields
+        return [name] if name == fields.get("agent") else [str(fields.get("subject"))]
+
+    def _file(self, walk: Walk, digest: str, way: Way) -> list[str]:
+        """From the statements whose results are in a file."""
+        found: list[Use] = []
+        for number in files(walk.connection, digest):
+            for statement in self._statements_of(self._entries[number]):
+                use = use_of_entry(walk.connection, statement) if self._visible(statement) else None
+                if use is not None:
+                    found.append(use)
+        walk.statements(found, way)
+        return [digest] if found else []
+
+    def _statements_of(self, entry: Found) -> Iterable[Found]:
+        """The statements that an entry about a file speaks of."""
+        if entry.leaf.kind == "statement":
+            return [entry]
+        return [self._entries[number] for number in statements_of(entry.leaf.fields)]
+
+    def _visible(self, entry: Found) -> bool:
+        fields = entry.leaf.fields
+        return self._whose.subject is None or (
+            (fields.get("subject"), fields.get("issuer")) == (self._whose.subject, self._whose.issuer)
+        )
+
+    def _statement(self, connection: sqlite3.Connection, number: int, hop: Hop, walk: Walk) -> StatementView:
+        use = hop.use
+        newest, oldest = self._entries[use.last], self._entries[use.first]
+        fields, payload = newest.leaf.fields, newest.payload() or {}
+        done = self._done(connection, use.last)
+        lineage = lineage_of(fields)
+        flows = [
+            FlowView(source=edge.source, sink=edge.sink, kinds=_words(edge.kinds), mask=edge.mask)
+            for edge in walk.edges(use.shape)[:MOST_FLOWS]
+        ]
+        return StatementView(
+            id=f"s{number}", way=hop.way, depth=hop.depth, target=use.target, entry=use.last, first=use.first,
+            at=_time(newest.leaf.at), since=_time(oldest.leaf.at), uses=use.uses,
+            **{name: str(fields.get(name) or "") for name in (
+                "subject", "issuer", "agent", "run", "purpose", "session", "request", "rule", "command", "dataset")},
+            who=str(payload.get("principal") or fields.get("subject") or ""),
+            approved_by=[str(each) for each in payload.get("approvers") or fields.get("approved_by") or ()],
+            text=str(payload.get("text") or ""), outcome=str(done.get("outcome") or ""), rows=done.get("rows"),
+            duration_ms=done.get("duration_ms"), flows=flows, outputs=_outputs(lineage, payload),
+            files=self._files(connection, use.last),
+            lineage=lineage, names=payload.get("outputs") or [], exact=all(each.get("exact", True) for each in lineage),
+            widened=[why for each in lineage for why in each.get("widened", ())],
+        )  # fmt: skip
+
+    def _done(self, connection: sqlite3.Connection, statement: int) -> Mapping[str, Any]:
+        row = connection.execute("SELECT id FROM outcome WHERE statement = ?", (statement,)).fetchone()
+        return self._entries[row[0]].leaf.fields if row and row[0] < self._entries.size else {}
+
+    def _files(self, connection: sqlite3.Connection, statement: int) -> list[FileView]:
+        """Files that somebody has a receipt for, of the newest run."""
+        found = []
+        for number in made_of(connection, statement):
+            entry = self._entries[number]
+            payload = entry.payload() or {}
+            name = str(payload.get("file") or entry.leaf.fields.get("file") or "")
+            found += [FileView(digest=each, name=name, entry=number, at=_time(entry.leaf.at))
+                      for each in digests(entry.leaf.fields)]  # fmt: skip
+        return found[:MOST_FILES]
+
+
+def _outputs(lineage: list[Any], payload: Mapping[str, Any]) -> list[OutputView]:
+    names = payload.get("outputs") or []
+    found: list[OutputView] = []
+    for number, statement in enumerate(lineage):
+        called = names[number] if number < len(names) else []
+        sources = statement.get("sources") or []
+        for place, flow in enumerate(statement.get("outputs") or ()):
+            name = str(called[place]) if place < len(called) else ""
+            found.append(OutputView(name=name, sources=_sources(flow, sources)))
+    return found[:MOST_FLOWS]
+
+
+def _sources(flow: Mapping[str, Any], sources: list[Any]) -> list[FlowView]:
+    kinds: dict[int, list[str]] = {}
+    for word, places in flow.items():
+        for place in places:
+            kinds.setdefault(place, []).append(word)
+    return [
+        FlowView(source=sources[place]["column"], kinds=words, mask=str(sources[place].get("mask", "")))
+        for place, words in sorted(kinds.items())
+    ]
+
+
+def _words(kinds: int) -> list[str]:
+    return [word for bit, word in WORDS.items() if kinds & bit]
+
+
+def _time(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,164 @@
+"""From one column, table, person, run or file to everything before and behind it, out of the index.
+
+Values are followed through as many statements as there are, through written tables, in the order of time: a
+statement lies behind a write when it was run after the first of it. What only decides about rows (filters,
+joins) is told at the first step and, unless asked, not followed further. Work is bounded: `MOST` statements.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gov.control.tracing import Place, Way
+from gov.lineage.flow import DIRECT
+from gov.store.edges import OUTSIDE, RESULT, Edge
+from gov.store.flows import Use, Whose, columns, covering, edges, of_table, uses, uses_of
+
+MOST = 200
+"""Statements of one answer."""
+DEEPEST = 12
+"""Statements between the first and the last."""
+
+
+class Hop(NamedTuple):
+    """A statement on the way."""
+
+    use: Use
+    way: Place
+    depth: int
+
+
+class Step(NamedTuple):
+    """A column that is looked at."""
+
+    target: str
+    name: str
+    depth: int
+    when: int
+    """Up: the last entry that may have read it. Down: the first after which it counts."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """A walk over the edges. Its methods raise sqlite3.Error."""
+
+    connection: sqlite3.Connection
+    whose: Whose
+    all: bool = False
+    """Whether what only decides about rows is followed as well."""
+    most: int = MOST
+    hops: dict[tuple[int, int, str], Hop] = field(default_factory=dict)
+    more: bool = False
+    _shapes: dict[int, list[Edge]] = field(default_factory=dict)
+
+    def column(self, target: str, asked: str, way: Way) -> list[str]:
+        """From a column; what it means."""
+        return self._from(columns(self.connection, target, asked), way)
+
+    def table(self, target: str, asked: str, way: Way) -> list[str]:
+        """From any column of a table; the tables that it means."""
+        found = self._from(of_table(self.connection, target, asked), way)
+        return sorted({name.rpartition(".")[0] for name in found})
+
+    def _from(self, found: list[tuple[int, str, str]], way: Way) -> list[str]:
+        starts = [(target, name) for _, target, name in found if name]
+        if way in ("up", "both"):
+            self.up([Step(target, name, 0, _EVER) for target, name in starts])
+        if way in ("down", "both"):
+            self.down([Step(target, name, 0, -1) for target, name in starts])
+        return sorted(f"{target}:{name}" for target, name in starts)
+
+    def statements(self, found: Iterable[Use], way: Way) -> None:
+        """From statements: what flows into them, and what comes of what they wrote."""
+        befores: list[Step] = []
+        afters: list[Step] = []
+        for use in found:
+            if not self._add(use, "here", 0):
+                return
+            for edge in self.edges(use.shape):
+                if edge.source != OUTSIDE and (self.all or edge.kinds & DIRECT):
+                    befores.append(Step(use.target, edge.source, 1, use.last))
+                if edge.sink != RESULT:
+                    afters.append(Step(use.target, edge.sink, 1, use.first))
+        if way in ("up", "both"):
+            self.up(befores)
+        if way in ("down", "both"):
+            self.down(afters)
+
+    def up(self, steps: list[Step]) -> None:
+        """The statements that wrote these columns, and what flowed into them."""
+        self._walk(steps, "up")
+
+    def down(self, steps: list[Step]) -> None:
+        """The statements that read these columns, and those behind what they wrote."""
+        self._walk(steps, "down")
+
+    def edges(self, shape: int) -> list[Edge]:
+        """The edges of a shape, read once."""
+        if shape not in self._shapes:
+            self._shapes[shape] = edges(self.connection, shape)
+        return self._shapes[shape]
+
+    def _walk(self, steps: list[Step], way: Place) -> None:
+        """Breadth first, so that what is nearest is there when the bound is reached."""
+        here, there = ("sink", "source") if way == "up" else ("source", "sink")
+        queue, seen = deque(dict.fromkeys(steps)), {(step.target, step.name) for step in steps}
+        while queue:
+            step = queue.popleft()
+            ids = covering(self.connection, step.target, step.name)
+            direct = step.depth > 0 and not self.all
+            names = self._names(ids)
+            for use in uses(self.connection, here, ids, self.whose, self.most + 1, direct=direct):
+                if (use.first > step.when) if way == "up" else (use.last < step.when):
+                    continue
+                if not self._add(use, way, step.depth):
+                    return
+                for edge in self.edges(use.shape):
+                    follows = self.all or edge.kinds & DIRECT
+                    if getattr(edge, here) not in names or not follows or step.depth >= DEEPEST:
+                        continue
+                    name = getattr(edge, there)
+                    if name in (OUTSIDE, "*") or (use.target, name) in seen:
+                        continue
+                    seen.add((use.target, name))
+                    when = use.last if way == "up" else use.first
+                    queue.append(Step(use.target, name, step.depth + 1, when))
+
+    def _names(self, ids: list[int]) -> set[str]:
+        found = set()
+        for each in ids:
+            row = self.connection.execute("SELECT name FROM flow_column WHERE id = ?", (each,)).fetchone()
+            found.add(row[0])
+        return found
+
+    def _add(self, use: Use, way: Place, depth: int) -> bool:
+        """Note a statement; whether there is room for more."""
+        key = use.shape, use.actor, use.request
+        if key not in self.hops:
+            if len(self.hops) >= self.most:
+                self.more = True
+                return False
+            self.hops[key] = Hop(use, way, depth)
+        return True
+
+
+_EVER = 1 << 62
+
+
+def by_person(walk: Walk, names: Iterable[str], way: Way) -> None:
+    """From everything that somebody did, by subject or agent. Raises sqlite3.Error."""
+    found: dict[tuple[int, int, str], Use] = {}
+    for name in names:
+        for kind in ("subject", "agent"):
+            for use in uses_of(walk.connection, kind, name, walk.whose, walk.most + 1):
+                found[use.shape, use.actor, use.request] = use
+    walk.statements(found.values(), way)
+
+
+def by_run(walk: Walk, run: str, way: Way) -> None:
+    """From everything that one run did. Raises sqlite3.Error."""
+    walk.statements(uses_of(walk.connection, "run", run, walk.whose, walk.most + 1), way)
