@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gov.commands import audit_asking, trail
+from gov.commands import audit_asking, audit_exporting, trail
 from gov.commands.asking import JsonFlag, broker
 from gov.commands.moments import Since, Until, moment
 from gov.errors import Unreachable
@@ -96,6 +96,7 @@ def search(
 
 
 app.command(epilog=audit_asking.EXAMPLES)(audit_asking.ask)
+app.command(epilog=audit_exporting.EXAMPLES)(audit_exporting.export)
 
 
 @app.command(epilog="\b\nExample:\n  gov audit show 1234")

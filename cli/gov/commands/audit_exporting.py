@@ -1,0 +1,90 @@
+"""`gov audit export`: the trail for other programs, as OCSF events, JSON Lines or CSV."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from gov import __version__
+from gov.audit.formats import Format, Writer, head
+from gov.audit.ocsf import Source
+from gov.commands.asking import broker
+from gov.commands.moments import Since, Until, moment
+from gov.commands.resuming import last_whole
+from gov.errors import UsageError
+from gov.ui.progress import Progress, watched
+
+if TYPE_CHECKING:
+    from gov.client.api import Broker
+    from gov.control.models import EntryView
+
+EXAMPLES = (
+    "\b\nExamples:\n  gov audit export --format ocsf --since 24h -o yesterday.ocsf.jsonl\n"
+    "  gov audit export -o trail.jsonl --resume\n  gov audit export --format csv | less -S"
+)
+_PAGE = 1000
+
+
+def export(
+    format: Annotated[Format, typer.Option(help="OCSF 1.8 events and entries are JSON, one a line.")] = Format.JSONL,
+    since: Since = None,
+    until: Until = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output."
+                                                )] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on behind the last whole line of FILE.")] = False,
+) -> None:
+    """Write the entries that you may see, oldest first, for another program to read."""
+    if resume and output is None:
+        raise UsageError("only a file can be gone on with", hint="gov audit export -o FILE --resume")
+    with broker() as asked, _file(output, resume) as stream:
+        after = None if output is None else last_whole(output, format)
+        if output is None or not output.stat().st_size:
+            stream.write(head(format))
+        writer = Writer(format, Source(_origin(asked), __version__))
+        progress = Progress(shown=output is not None and watched())
+        try:
+            for page in _pages(asked, after, moment("--since", since), moment("--until", until)):
+                lines = [*writer.lines(page)]
+                stream.write("".join(lines))
+                progress.add(len(lines), sum(map(len, lines)))
+        finally:
+            progress.clear()
+    if output is not None:
+        print(f"{progress.summary()} to {output}", file=sys.stderr)
+
+
+def _origin(asked: Broker) -> str:
+    """The log's name, from the key that it is signed with."""
+    return (asked.context.audit_key or asked.info().audit_key).partition("+")[0]
+
+
+def _pages(asked: Broker, after: int | None, since: str | None, until: str | None) -> Iterator[list[EntryView]]:
+    """All there is until now, oldest first: what this very reading adds to the log is left out."""
+    last = -1 if after is None else after
+    end: int | None = None
+    while True:
+        page = asked.entries(after=last, before=end, since=since, until=until, oldest="true", limit=_PAGE)
+        end = page.size if end is None else end
+        yield page.entries
+        if len(page.entries) < _PAGE:
+            return
+        last = page.entries[-1].index
+
+
+@contextmanager
+def _file(output: Path | None, resume: bool) -> Iterator[IO[str]]:
+    """Where it is written."""
+    if output is None:
+        yield sys.stdout
+        return
+    if output.exists() and not resume:
+        raise UsageError(f"{output} exists", hint=f"gov audit export -o {output} --resume, or name another file")
+    descriptor = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8", newline="") as stream:
+        yield stream
