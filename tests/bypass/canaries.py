@@ -6,6 +6,7 @@ afterwards, so that whoever shares the database finds it as it was.
 
 from __future__ import annotations
 
+import base64
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,18 +19,35 @@ Admin = psycopg.Connection[Any]
 MASKED = ("email", "ssn", "phone", "dob", "credit_card")
 FILE = b"qxfile7"
 """In a file on the database host."""
-_WORDS = (b"qxmail7", b"qxhost7", b"qxssn7", b"873 649", b"873649", b"qxcard7", FILE)
-_DATES = (b"1777-03", b"1777/03", b"03-1777", b".03.1777", b"/1777", b"177703")
-_DAYS = [date(1777, 3, day) for day in range(1, 29)]
+_WORDS = (b"qxmail7", b"qxhost7", b"qxssn7", b"873 649", b"873649", b"qxcard7", b"qxkind7", b"564738", FILE)
+_DATES = (b"1777-03", b"1777/03", b"03-1777", b".03.1777", b"/1777", b"177703", b"1788-05-1", b"178805")
+_DAYS = [date(1777, 3, day) for day in range(1, 29)] + [date(1788, 5, day) for day in range(2, 29)]
 # In binary a date is four bytes, days from 2000-01-01, behind its length.
 _BINARY = tuple(struct.pack("!ii", 4, (day - date(2000, 1, 1)).days) for day in _DAYS)
 
 
+def _base64(word: bytes) -> Iterator[bytes]:
+    """What base64 makes of `word` in its midst, wherever it begins in a group of three bytes."""
+    for shift in range(3):
+        whole = base64.b64encode(b"\0" * shift + word)
+        # Characters that also depend on what stands before or behind are left out.
+        first, last = (0, 2, 3)[shift], (len(word) + shift) * 8 // 6
+        yield whole[first:last]
+
+
+_SHAPES = [shape for word in _WORDS for shape in (word, word[::-1], word.hex().encode())]
+_UPPER_HEX = [word.upper().hex().encode() for word in _WORDS]
+_CODED = [shape for word in _WORDS for each in (word, word.upper()) for shape in _base64(each)]
+
+
 def leaked(heard: bytes) -> list[bytes]:
-    """The canaries among the bytes that a client has got: as they are, in upper case, reversed, or in hex."""
+    """The canaries among the bytes that a client has got, in text and binary, in either case.
+
+    As they are, reversed, in hex and in base64.
+    """
     low = heard.lower()
-    shapes = [shape for word in _WORDS for shape in (word, word[::-1], word.hex().encode())]
-    return [each for each in (*shapes, *_DATES) if each in low] + [each for each in _BINARY if each in heard]
+    plain = [each for each in (*_SHAPES, *_UPPER_HEX, *_DATES) if each in low]
+    return plain + [each for each in (*_CODED, *_BINARY) if each in heard]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from bypass import corpus
 from bypass.canaries import FILE, planted
 from bypass.standing import WORDS
 from gov.demo.stage import Stage
@@ -53,3 +54,10 @@ def files() -> Iterator[dict[str, str]]:
     yield {"file": str(file), "owned": str(owned)}
     file.unlink()
     owned.unlink(missing_ok=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How much of what the corpus holds."""
+    terminalreporter.write_sep("-", "the corpus of attacks, by aim and form")
+    for line in corpus.lines():
+        terminalreporter.write_line(line)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bypass.corpus import Attempt
+from bypass.corpus import COPY, EXTENDED, FAST, SIMPLE, Attempt
 from gov.protocol import frames
-from live.wire import SYNC, Heard, Lease, Wire, dialled, run
+from live.wire import PATIENCE, SYNC, Heard, Lease, Wire, dialled, run
 
-FORMS = ("simple", "extended", "copied")
-"""A Query; Parse to Sync, with results in binary; and inside of COPY, where it is a query."""
 _STOP_COPY = frames.message(b"f", b"nothing to send\0")
+MOST = 1 << 20
+"""Bytes of replies after which an attempt has been heard out: the rest is cancelled."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,23 @@ class Played:
 
 
 def play(
-    attempt: Attempt, lease: Lease, values: Mapping[str, str], *, around: bool = False, forms: Iterable[str] = FORMS
+    attempt: Attempt, lease: Lease, values: Mapping[str, str], *, around: bool = False, forms: Iterable[str] = (),
+    patience: float = PATIENCE,
 ) -> Iterator[Played]:
-    """The attempt in each of these forms, in a session of its own; what is held is withdrawn.
+    """The attempt in each of these forms that it has (all when left out), in a session of its own.
 
-    With `around` it is put into a transaction that is rolled back.
+    What is held is withdrawn, and what says nothing for `patience` seconds is cancelled, once. With `around` it is
+    put into a transaction that is rolled back.
     """
     messages = [_filled(text, values) for text in attempt.messages]
-    for form in forms:
-        if form == "copied" and not _copyable(messages):
+    for form in attempt.forms:
+        if forms and form not in forms and form != FAST:
             continue
         with dialled(lease) as wire:
             said = Heard(wire.query("begin")) if around else Heard()
+            wire.socket.settimeout(patience)
             for text in messages:
-                said += _send(wire, text, form)
+                said += _send(wire, text, form, attempt.function)
                 if _ended(said):
                     break
             yield Played(form, bytes(wire.heard), said)
@@ -60,29 +64,47 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _copyable(messages: list[str]) -> bool:
-    (first, *more) = messages
-    head = first.lstrip("( ").lower()
-    return not more and head.startswith(("select", "with", "table", "values")) and "into" not in head
-
-
-def _send(wire: Wire, text: str, form: str) -> Heard:
-    match form:
-        case "simple":
-            sent = frames.build_query(text.encode())
-        case "copied":
-            sent = frames.build_query(f"copy ({text.rstrip().rstrip(';')}\n) to stdout".encode())
-        case _:
-            sent = run(text, binary=True) + SYNC
-    wire.send(sent)
-    found = Heard()
+def _send(wire: Wire, text: str, form: str, function: str) -> Heard:
+    if form == SIMPLE:
+        wire.send(frames.build_query(text.encode()))
+    elif form == COPY:
+        wire.send(frames.build_query(f"copy ({text.rstrip().rstrip(';')}\n) to stdout".encode()))
+    elif form == EXTENDED:
+        wire.send(run(text, binary=True) + SYNC)
+    else:
+        wire.send(_function_call(_number(wire, function), text))
+    found, heard, cancelled = Heard(), 0, False
     while not found or found[-1].kind != "Z":
         try:
             found.append(reply := wire.one())
-        except EOFError:
+        except TimeoutError:
+            if cancelled:
+                raise
+            cancelled = True
+            wire.cancel()
+            wire.socket.settimeout(PATIENCE)
+            continue
+        except (EOFError, ConnectionError):
             break
-        if reply.request:
+        heard += len(reply.body)
+        if reply.request or (heard > MOST and not cancelled):
+            cancelled = cancelled or heard > MOST
             wire.cancel()
         if reply.kind == "G":
-            wire.send(_STOP_COPY, b"" if form in ("simple", "copied") else SYNC)
+            wire.send(_STOP_COPY, SYNC if form == EXTENDED else b"")
     return found
+
+
+def _number(wire: Wire, function: str) -> int:
+    """The OID of `f(types)`, which everybody may ask for; that of nothing, where there is none."""
+    rows = wire.query(f"select to_regprocedure('{function}')::oid").rows
+    return int(rows[0][0] or 0) if rows else 0
+
+
+def _function_call(oid: int, text: str) -> bytes:
+    """FunctionCall with arguments in text, apart by ` | `; the result in text."""
+    arguments = [each.strip() for each in text.split(" | ")] if text != "()" else []
+    body = struct.pack("!Ihh", oid, 0, len(arguments))
+    for each in arguments:
+        body += struct.pack("!i", len(each.encode())) + each.encode()
+    return frames.message(b"F", body + struct.pack("!h", 0))

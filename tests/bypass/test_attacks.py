@@ -10,38 +10,61 @@ import psycopg
 import pytest
 
 from bypass.canaries import leaked, state
-from bypass.corpus import Attempt, attempts
+from bypass.corpus import AIMS, FORMS, Attempt, attempts, census
 from bypass.playing import play
 from live.wire import Lease, dialled
 
 READS = list(attempts(*(f"attacks/{name}.sql" for name in (
     "values", "names", "copies", "functions", "catalogs", "errors"))))  # fmt: skip
-EFFECTS = list(attempts("attacks/effects.sql"))
+EFFECTS = list(attempts("attacks/effects.sql", "attacks/scope.sql", "attacks/exfiltrate.sql"))
 LeaseFor = Callable[[str], Lease]
 
 
+@pytest.fixture(scope="module")
+def before(admin: psycopg.Connection[Any], canaries: object) -> tuple[Any, ...]:
+    """The database as it stands before any attempt."""
+    return state(admin)
+
+
 @pytest.mark.parametrize("attempt", READS, ids=lambda each: each.name)
-def test_no_canary_comes_back(
-    attempt: Attempt, lease_for: LeaseFor, canaries: psycopg.Connection[Any], files: dict[str, str]
-) -> None:
-    """Whatever is asked and in whatever form, no byte that returns is of a masked value, and nothing is changed."""
-    before = state(canaries)
+@pytest.mark.usefixtures("canaries")
+def test_no_canary_comes_back(attempt: Attempt, lease_for: LeaseFor, files: dict[str, str]) -> None:
+    """Whatever is asked and in whatever form, no byte that returns is of a masked value."""
     for played in play(attempt, lease_for(attempt.scope), files, around=attempt.scope == "write"):
         assert not leaked(played.heard), f"{attempt.why}, {played.form}: {attempt.messages}"
-    if attempt.scope == "read":
-        assert state(canaries) == before
+
+
+def test_reads_have_changed_nothing(before: tuple[Any, ...], lease_for: LeaseFor, admin: psycopg.Connection[Any],
+                                    files: dict[str, str]) -> None:
+    """In read scope nothing is changed by the way, whichever of them it is."""
+    now = state(admin)
+    for attempt in READS:
+        if attempt.scope == "read" and attempt.function:
+            list(play(attempt, lease_for("read"), files))
+    assert state(admin) == now
 
 
 @pytest.mark.parametrize("attempt", EFFECTS, ids=lambda each: each.name)
 def test_no_effect_happens(
-    attempt: Attempt, lease_for: LeaseFor, admin: psycopg.Connection[Any], files: dict[str, str]
+    attempt: Attempt, lease_for: LeaseFor, admin: psycopg.Connection[Any], before: tuple[Any, ...],
+    files: dict[str, str],
 ) -> None:
     """Without a yes nothing dangerous happens: it is refused or held, and all is as before."""
-    before = state(admin)
     for played in play(attempt, lease_for(attempt.scope), files):
         assert played.stopped, f"{attempt.why}, {played.form}: {played.replies.tags}"
+        assert not leaked(played.heard), attempt.why
     assert state(admin) == before, attempt.why
     assert not Path(files["owned"]).exists()
+
+
+def test_every_aim_is_tried_in_every_form() -> None:
+    """The counts that the runner prints: many, distinct, and no corner empty."""
+    found = census(attempts("attacks"))
+    assert {aim for aim, _ in found} == set(AIMS)
+    assert [(aim, form) for aim in AIMS for form in FORMS if not found[aim, form]] == []
+    assert sum(found[aim, "all"] for aim in AIMS) >= 500
+    assert min(found[aim, "all"] for aim in AIMS) >= 30
+    assert census(attempts("harmless"))["", "all"] >= 250
 
 
 def test_canaries_would_be_found(canaries: psycopg.Connection[Any], lease_for: LeaseFor) -> None:
@@ -56,3 +79,18 @@ def test_canaries_would_be_found(canaries: psycopg.Connection[Any], lease_for: L
     with dialled(lease_for("read")) as wire:
         rows = wire.query("select email, ssn from customers limit 1").rows
     assert rows == [("z***@q***.example", "[redacted]")]
+
+
+@pytest.mark.parametrize("coded", [
+    "ssn", "upper(ssn)", "reverse(ssn)", "encode(ssn::bytea, 'hex')", "encode(upper(ssn)::bytea, 'hex')",
+    "encode(ssn::bytea, 'base64')", "encode(('a' || ssn)::bytea, 'base64')", "encode(('ab' || ssn)::bytea, 'base64')",
+    "ssn::bytea", "initcap(ssn)", "encode((email || ssn)::bytea, 'base64')", "dob", "to_char(dob, 'DD.MM.YYYY')",
+])  # fmt: skip
+def test_canaries_are_found_in_disguise(canaries: psycopg.Connection[Any], coded: str) -> None:
+    """In either case, backwards, in hex and in base64, wherever they begin in it; in text and in binary."""
+    for binary in (False, True):
+        with canaries.cursor(binary=binary) as cursor:
+            cursor.execute(f"SELECT {coded} FROM customers WHERE id = 5".encode())
+            assert cursor.pgresult is not None
+            value = cursor.pgresult.get_value(0, 0) or b""
+        assert leaked(len(value).to_bytes(4) + value), (coded, binary, value)

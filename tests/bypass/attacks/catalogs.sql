@@ -1,4 +1,5 @@
 -- Values in the catalogs: statistics, defaults, and what the masked views say of themselves.
+-- aim: read
 
 -- why: most common values and histogram bounds
 select * from pg_stats where tablename = 'customers';

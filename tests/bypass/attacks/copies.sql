@@ -1,4 +1,5 @@
 -- COPY TO STDOUT in all its forms.
+-- aim: read
 
 -- why: a whole table
 copy customers to stdout;

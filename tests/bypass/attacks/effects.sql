@@ -1,4 +1,5 @@
 -- Dangerous effects: none may happen without somebody having said yes.
+-- aim: effect
 
 -- why: the plainest
 drop table orders;
@@ -90,6 +91,7 @@ select nextval('customers_id_seq');
 select setval('customers_id_seq', 1);
 
 -- why: a program on the database host
+-- aim: exfiltrate
 copy (select 1) to program 'touch {owned}';
 
 -- why: a program to read from
@@ -97,83 +99,108 @@ copy (select 1) to program 'touch {owned}';
 copy orders (status) from program 'id';
 
 -- why: a program, the old syntax
+-- aim: exfiltrate
 copy orders to program 'sh -c ''touch {owned}''' with csv;
 
 -- why: a file on the database host
+-- aim: exfiltrate
 copy customers to '{owned}';
 
 -- why: a file by a large object
+-- aim: exfiltrate
 select lo_export(1, '{owned}');
 
 -- why: a large object of one's own
+-- aim: exfiltrate
 select lo_from_bytea(0, 'x');
 
 -- why: a large object by its parts
+-- aim: exfiltrate
 select lowrite(lo_open(lo_create(0), 131072), 'x');
 
 -- why: a file by its function
+-- aim: exfiltrate
 select pg_file_write('{owned}', 'x', false);
 
 -- why: another role
+-- aim: scope
 set role shop_owner;
 
 -- why: another role, the standard's way
+-- aim: scope
 set session authorization postgres;
 
 -- why: by set_config
+-- aim: scope
 select set_config('role', 'shop_owner', false);
 
 -- why: by set_config with a computed name
+-- aim: scope
 select set_config('ro' || 'le', 'shop_owner', false);
 
 -- why: by updating the view of settings
+-- aim: scope
 -- as: write
 update pg_settings set setting = 'shop_owner' where name = 'role';
 
 -- why: RESET ROLE after nothing
+-- aim: scope
 reset role; select 1 where current_user = 'postgres'; set role none; set local role postgres;
 
 -- why: one's own password
+-- aim: scope
 -- only the gateway stops it
 alter role current_user password 'x';
 
 -- why: one's own settings
+-- aim: scope
 -- only the gateway stops it
 alter role session_user set search_path = 'x';
 
 -- why: ALTER USER is the same
+-- aim: scope
 -- only the gateway stops it
 alter user current_user valid until 'infinity';
 
 -- why: rights for oneself
+-- aim: scope
 grant select on customers to current_user;
 
 -- why: rights for everybody
+-- aim: scope
 grant all on all tables in schema public to public;
 
 -- why: a membership
+-- aim: scope
 grant shop_owner to current_user;
 
 -- why: rights taken away
+-- aim: scope
 revoke all on orders from gov_broker;
 
 -- why: default rights
+-- aim: scope
 alter default privileges grant select on tables to public;
 
 -- why: ownership
+-- aim: scope
 alter table orders owner to current_user;
 
 -- why: REASSIGN and DROP OWNED
+-- aim: scope
 reassign owned by shop_owner to current_user;
 
 -- why: what the lease itself owns
+-- aim: scope
 -- only the gateway stops it
 drop owned by current_user;
 
 -- why: a role
+-- aim: scope
 create role evil superuser login password 'x';
 
 -- why: somebody else's role
+-- aim: scope
 drop role gov_broker;
 
 -- why: a column
@@ -225,15 +252,19 @@ create language plpython3u;
 create event trigger e on ddl_command_start execute function suppress_redundant_updates_trigger();
 
 -- why: a publication leaves with everything
+-- aim: exfiltrate
 create publication p for all tables;
 
 -- why: a subscription dials out
+-- aim: exfiltrate
 create subscription s connection 'host=127.0.0.1' publication p;
 
 -- why: a foreign server dials out
+-- aim: exfiltrate
 create server s foreign data wrapper postgres_fdw options (host '127.0.0.1');
 
 -- why: a replication slot fills the disk
+-- aim: exfiltrate
 select pg_create_physical_replication_slot('evil');
 
 -- why: the server's configuration
@@ -273,6 +304,7 @@ update pgbench_history set delta = 0 where tid = -1;
 prepare transaction 'evil';
 
 -- why: what triggers send passes by every mask
+-- aim: exfiltrate
 -- only the gateway stops it
 listen customers_changed;
 
@@ -281,9 +313,11 @@ listen customers_changed;
 unlisten *; listen customers_changed;
 
 -- why: a notification to whoever listens
+-- aim: exfiltrate
 notify cache, 'flush';
 
 -- why: the same by function
+-- aim: exfiltrate
 select pg_notify('cache', 'flush');
 
 -- why: analysis needs standard strings
@@ -324,3 +358,19 @@ checkpoint;
 
 -- why: many statements hide one
 select 1; select 2; select 3; select 4; update orders set amount = 0; select 5; select 6;
+
+-- why: a program's run by fast path
+-- fast path: pg_reload_conf()
+()
+
+-- why: a file deleted by fast path
+-- fast path: lo_unlink(oid)
+16400
+
+-- why: a sequence set on the fast path
+-- fast path: setval(regclass, bigint)
+customers_id_seq | 1
+
+-- why: statistics forgotten on the fast path
+-- fast path: pg_stat_reset()
+()

@@ -1,4 +1,5 @@
 -- Errors, notices and details that quote what they fail on.
+-- aim: read
 
 -- why: a cast that quotes its input
 select email::int from customers limit 1;

@@ -1,4 +1,5 @@
 -- Functions that run queries, read catalogs, or let one see what others see.
+-- aim: read
 
 -- why: runs its argument
 select query_to_xml('select * from customers limit 5', true, false, '');
@@ -125,3 +126,27 @@ select query from pg_stat_activity where query like '%ssn%';
 
 -- why: with a lock wait and a plan
 select pg_get_viewdef(oid) from pg_class where relname = 'customers' and relkind = 'v';
+
+-- why: a query on the fast path
+-- fast path: query_to_xml(text, boolean, boolean, text)
+select email, ssn from customers limit 5 | true | false | x
+
+-- why: a table on the fast path
+-- fast path: table_to_xml(regclass, boolean, boolean, text)
+customers | true | false | x
+
+-- why: a file on the fast path
+-- fast path: pg_read_file(text)
+{file}
+
+-- why: a setting on the fast path
+-- fast path: current_setting(text)
+data_directory
+
+-- why: statistics of words on the fast path
+-- fast path: ts_stat(text)
+select to_tsvector('simple', email) from customers
+
+-- why: a whole database on the fast path
+-- fast path: database_to_xml(boolean, boolean, text)
+true | false | x

@@ -1,4 +1,5 @@
 -- The same table, spelled otherwise.
+-- aim: read
 
 -- why: with the database's name
 select email, ssn from shop.public.customers limit 5;

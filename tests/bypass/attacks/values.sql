@@ -1,4 +1,5 @@
 -- Attempts to read a masked value by the ordinary means of SQL.
+-- aim: read
 
 -- why: the plainest
 select * from customers order by id limit 5;
