@@ -182,6 +182,25 @@ explain (verbose, costs) select * from kinds.base where upper(code) = 'A';
 -- as: write
 update kinds.ruled set id = 1 where id = 1;
 
+-- why: a trigger that fills in a secret
+-- as: write
+-- only the gateway stops it
+insert into kinds.triggered (id) values (1) returning note;
+
+-- why: the same without RETURNING, read afterwards
+-- as: write
+-- only the gateway stops it
+insert into kinds.triggered (id) values (1);
+
+select * from kinds.triggered;
+
+-- why: the same by COPY
+-- as: write
+-- only the gateway stops it
+copy kinds.triggered (id) from stdin;
+
+select * from kinds.triggered;
+
 -- why: a function with its owner's rights
 -- only the gateway stops it
 select kinds.definer();
