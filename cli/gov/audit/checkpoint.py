@@ -34,9 +34,9 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n"
 
 
-def sign(checkpoint: Checkpoint, key: SigningKey) -> bytes:
+def sign(checkpoint: Checkpoint, *keys: SigningKey) -> bytes:
     """The signed note of `checkpoint`."""
-    return sign_note(checkpoint.text, key)
+    return sign_note(checkpoint.text, *keys)
 
 
 def open_checkpoint(note: bytes, key: VerifierKey) -> Checkpoint:

@@ -3,13 +3,16 @@
 An entry becomes a leaf and, if it has anything to hide, a payload. The leaf goes into the tree:
 
     {"at":"2026-01-31T12:00:00.000000Z","fields":{…},"index":7,"kind":"statement",
-     "payload":"<hex>","previous":"<hex>","v":1}
+     "payload":"<hex>","previous":"<hex>","sequence":5,"v":1,"writer":"<hex>"}
 
-as ASCII JSON without spaces and with sorted keys; one line. `previous` is the leaf hash of the entry before
-it (64 zeros for the first), `payload` the SHA-256 of salt ‖ payload and absent when there is none. The
-16-byte salt keeps anybody from guessing an erased payload by its hash. `fields` has what `kinds.PUBLIC`
-names; everything else went to the payload, a JSON object of the same spelling. A field of the entry that is
-null or empty is left out of both.
+as ASCII JSON without spaces and with sorted keys; one line. `writer` is who wrote it, `sequence` its number among
+the entries of that writer, `previous` the leaf hash of the one before it among them: a writer's entries are a chain
+of their own, so that none can be left out where those of several are brought together. A writer's first entry
+follows whatever the log ended with (64 zeros where it was empty).
+
+`payload` is the SHA-256 of salt ‖ payload and absent when there is none. The 16-byte salt keeps anybody from
+guessing an erased payload by its hash. `fields` has what `kinds.PUBLIC` names; everything else went to the
+payload, a JSON object of the same spelling. A field of the entry that is null or empty is left out of both.
 """
 
 from __future__ import annotations
@@ -73,10 +76,17 @@ class Leaf:
     payload: bytes | None
     """The hash of the sealed payload."""
     previous: bytes
+    writer: str = ""
+    """Empty in logs from before there were writers: such an entry follows the one before it in the log."""
+    sequence: int = 0
 
 
-def record(entry: Entry, index: int, previous: bytes, salt: bytes) -> Record:
-    """The stored form of `entry` as number `index`, after the leaf with hash `previous`.
+def record(
+    entry: Entry, index: int, previous: bytes, salt: bytes, writer: str = "", sequence: int = 0
+) -> Record:
+    """The stored form of `entry` as number `index` of the log and number `sequence` of its writer, 16 hex digits.
+
+    `previous` is the leaf hash of what the writer wrote before, or of the last entry of the log.
 
     Raises:
         TooComplex: It is longer than an entry or a payload may be.
@@ -93,7 +103,7 @@ def record(entry: Entry, index: int, previous: bytes, salt: bytes) -> Record:
     leaf = (
         f'{{"at":"{_second(second)}.{micros:06d}Z","fields":{public or "{}"},"index":{index},'
         f'"kind":"{entry.kind}",{mark}'
-        f'"previous":"{previous.hex()}","v":1}}'
+        f'"previous":"{previous.hex()}",{_by(writer, sequence)}}}'
     ).encode()
     if len(leaf) > ENTRY_LIMIT or len(sealed) > PAYLOAD_LIMIT:
         raise TooComplex(
@@ -101,6 +111,10 @@ def record(entry: Entry, index: int, previous: bytes, salt: bytes) -> Record:
             hint="split the statement so that each part touches fewer columns",
         )
     return Record(index, leaf, leaf_hash(leaf), sealed)
+
+
+def _by(writer: str, sequence: int) -> str:
+    return f'"sequence":{sequence},"v":1,"writer":"{writer}"' if writer else '"v":1'
 
 
 @lru_cache(maxsize=4)
@@ -126,6 +140,8 @@ def read_leaf(leaf: bytes) -> Leaf:
             stated["fields"],
             bytes.fromhex(stated["payload"]) if "payload" in stated else None,
             bytes.fromhex(stated["previous"]),
+            str(stated.get("writer", "")),
+            int(stated.get("sequence", 0)),
         )
     except (ValueError, KeyError, TypeError):
         raise Unverified("not an audit entry that this version of gov reads", hint="gov --version") from None

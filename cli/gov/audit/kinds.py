@@ -85,14 +85,17 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "log.read": _fields(
         public=f"{_WHO} what entries index path", personal="principal filters", hidden="text"
     ),
-    "log.erased": _fields(public="first end policy", personal="principal"),
+    "log.erased": _fields(public=f"{_WHO} first end ranges of policy", personal="principal reason"),
+    "key.changed": _fields(public=f"{_WHO} old new", personal="principal reason"),
+    "key.retired": _fields(public=f"{_WHO} key", personal="principal reason"),
     "schema.changed": _fields(public="target relations version request statement command"),
     "schema.released": _fields(public=f"{_WHO} target relations", personal="principal"),
     "schema.synced": _fields(public=f"{_WHO} target relations version", personal="principal"),
     "columns.accepted": _fields(public=f"{_WHO} target columns how", personal="principal"),
     "role.swept": _fields(public="target role lease because"),
 }
-"""Kind to field to sensitivity. `log.erased` covers the payloads of entries first ≤ index < end."""
+"""Kind to field to sensitivity. `log.erased` covers the payloads of entries first ≤ index < end, or of the `ranges`
+that it names among them."""
 
 PUBLIC: Mapping[str, frozenset[str]] = {
     kind: frozenset(name for name, sensitivity in fields.items() if sensitivity is Sensitivity.PUBLIC)

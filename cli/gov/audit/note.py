@@ -110,12 +110,15 @@ def valid_name(name: str) -> bool:
     return bool(name) and "+" not in name and name.isprintable() and not any(map(str.isspace, name))
 
 
-def sign(text: str, key: SigningKey) -> bytes:
-    """The note: `text`, which ends in a newline, signed by `key`."""
+def sign(text: str, *keys: SigningKey) -> bytes:
+    """The note: `text`, which ends in a newline, signed by each of `keys`."""
     if not text.endswith("\n"):
         raise ValueError("the text of a note ends in a newline")
-    signature = b64encode(key.verifier.id + key._private().sign(text.encode())).decode()
-    return f"{text}\n{_SIGNED_BY}{key.name} {signature}\n".encode()
+    lines = []
+    for key in keys:
+        signature = b64encode(key.verifier.id + key._private().sign(text.encode())).decode()
+        lines.append(f"{_SIGNED_BY}{key.name} {signature}\n")
+    return f"{text}\n{''.join(lines)}".encode()
 
 
 def open_note(note: bytes, key: VerifierKey) -> str:
@@ -138,6 +141,15 @@ def open_note(note: bytes, key: VerifierKey) -> str:
     if not found:
         raise Unverified(f"not signed by {key.name} with the key {key.id.hex()}", hint=_HINT)
     return text
+
+
+def signers(note: bytes) -> list[tuple[str, bytes]]:
+    """Name and key id of each signature line of a note, whether it holds or not.
+
+    Raises:
+        Unverified: the note is malformed.
+    """
+    return [_signature(line)[:2] for line in _split(note)[1]]
 
 
 def _split(note: bytes) -> tuple[str, list[str]]:

@@ -7,14 +7,30 @@ erased it; then a later `log.erased` entry says so. The file of the last bundle 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from gov.audit.tree import numbered
+from gov.audit.tree import WIDTH, numbered
+
+_NAME = re.compile(r"payload/((?:x\d{3}/)*\d{3})", re.ASCII)
+TOO_MUCH = "it has more than the payloads of its entries"
 
 
 def path(bundle: int) -> str:
     """Where the payloads of this bundle are."""
     return f"payload/{numbered(bundle)}"
+
+
+def number(name: str) -> int | None:
+    """The bundle whose payloads a file of that name has; None when no payload file is called so."""
+    found = _NAME.fullmatch(name)
+    given = int(found[1].replace("x", "").replace("/", "")) if found else -1
+    return given if found and path(given) == name else None
+
+
+def place(index: int) -> str:
+    """Where the payload of this entry is, in words."""
+    return f"{path(index // WIDTH)}, payload of entry {index}"
 
 
 def pack(sealed: Iterable[bytes]) -> bytes:

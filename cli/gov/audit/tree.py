@@ -155,17 +155,26 @@ class Edge:
         for leaf in hashes:
             self.size += 1
             touched = max(touched, self._push(leaf, written))
-        for level, partial in enumerate(self.levels[: touched + 1]):
-            if partial:
-                number = self.size // WIDTH ** (level + 1)
-                written[Tile(level, number, len(partial))] = b"".join(partial)
+        written |= {tile: data for tile, data in self.partials() if (tile.level or 0) <= touched}
         return written
 
-    def _push(self, node: bytes, written: dict[Tile, bytes]) -> int:
-        """Put one leaf hash in; the highest level it reached."""
-        level = 0
+    def append_tile(self, node: bytes) -> dict[Tile, bytes]:
+        """Grow by a full tile of leaves with this root, where the last one was full; the tiles that became full."""
+        written: dict[Tile, bytes] = {}
+        self.size += WIDTH
+        self._push(node, written, 1)
+        return written
+
+    def partials(self) -> Iterator[tuple[Tile, bytes]]:
+        """The partial tile of each level that has one."""
+        for level, hashes in enumerate(self.levels):
+            if hashes:
+                yield Tile(level, self.size // WIDTH ** (level + 1), len(hashes)), b"".join(hashes)
+
+    def _push(self, node: bytes, written: dict[Tile, bytes], level: int = 0) -> int:
+        """Put one hash in; the highest level it reached."""
         while True:
-            if level == len(self.levels):
+            while level >= len(self.levels):
                 self.levels.append([])
             self.levels[level].append(node)
             if len(self.levels[level]) < WIDTH:

@@ -3,46 +3,45 @@
 Everything that can be computed is computed and compared byte for byte; what cannot be computed must be bound
 by something that can. The first break found is named with its place. Knows no disk: `read` gives the content
 of a path, `names` says which paths there are (left out: what is too much is not looked for, and the
-journal, whose file names nobody can guess, is left aside).
+journal, whose file names nobody can guess, is left aside). Stretches of the log are examined apart, by whatever
+`spread` is: one after the other, or each in a process of its own. What is kept of them is small.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 
-from gov.audit import payload
+from gov.audit import payload, rotation, stretch
 from gov.audit.checkpoint import Checkpoint, open_checkpoint
-from gov.audit.entry import FIRST, Leaf, Record, digest, read_leaf
-from gov.audit.kinds import KINDS
+from gov.audit.entry import Record
 from gov.audit.line import read_lines
+from gov.audit.marks import Marks
 from gov.audit.note import VerifierKey
-from gov.audit.tree import (
-    HASH_SIZE,
-    WIDTH,
-    Tile,
-    bundle,
-    bundles,
-    leaf_hash,
-    parse,
-    root,
-    split,
-    tiles,
-    unbundle,
-)
+from gov.audit.path import Read, Subtrees
+from gov.audit.rotation import Link, Reign
+from gov.audit.stretch import UNREADABLE, Break, Stretch, need
+from gov.audit.succession import Amiss, Succession, ranges
+from gov.audit.tree import EMPTY, HASH_SIZE, WIDTH, Edge, Tile, bundle, parse, unbundle
 from gov.errors import Unverified
-
-Read = Callable[[str], bytes | None]
 
 CHECKPOINT = "checkpoint"
 KEY = "key.pub"
 JOURNAL = "journal/"
 STAGING = "new/"
 """Half-written files, which are never part of the log."""
+ERASING = "erasing"
+"""What an erasure that was stopped has still to do."""
 _SEGMENT = re.compile(r"journal/\d{16}", re.ASCII)
+_LINK = re.compile(r"key/([0-9a-f]{8})\.tlog-proof", re.ASCII)
 _BROKEN = "the audit log is broken at "
+
+Examine = Callable[[int], Stretch]
+Spread = Callable[[Examine, Iterable[int]], Iterable[Stretch]]
+"""Like `map`: applies the function to each number, in whatever process, and gives the results in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ class Verified:
     """A log that holds."""
 
     checkpoint: Checkpoint
+    keys: tuple[VerifierKey, ...]
+    """From the key that was trusted to the one that signs now."""
     pending: int
     """In the journal, chained to the last entry, not under the checkpoint yet."""
     payloads: int
@@ -71,207 +72,173 @@ class Verified:
 
 
 def verify(
-    read: Read, key: VerifierKey, *, known: Checkpoint | None = None, names: Collection[str] | None = None
+    read: Read,
+    key: VerifierKey,
+    *,
+    known: Checkpoint | None = None,
+    names: Iterable[str] | None = None,
+    spread: Spread = map,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Verified:
-    """What was proved of the log that `read` gives, signed by `key`; `known` is an earlier checkpoint of it.
+    """What was proved of the log that `read` gives, for whoever trusts `key`; `known` is an earlier checkpoint of it.
+
+    `names` is gone through twice. `progress` is told how many of how many entries are done.
 
     Raises:
         Unverified: The first break, with its place and reason.
     """
-    return _Verification(read, key, known, names).run()
-
-
-def _broken(place: str, why: str) -> Unverified:
-    return Unverified(
-        f"{_BROKEN}{place}: {why}",
-        hint="keep this copy as it is and compare it with a backup",
-    )
+    try:
+        return _Verification(read, key, known, names).run(spread, progress or (lambda done, of: None))
+    except Break as broken:
+        raise Unverified(
+            f"{_BROKEN}{broken.place}: {broken.why}", hint="keep this copy as it is and compare it with a backup"
+        ) from None
 
 
 class _Verification:
-    """One pass over one log."""
+    """One pass over one log. Methods raise Break."""
 
     def __init__(
-        self, read: Read, key: VerifierKey, known: Checkpoint | None, names: Collection[str] | None
+        self, read: Read, key: VerifierKey, known: Checkpoint | None, names: Iterable[str] | None
     ) -> None:
         self._read = read
         self._key = key
         self._known = known
         self._names = names
         self._size = 0
-        self._levels: list[list[bytes]] = [[]]
-        """Every hash that stands or would stand in a tile, by level; those of the journal's entries last."""
-        self._statements = bytearray()
-        """By index, whether the entry is a statement."""
-        self._missing: list[int] = []
-        self._erased: list[range] = []
+        self._edge = Edge()
+        """Of the tree, as the entries have it."""
+        self._succession = Succession()
+        self._reign = Reign()
+        self._missing = Marks()
+        """Entries whose payload is not there."""
+        self._erased: list[tuple[int, int]] = []
         self._payloads = 0
         self._torn = 0
         self._pending: list[Record] = []
 
-    def run(self) -> Verified:
+    def run(self, spread: Spread, progress: Callable[[int, int], None]) -> Verified:
         """All checks, in the order in which they can name a break best."""
-        checkpoint = self._open_checkpoint()
+        links = self._follow_keys()
+        newest = links[-1].new if links else self._key
+        checkpoint = self._open_checkpoint(newest)
         self._size = checkpoint.size
-        seen = self._read_journal()
-        for tile in bundles(self._size):
-            self._bundle(tile)
-        self._check_tiles()
-        if self._root() != checkpoint.root:
-            raise _broken(CHECKPOINT, "its root is not the root of the entries")
-        self._check_known()
-        self._check_erasures()
-        self._check_journal(seen)
+        lines = self._read_journal()
+        for found in spread(partial(stretch.examine, self._read, self._size), range(stretch.count(self._size))):
+            self._take(found)
+            progress(self._succession.size, self._size)
+        self._check_partial_tiles()
+        if self._edge.root() != checkpoint.root:
+            raise Break(CHECKPOINT, "its root is not the root of the entries")
+        self._check_keys()
+        for link in links:
+            self._check_link(rotation.path(link.old), link)
+        if self._known is not None:
+            self._check_known(self._known)
+        erased = self._check_erasures()
+        self._check_journal(lines)
         self._check_names()
-        return Verified(
-            checkpoint, len(self._pending), self._payloads, len(self._missing), self._torn
-        )
+        keys = (self._key, *(link.new for link in links))
+        return Verified(checkpoint, keys, len(self._pending), self._payloads, erased, self._torn)
 
-    def _need(self, path: str) -> bytes:
-        data = self._read(path)
-        if data is None:
-            raise _broken(path, "the file is missing")
-        return data
+    # keys and checkpoint
 
-    def _open_checkpoint(self) -> Checkpoint:
+    def _follow_keys(self) -> list[Link]:
+        """From the trusted key to the newest, by the proofs that the log has."""
+        key, links = self._key, list[Link]()
         try:
-            return open_checkpoint(self._need(CHECKPOINT), self._key)
+            for link in rotation.follow(key, self._read):
+                links.append(link)
+                key = link.new
         except Unverified as why:
-            raise why if why.what.startswith(_BROKEN) else _broken(CHECKPOINT, why.what) from None
+            raise Break(rotation.path(key), why.what) from None
+        return links
+
+    def _open_checkpoint(self, key: VerifierKey) -> Checkpoint:
+        try:
+            return open_checkpoint(need(self._read, CHECKPOINT), key)
+        except Unverified as why:
+            raise Break(CHECKPOINT, why.what) from None
+
+    def _check_keys(self) -> None:
+        """The key that was trusted is one that the entries name, and the one in force has signed."""
+        keys = self._reign.keys
+        if keys:
+            if self._key not in keys:
+                raise Break(CHECKPOINT, "the key that it is verified with was never the log's")
+            self._open_checkpoint(keys[-1])
+
+    def _check_link(self, place: str, link: Link) -> None:
+        keys, checkpoint = self._reign.keys, link.checkpoint
+        if link.old not in keys or keys[keys.index(link.old) + 1 :][:1] != [link.new]:
+            raise Break(place, "its entries do not say so")
+        if checkpoint.size > self._size or self._root_of(checkpoint.size) != checkpoint.root:
+            raise Break(place, f"its first {checkpoint.size} entries are not the ones of the log")
+
+    def _check_known(self, known: Checkpoint) -> None:
+        if known.size > self._size:
+            raise Break(CHECKPOINT, f"truncated: it has {self._size} entries, and had {known.size} once")
+        if self._root_of(known.size) != known.root:
+            raise Break(CHECKPOINT, f"forked: its first {known.size} entries are not the ones known before")
+
+    def _root_of(self, size: int) -> bytes:
+        """The root that the log had at that size; its tiles are known to be right."""
+        return Subtrees(self._size, self._read).root(0, size) if size else EMPTY
 
     # entries and payloads
 
-    def _bundle(self, tile: Tile) -> None:
-        hashes = self._hash_tile(Tile(0, tile.number, tile.width))
+    def _take(self, found: Stretch) -> None:
+        """The next stretch: whether it is whole, and goes on from the ones before."""
+        if found.broken is not None:
+            self._joined(found)  # where it does not follow, that comes first
+            raise Break(*found.broken)
+        self._joined(found)
+        for index, kind, fields in found.part.notable:
+            try:
+                if kind == rotation.KIND:
+                    self._reign.change(fields)
+                else:
+                    self._erased += ranges(index, fields)
+            except Unverified as why:
+                raise Break(self._place(index), why.what) from None
+            except Amiss as amiss:
+                raise Break(self._place(index), amiss.why) from None
+        if found.missing:
+            self._missing.put(found.part.first, found.missing)
+        self._payloads += found.payloads
+        for node in found.full:
+            self._check_tiles(self._edge.append_tile(node))
+        self._edge.append(found.rest)
+
+    def _joined(self, found: Stretch) -> None:
         try:
-            entries = unbundle(self._need(tile.path))
-        except ValueError as why:
-            raise _broken(tile.path, str(why)) from None
-        if len(entries) != tile.width:
-            raise _broken(tile.path, f"it has {len(entries)} entries, and should have {tile.width}")
-        items = self._items(tile)
-        for entry, hashed, item in zip(entries, hashes, items, strict=True):
-            index = len(self._hashes)
-            place = f"{tile.path}, entry {index}"
-            if leaf_hash(entry) != hashed:
-                raise _broken(place, "it is not the entry whose hash the tree has")
-            leaf = self._leaf(place, entry)
-            self._payload(f"{payload.path(tile.number)}, payload of entry {index}", leaf, item)
-            self._grow(hashed)
+            self._succession.join(found.part)
+        except Amiss as amiss:
+            raise Break(self._place(amiss.index), amiss.why) from None
 
-    def _grow(self, hashed: bytes) -> None:
-        """One leaf more; a tile that it fills has its root in the level above."""
-        for level, hashes in enumerate(self._levels):
-            hashes.append(hashed)
-            if len(hashes) % WIDTH:
-                return
-            if level + 1 == len(self._levels):
-                self._levels.append([])
-            hashed = root(hashes[-WIDTH:])
+    def _place(self, index: int) -> str:
+        number = index // WIDTH
+        return f"{Tile(None, number, min(WIDTH, self._size - number * WIDTH)).path}, entry {index}"
 
-    @property
-    def _hashes(self) -> list[bytes]:
-        """Of every leaf seen so far."""
-        return self._levels[0]
-
-    def _hash_tile(self, tile: Tile) -> list[bytes]:
-        data = self._need(tile.path)
-        if len(data) != tile.width * HASH_SIZE:
-            raise _broken(tile.path, f"it has {len(data)} bytes, and should have {tile.width * HASH_SIZE}")
-        return split(data)
-
-    def _items(self, tile: Tile) -> list[bytes]:
-        path = payload.path(tile.number)
-        data = self._need(path)
-        try:
-            items, end = payload.unpack(data, tile.width)
-        except ValueError as why:
-            raise _broken(path, str(why)) from None
-        if self._names is not None:
-            self._check_ahead(path, data[end:], tile.number, tile.width)
-        return items
-
-    def _leaf(self, place: str, data: bytes) -> Leaf:
-        """The next leaf, which follows all that were seen."""
-        try:
-            leaf = read_leaf(data)
-        except Unverified as why:
-            raise _broken(place, why.what) from None
-        if leaf.index != len(self._hashes):
-            raise _broken(place, f"it says that it is entry {leaf.index}")
-        if leaf.previous != (self._hashes[-1] if self._hashes else FIRST):
-            raise _broken(place, "it does not follow the entry before it")
-        if leaf.kind not in KINDS:
-            raise _broken(place, f"its kind is unknown: {leaf.kind}")
-        if leaf.kind == "statement.done":
-            self._check_completes(place, leaf)
-        elif leaf.kind == "log.erased":
-            self._note_erasure(place, leaf)
-        self._statements.append(leaf.kind == "statement")
-        return leaf
-
-    def _check_completes(self, place: str, leaf: Leaf) -> None:
-        statement = leaf.fields.get("statement")
-        there = isinstance(statement, int) and statement in range(leaf.index)
-        if not there or not self._statements[int(statement or 0)]:
-            raise _broken(place, f"it completes a statement that is not there: entry {statement}")
-
-    def _payload(self, place: str, leaf: Leaf, item: bytes) -> None:
-        if leaf.payload is None and item:
-            raise _broken(place, "the entry was written without one")
-        if leaf.payload is not None and not item:
-            self._missing.append(leaf.index)
-        elif leaf.payload is not None:
-            if digest(item) != leaf.payload:
-                raise _broken(place, "it is not the one that the entry was written with")
-            self._payloads += 1
-
-    def _note_erasure(self, place: str, leaf: Leaf) -> None:
-        first, end = leaf.fields.get("first"), leaf.fields.get("end")
-        if not isinstance(first, int) or not isinstance(end, int) or not 0 <= first <= end <= leaf.index:
-            raise _broken(place, "it does not say which payloads were erased")
-        self._erased.append(range(first, end))
-
-    def _check_erasures(self) -> None:
-        for index in self._missing:
-            if not any(index in erased for erased in self._erased):
-                place = f"{payload.path(index // WIDTH)}, payload of entry {index}"
-                raise _broken(place, "it is missing, and no entry says that it was erased")
+    def _check_erasures(self) -> int:
+        """How many payloads are gone that an entry accounts for."""
+        gone = self._missing.count()
+        for first, end in self._erased:
+            self._missing.clear(first, end)
+        index = self._missing.first()
+        if index is not None:
+            raise Break(payload.place(index), "it is missing, and no entry says that it was erased")
+        return gone
 
     # the tree
 
-    def _check_tiles(self) -> None:
-        for tile in tiles(self._size):
-            if tile.level and self._need(tile.path) != self._expected(tile):
-                raise _broken(tile.path, "it is not the tile of these entries")
+    def _check_tiles(self, computed: dict[Tile, bytes]) -> None:
+        for tile, data in computed.items():
+            if need(self._read, tile.path) != data:
+                raise Break(tile.path, _OTHER_TILE)
 
-    def _expected(self, tile: Tile) -> bytes:
-        """What a tile or bundle must be, as all leaves of the tree and the journal have it."""
-        first = tile.number * WIDTH
-        if tile.level is not None:
-            return b"".join(self._levels[tile.level][first : first + tile.width])
-        width = min(WIDTH, self._size - first)
-        known = unbundle(self._need(Tile(None, tile.number, width).path)) if width > 0 else []
-        ahead = self._pending[max(first - self._size, 0) :]
-        return bundle([*known, *(record.leaf for record in ahead)][: tile.width])
-
-    def _root(self) -> bytes:
-        """The root of all leaves seen so far."""
-        rest: list[bytes] = []
-        for hashes in self._levels:
-            partial = hashes[len(hashes) // WIDTH * WIDTH :]
-            if partial or rest:
-                rest = [root([*partial, *rest])]
-        return rest[0] if rest else root(())
-
-    def _check_known(self) -> None:
-        known = self._known
-        if known is None:
-            return
-        if known.size > self._size:
-            raise _broken(CHECKPOINT, f"truncated: it has {self._size} entries, and had {known.size} once")
-        if root(self._hashes[: known.size]) != known.root:
-            raise _broken(CHECKPOINT, f"forked: its first {known.size} entries are not the ones known before")
+    def _check_partial_tiles(self) -> None:
+        self._check_tiles({tile: data for tile, data in self._edge.partials() if tile.level})
 
     # the journal
 
@@ -279,13 +246,13 @@ class _Verification:
         """Every line with its place; sorts out the pending ones."""
         names = sorted(name for name in self._names or () if name.startswith(JOURNAL))
         if self._names is not None and not names:
-            raise _broken(JOURNAL, "there is no journal file")
+            raise Break(JOURNAL, "there is no journal file")
         lines: list[tuple[str, Record]] = []
         for name in names:
             try:
-                segment = read_lines(self._need(name))
+                segment = read_lines(need(self._read, name))
             except Unverified as why:
-                raise why if why.what.startswith(_BROKEN) else _broken(name, why.what) from None
+                raise Break(name, why.what) from None
             lines += [(f"{name}, line {at}", record) for at, record in enumerate(segment.records, 1)]
             self._torn += segment.torn
         self._pending = [record for _, record in lines if record.index >= self._size]
@@ -293,47 +260,116 @@ class _Verification:
 
     def _check_journal(self, lines: list[tuple[str, Record]]) -> None:
         """Lines that the tree has must be the same there; the others go on from it, one by one."""
+        part, tree = self._succession.part(), Subtrees(self._size, self._read)
         for place, record in lines:
-            if record.index >= self._size:
-                self._leaf(place, record.leaf)
-                self._grow(record.hash)
-            elif record.hash != self._hashes[record.index]:
-                raise _broken(place, f"it is not the entry {record.index} of the tree")
+            if record.index < self._size:
+                if record.hash != tree.root(record.index, record.index + 1):
+                    raise Break(place, f"it is not the entry {record.index} of the tree")
+                continue
+            try:
+                part.follow(json.loads(record.leaf), record.hash.hex())
+            except Amiss as amiss:
+                raise Break(place, amiss.why) from None
+            except (ValueError, KeyError, TypeError):
+                raise Break(place, UNREADABLE) from None
+        try:
+            self._succession.join(part)
+        except Amiss as amiss:
+            place = next(place for place, record in lines if record.index == amiss.index)
+            raise Break(place, amiss.why) from None
 
     # what is too much
-
-    def _check_ahead(self, path: str, extra: bytes, number: int, width: int = 0) -> None:
-        """Payloads beyond the checkpoint: of pending entries, as far as an interrupted write came."""
-        first, end = number * WIDTH + width, (number + 1) * WIDTH
-        pending = self._pending[first - self._size : end - self._size] if first < end else []
-        if not payload.pack(record.sealed for record in pending).startswith(extra):
-            raise _broken(path, "it has more than the payloads of its entries")
 
     def _check_names(self) -> None:
         if self._names is None:
             return
-        needed = {tile.path for tile in (*tiles(self._size), *bundles(self._size))}
-        payloads = {payload.path(tile.number) for tile in bundles(self._size)}
-        for name in sorted(set(self._names) - needed - payloads - {CHECKPOINT}):
-            self._check_name(name)
+        ahead = _Ahead(self._read, self._size, self._edge, self._pending)
+        if rest := self._size % WIDTH:
+            path = payload.path(self._size // WIDTH)
+            items = need(self._read, path)
+            ahead.check_payloads(path, items[payload.unpack(items, rest)[1] :], self._size // WIDTH)
+        for name in self._names:
+            self._check_name(name, ahead)
 
-    def _check_name(self, name: str) -> None:
-        """A file that the checkpoint does not need: right as far as it can be, or too much."""
+    def _check_name(self, name: str, ahead: _Ahead) -> None:
+        """A file: one that the checkpoint needs, one that is right as far as it can be, or one too much."""
         tile = parse(name)
-        if tile is not None and tile.end <= len(self._hashes):
-            # An older partial tile, or one that was written before its checkpoint.
-            if self._need(name) != self._expected(tile):
-                raise _broken(name, "it is not the tile of these entries")
+        if tile is not None and tile.end <= self._size + len(self._pending):
+            if not self._needs(tile) and need(self._read, name) != ahead.expected(tile):
+                raise Break(name, _OTHER_TILE)
+        elif (number := payload.number(name)) is not None and number * WIDTH < self._size + len(self._pending):
+            if number * WIDTH >= self._size:
+                ahead.check_payloads(name, need(self._read, name), number)
         elif name == KEY:
-            if self._need(name) != f"{self._key}\n".encode():
-                raise _broken(name, "it is not the key that the log is verified with")
-        elif (number := self._ahead.get(name)) is not None:
-            self._check_ahead(name, self._need(name), number)
-        elif not name.startswith(STAGING) and not _SEGMENT.fullmatch(name):
-            raise _broken(name, "the file does not belong to the log")
+            self._check_key_file(need(self._read, name))
+        elif (link := _LINK.fullmatch(name)) is not None:
+            self._check_link_file(name, bytes.fromhex(link[1]))
+        elif name not in (CHECKPOINT, ERASING) and not name.startswith(STAGING) and not _SEGMENT.fullmatch(name):
+            raise Break(name, "the file does not belong to the log")
 
-    @cached_property
-    def _ahead(self) -> dict[str, int]:
-        """Payload files of bundles that only the journal has entries of."""
-        first, end = (self._size + WIDTH - 1) // WIDTH, (len(self._hashes) + WIDTH - 1) // WIDTH
-        return {payload.path(number): number for number in range(first, end)}
+    def _needs(self, tile: Tile) -> bool:
+        """Whether the checkpoint's own tree has it: then it was compared already."""
+        full, rest = divmod(self._size // WIDTH ** (tile.level or 0), WIDTH)
+        return tile.number < full if tile.width == WIDTH else (tile.number, tile.width) == (full, rest)
+
+    def _check_key_file(self, content: bytes) -> None:
+        keys = self._reign.keys or [self._key]
+        lines = [f"{key}\n".encode() for key in keys]
+        if content not in (b"".join(lines[:end]) for end in range(1, len(lines) + 1)):
+            raise Break(KEY, "it is not the key that the log is verified with")
+
+    def _check_link_file(self, name: str, identity: bytes) -> None:
+        key = next((key for key in self._reign.keys if key.id == identity), None)
+        if key is None:
+            raise Break(name, "the file does not belong to the log")
+        try:
+            link = rotation.read_link(need(self._read, name), key)
+        except Unverified as why:
+            raise Break(name, why.what) from None
+        self._check_link(name, link)
+
+
+class _Ahead:
+    """What may be on the disk beyond the checkpoint, or left from before it: as tree and journal have it."""
+
+    def __init__(self, read: Read, size: int, edge: Edge, pending: list[Record]) -> None:
+        self._read = read
+        self._size = size
+        self._pending = pending
+        self._tiles: dict[tuple[int, int], bytes] = {}
+        """The right edge with the journal's entries, by level and number."""
+        grown = edge.copy()
+        self._keep(grown.partials())
+        for record in pending:
+            self._keep(grown.append([record.hash]).items())
+
+    def _keep(self, tiles: Iterable[tuple[Tile, bytes]]) -> None:
+        for tile, data in tiles:
+            self._tiles[tile.level or 0, tile.number] = data
+
+    def expected(self, tile: Tile) -> bytes | None:
+        """What a tile or bundle must be that the checkpoint itself does not need."""
+        if tile.level is None:
+            entries = [*self._entries(tile.number), *(record.leaf for record in self._pending_of(tile.number))]
+            return bundle(entries[: tile.width])
+        full = self._tiles.get((tile.level, tile.number))
+        if full is None:
+            full = self._read(Tile(tile.level, tile.number).path) or b""
+        return full[: tile.width * HASH_SIZE] if len(full) >= tile.width * HASH_SIZE else None
+
+    def check_payloads(self, path: str, extra: bytes, number: int) -> None:
+        """Payloads beyond the checkpoint: of pending entries, as far as an interrupted write came."""
+        if not payload.pack(record.sealed for record in self._pending_of(number)).startswith(extra):
+            raise Break(path, payload.TOO_MUCH)
+
+    def _entries(self, number: int) -> list[bytes]:
+        width = min(WIDTH, self._size - number * WIDTH)
+        return unbundle(need(self._read, Tile(None, number, width).path)) if width > 0 else []
+
+    def _pending_of(self, number: int) -> Iterator[Record]:
+        first = max(number * WIDTH - self._size, 0)
+        end = (number + 1) * WIDTH - self._size
+        return iter(self._pending[first:end] if end > 0 else ())
+
+
+_OTHER_TILE = "it is not the tile of these entries"

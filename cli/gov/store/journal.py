@@ -71,6 +71,10 @@ class Journal:
         self._syncing = Lock()  # held for one fdatasync
         self._integrating = Lock()
         self._salts: list[bytes] = []
+        self._writer = os.urandom(8).hex()
+        """One opening of the log is one writer."""
+        self._sequence = 0
+        """Entries that it has written."""
         self._dirty = False
         """Whether the segment may hold more than its whole lines."""
         self._trouble = ""
@@ -106,11 +110,12 @@ class Journal:
             ValueError: Its kind is unknown.
         """
         with self._appending:  # what append_many does, without its lists: this is done for every statement
-            made = record(entry, self._size, self._last, self._salt())
+            made = record(entry, self._size, self._last, self._salt(), self._writer, self._sequence)
             self._write(write_line(made))
             self._pending.append(made)
             self._last = made.hash
             self._size += 1
+            self._sequence += 1
             return made.index
 
     def append_many(self, entries: Iterable[Entry]) -> int:
@@ -128,6 +133,7 @@ class Journal:
                 self._pending += records
                 self._last = records[-1].hash
                 self._size += len(records)
+                self._sequence += len(records)
             return self._size
 
     def sync(self) -> int:
@@ -205,12 +211,14 @@ class Journal:
     # appending
 
     def _records(self, entries: Iterable[Entry]) -> list[Record]:
-        index, previous = self._size, self._last
+        previous = self._last
         records = []
-        for entry in entries:
-            made = record(entry, index, previous, self._salt())
+        for number, entry in enumerate(entries):
+            made = record(
+                entry, self._size + number, previous, self._salt(), self._writer, self._sequence + number
+            )
             records.append(made)
-            index, previous = index + 1, made.hash
+            previous = made.hash
         return records
 
     def _salt(self) -> bytes:
