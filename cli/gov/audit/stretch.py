@@ -90,7 +90,7 @@ def _bundle(read: Read, tile: Tile, found: Stretch, missing: bytearray) -> None:
         if leaf != hashes[place * HASH_SIZE : (place + 1) * HASH_SIZE]:
             raise Break(f"{tile.path}, entry {tile.number * WIDTH + place}", _ANOTHER)
         try:
-            stated = json.loads(entry)
+            stated = _decode(entry.decode("ascii"))
             found.part.follow(stated, leaf.hex())
             there = _payload(tile, place, stated.get("payload"), item)
         except Amiss as amiss:
@@ -141,5 +141,6 @@ def _items(read: Read, tile: Tile) -> list[bytes]:
     return items
 
 
+_decode = json.JSONDecoder().decode
 UNREADABLE = "not an audit entry that this version of gov reads"
 _ANOTHER = "it is not the entry whose hash the tree has"

@@ -5,24 +5,33 @@ The verifier itself is `gov.audit.verify`, and `docs/spec/audit-log.md` says eno
 
 from __future__ import annotations
 
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gov.audit.checkpoint import Checkpoint
 from gov.audit.note import VerifierKey, verifier_key
+from gov.audit.path import Read
+from gov.audit.stretch import Stretch
 from gov.audit.tree import HASH_SIZE, WIDTH, Tile, bundle, parse, unbundle
-from gov.audit.verify import CHECKPOINT, KEY, Verified, verify
-from gov.errors import ConfigError, NoSuch, Unverified, UsageError
-from gov.store.disk import Files
+from gov.audit.verify import CHECKPOINT, KEY, Examine, Spread, Verified, verify
+from gov.errors import ConfigError, NoSuch, Unavailable, Unverified, UsageError
+from gov.store.disk import Files, Listing
+from gov.ui.progress import Share, watched
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
 
 _ATTEMPTS = 5
 _PAUSE = 0.3
+_WORTH_PROCESSES = 4
+"""Stretches of a log, below which one process is as quick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +101,35 @@ def verify_copy(directory: Path, key: str) -> tuple[Verified, Trust]:
     measure = trust(key, (files(KEY) or b"").decode(errors="replace").strip())
 
     def once() -> Verified:
-        return verify(files, measure.key, known=measure.known, names=list(files.names()))
+        return _shown(files, measure, names=Listing(files), spread=on_all_processors)
 
     return _patiently(once, lambda: files(CHECKPOINT)), measure
+
+
+def _shown(
+    read: Read, measure: Trust, *, names: Iterable[str] | None = None, spread: Spread = map
+) -> Verified:
+    """Verify, and show on a terminal how far it has come."""
+    share = Share("entries", shown=watched())
+    try:
+        return verify(read, measure.key, known=measure.known, names=names, spread=spread, progress=share)
+    finally:
+        share.clear()
+
+
+def on_all_processors(examine: Examine, numbers: Iterable[int]) -> Iterator[Stretch]:
+    """Like `map`, in as many processes as there are processors, where that is worth their start."""
+    numbers, processors = [*numbers], len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if len(numbers) < _WORTH_PROCESSES or processors == 1:
+        yield from map(examine, numbers)
+        return
+    pool = ProcessPoolExecutor(processors, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield from pool.map(examine, numbers)
+    except BrokenProcessPool:
+        raise Unavailable("a process that verified was killed", hint="gov audit verify, with more memory") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _patiently(once: Callable[[], Verified], checkpoint: Callable[[], bytes | None]) -> Verified:
@@ -119,7 +154,7 @@ def verify_remote(broker: Broker, key: str) -> tuple[Verified, Trust]:
         Unverified: It does not hold.
     """
     measure = trust(key, broker.context.audit_key or broker.info().audit_key)
-    return verify(Remote(broker), measure.key, known=measure.known), measure
+    return _shown(Remote(broker), measure), measure
 
 
 class Remote:

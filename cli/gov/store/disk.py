@@ -136,7 +136,25 @@ class Files:
             return None
 
     def names(self, under: str = "") -> Iterator[str]:
-        """Every file below the directory `under`, relative to the log's, sorted."""
-        for path in sorted((self.directory / under).rglob("*")):
-            if path.is_symlink() or not path.is_dir():
-                yield path.relative_to(self.directory).as_posix()
+        """Every file below the directory `under`, relative to the log's, those of each directory sorted."""
+        prefix = f"{under.rstrip('/')}/" if under else ""
+        try:
+            with os.scandir(self.directory / under) as found:
+                each = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in found)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for name, is_directory in each:
+            if is_directory:
+                yield from self.names(f"{prefix}{name}")
+            else:
+                yield f"{prefix}{name}"
+
+
+class Listing:
+    """The names of a log's files, read anew each time somebody goes through them: there may be very many."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def __iter__(self) -> Iterator[str]:
+        return self._files.names()

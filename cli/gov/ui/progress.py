@@ -101,6 +101,36 @@ class Progress:
         return f"{self.rows:,} rows  {amount(self.bytes)}  {self._rate}  {clock}"
 
 
+class Share:
+    """How much of something of a known size is done, redrawn as it is told: no thread, so processes may be forked."""
+
+    def __init__(self, what: str, *, shown: bool) -> None:
+        """`what` is counted: `entries`."""
+        self._what = what
+        self._shown = shown
+        self._began = self._drawn_at = monotonic()
+        self._width = 0
+
+    def __call__(self, done: int, of: int) -> None:
+        """So many of so many are done."""
+        now = monotonic()
+        if not self._shown or now - self._began < AFTER or now - self._drawn_at < 1 / _PER_SECOND:
+            return
+        self._drawn_at = now
+        rate = done / (now - self._began)
+        self._draw(f"{done:,} of {of:,} {self._what}  {done / max(of, 1):.0%}  {rate:,.0f}/s")
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._width:
+            self._draw("")
+
+    def _draw(self, line: str) -> None:
+        sys.stderr.write(f"\r{line.ljust(self._width)}" + ("" if line else "\r"))
+        sys.stderr.flush()
+        self._width = len(line)
+
+
 def watched() -> bool:
     """Whether somebody looks at standard error, on a terminal that can take a line away again."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
