@@ -42,7 +42,7 @@ def entries(first: int, end: int) -> Iterator[Entry]:
     """A statement and its end, by turns."""
     for number in range(first, end):
         if number % 2:
-            done = {"n": number, "statement": number - 1, "rows": 3, "bytes": 120, "duration_ms": 1.5, "outcome": "done"}
+            done = {"n": number, "statement": number - 1, "rows": 3, "duration_ms": 1.5, "outcome": "done"}
             yield Entry("statement.done", time.time(), done, {}, DONE)
         else:
             payload = {"text": "SELECT id, amount FROM orders WHERE id = $1", "parameters": [str(number)]}
@@ -65,7 +65,8 @@ def measured(directory: Path) -> dict[str, float]:
     seconds = time.perf_counter() - began
     size = json.loads(done.stdout)["size"]
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return {"entries": size, "seconds": round(seconds, 2), "entries_per_second": round(size / seconds), "peak_mib": peak}
+    rate = round(size / seconds)
+    return {"entries": size, "seconds": round(seconds, 2), "entries_per_second": rate, "peak_mib": peak}
 
 
 @contextmanager

@@ -43,6 +43,14 @@ class CrashingDisk(Disk):
         self._open.add(fd)
         return fd
 
+    def open_write(self, path: Path) -> int:
+        fd = self._step(lambda: super(CrashingDisk, self).open_write(path))
+        self._open.add(fd)
+        return fd
+
+    def scrub(self, fd: int) -> None:
+        self._step(lambda: super(CrashingDisk, self).scrub(fd))
+
     def lock(self, path: Path) -> int:
         fd = super().lock(path)
         self._open.add(fd)
@@ -122,8 +130,9 @@ class ForgetfulDisk(CrashingDisk):
         super().close(fd)
 
     def rename(self, old: Path, new: Path) -> None:
-        before = new.read_bytes() if new.exists() else None
+        before = new.read_bytes()[: self._lengths.get(new)] if new.exists() else None
         super().rename(old, new)
+        self._lengths.pop(new, None)  # it names a file that was written whole, and synced
         self._undo.append((new.parent, lambda: _restore(new, before)))
 
     def remove(self, path: Path) -> None:
@@ -175,6 +184,18 @@ class FailingDisk(Disk):
     def open_append(self, path: Path) -> int:
         self._try("open_append")
         return super().open_append(path)
+
+    def open_write(self, path: Path) -> int:
+        self._try("open_write")
+        return super().open_write(path)
+
+    def create(self, path: Path, data: bytes) -> None:
+        self._try("create")
+        super().create(path, data)
+
+    def remove(self, path: Path) -> None:
+        self._try("remove")
+        super().remove(path)
 
     def rename(self, old: Path, new: Path) -> None:
         self._try("rename")

@@ -10,6 +10,7 @@ The text of a checkpoint is three lines, and more that we neither write nor acce
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gov.audit.note import SigningKey, VerifierKey, open_note
@@ -49,6 +50,21 @@ def open_checkpoint(note: bytes, key: VerifierKey) -> Checkpoint:
     if checkpoint.origin != key.name:
         raise Unverified(f"the checkpoint is of another log: {checkpoint.origin}", hint=_HINT)
     return checkpoint
+
+
+def open_any(note: bytes, keys: Collection[VerifierKey]) -> Checkpoint:
+    """The checkpoint in a note that one of these keys signed.
+
+    Raises:
+        Unverified: none of them has; why the last one did not.
+    """
+    refusal = Unverified("there is no key to check it with", hint=_HINT)
+    for key in keys:
+        try:
+            return open_checkpoint(note, key)
+        except Unverified as why:
+            refusal = why
+    raise refusal
 
 
 def unsigned(note: bytes) -> Checkpoint:

@@ -24,7 +24,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gov.audit import path as paths
-from gov.audit.checkpoint import Checkpoint, open_checkpoint, unsigned
+from gov.audit.checkpoint import Checkpoint, open_any, unsigned
 from gov.audit.note import VerifierKey
 from gov.audit.path import Read
 from gov.audit.tree import HASH_SIZE, leaf_hash
@@ -182,14 +182,10 @@ def verify_consistency(proof: bytes, keys: Collection[VerifierKey], known: Check
 
 
 def _opened(note: bytes, keys: Collection[VerifierKey]) -> Checkpoint:
-    """The checkpoint in a note that one of the keys signed; the last refusal where none did."""
-    refusal = _broken("there is no key to check it with")
-    for key in keys:
-        try:
-            return open_checkpoint(note, key)
-        except Unverified as why:
-            refusal = _broken(why.what)
-    raise refusal
+    try:
+        return open_any(note, keys)
+    except Unverified as why:
+        raise _broken(why.what) from None
 
 
 def _written(lines: Sequence[str], path: Sequence[bytes], note: bytes) -> bytes:

@@ -22,6 +22,18 @@ class Disk:
         """A descriptor that writes at the end of `path`, made if it is not there."""
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
 
+    def open_write(self, path: Path) -> int:
+        """A descriptor that writes over `path`, which must be there."""
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+
+    def scrub(self, fd: int) -> None:
+        """Overwrite a file that has no name any more. What fails here leaves nothing that could be opened."""
+        with suppress(OSError):
+            rest = memoryview(bytes(os.fstat(fd).st_size))
+            while rest:
+                rest = rest[self.write(fd, rest) :]
+            self.sync(fd)
+
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """One write: how many bytes the kernel took."""
         return os.write(fd, data)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from gov.audit.facets import WORDS, Terms, what_of, who_of, words_of
+from gov.audit.succession import Amiss, ranges
 from gov.audit.tree import leaf_hash
 from gov.errors import Unavailable
 from gov.store.log import Found
@@ -97,7 +98,7 @@ class Writer:
                 for filler in self._fillers:
                     filler.add(self._connection, found, payload)
                 if found.leaf.kind == "log.erased":
-                    self._erase(found.leaf.fields)
+                    self._erase(found.index, found.leaf.fields)
                 size, last = found.index + 1, leaf_hash(found.raw).hex()
             _set_meta(self._connection, size=str(size), last=last)
         return size
@@ -112,11 +113,11 @@ class Writer:
         with suppress(sqlite3.Error):
             self._connection.close()
 
-    def _erase(self, fields: Mapping[str, Any]) -> None:
-        first, end = fields.get("first"), fields.get("end")
-        if isinstance(first, int) and isinstance(end, int):
-            for filler in self._fillers:
-                filler.erase(self._connection, first, end)
+    def _erase(self, index: int, fields: Mapping[str, Any]) -> None:
+        with suppress(Amiss):
+            for first, end in ranges(index, fields):
+                for filler in self._fillers:
+                    filler.erase(self._connection, first, end)
 
     def _opened(self) -> sqlite3.Connection:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

@@ -20,21 +20,24 @@ are not in their places nothing is written until they are.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn, Self, TypeVar
 
 from gov.audit.entry import SALT_SIZE, Entry, Record, record
 from gov.audit.line import write_line
 from gov.audit.note import SigningKey
 from gov.errors import ConfigError, Unavailable
+from gov.store import erasure
 from gov.store.disk import Disk
 from gov.store.places import JOURNAL, Places
 from gov.store.recovery import unseen
 from gov.store.tiles import Tiles
+
+T = TypeVar("T")
 
 _SALTS = 256
 """Salts drawn at a time: one system call for many entries."""
@@ -55,21 +58,29 @@ class _Segment:
 class Journal:
     """The only writer of one log. `append` for one thread; `sync` and `integrate` from others at any time."""
 
-    def __init__(self, directory: Path, key: SigningKey, origin: str, *, disk: Disk | None = None) -> None:
+    def __init__(
+        self, directory: Path, keys: SigningKey | Sequence[SigningKey], origin: str, *, disk: Disk | None = None
+    ) -> None:
         """Open or begin the log in `directory`, and recover what a crash left.
+
+        All `keys` sign; the last is the one in force, those before it are being given up.
 
         Raises:
             Unavailable: Another process has it open, the disk fails, or the log is damaged.
             ConfigError: It belongs to another key.
             Unverified: Its checkpoint is not signed by this key.
         """
-        if key.name != origin:
-            raise ConfigError(f"the audit key is named {key.name}, the log {origin}", hint="gov broker init")
+        keys = (keys,) if isinstance(keys, SigningKey) else tuple(keys)
+        for key in keys:
+            if key.name != origin:
+                raise ConfigError(f"the audit key is named {key.name}, the log {origin}", hint="gov broker init")
         self._disk = disk or Disk()
         self._directory = directory
         self._appending = Lock()  # held for a write
         self._syncing = Lock()  # held for one fdatasync
         self._integrating = Lock()
+        self.erasing = Lock()
+        """Held from the beginning of an erasure to its end."""
         self._salts: list[bytes] = []
         self._writer = os.urandom(8).hex()
         """One opening of the log is one writer."""
@@ -94,7 +105,7 @@ class Journal:
         try:
             self._lock = self._acquire()
             try:
-                self._open(key)
+                self._open(keys)
             except BaseException:
                 self._disk.close(self._lock)
                 raise
@@ -167,6 +178,23 @@ class Journal:
             except OSError as why:
                 raise _unavailable("the audit log cannot be written", why) from why
             return self._tiles.size
+
+    def change(self, work: Callable[[Tiles], T]) -> T:
+        """Do something to the files of the tree, while nobody else does. Blocks.
+
+        Raises:
+            Unavailable: The disk failed.
+        """
+        with self._integrating:
+            try:
+                return work(self._tiles)
+            except OSError as why:
+                raise _unavailable("the audit log cannot be written", why) from why
+
+    @property
+    def directory(self) -> Path:
+        """Where the log is."""
+        return self._directory
 
     @property
     def checkpoint(self) -> bytes:
@@ -359,8 +387,8 @@ class Journal:
                 f"another process writes the audit log in {self._directory}", hint="gov broker status"
             ) from None
 
-    def _open(self, key: SigningKey) -> None:
-        self._tiles = Tiles(self._directory, key, self._disk)
+    def _open(self, keys: Sequence[SigningKey]) -> None:
+        self._tiles = Tiles(self._directory, keys, self._disk)
         self._read_segments()
         self._size = self._tiles.size + len(self._pending)
         self._last = self._pending[-1].hash if self._pending else self._tiles.last
@@ -369,6 +397,7 @@ class Journal:
         self._absorb(len(self._pending))
         self._tidy()
         self._places.wrong()
+        erasure.resume(self)
 
     def _read_segments(self) -> None:
         journal = self._directory / JOURNAL

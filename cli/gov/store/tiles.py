@@ -7,12 +7,12 @@ with files ahead of it that the next attempt writes again, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from gov.audit import payload
-from gov.audit.checkpoint import Checkpoint, open_checkpoint, sign
+from gov.audit.checkpoint import Checkpoint, open_any, sign, unsigned
 from gov.audit.entry import FIRST, Record
 from gov.audit.note import SigningKey
 from gov.audit.tree import WIDTH, Edge, Tile, bundle, numbered, split
@@ -28,15 +28,16 @@ STAGING = "new"
 class Tiles:
     """A log's directory, opened by its only writer. Not for two threads at once."""
 
-    def __init__(self, directory: Path, key: SigningKey, disk: Disk) -> None:
+    def __init__(self, directory: Path, keys: Sequence[SigningKey], disk: Disk) -> None:
+        """`keys` all sign: the one in force is the last, those before it are being given up."""
         self.checkpoint = b""
         """The signed note in force."""
         self._announced = b""
         """The signed note that was last put in its place; in force only if that was certain to be on disk."""
         self.last = FIRST
         """The hash of the last leaf."""
+        self.keys = tuple(keys)
         self._directory = directory
-        self._key = key
         self._disk = disk
         self._read = Files(directory)
         self._edge = Edge()
@@ -45,6 +46,8 @@ class Tiles:
         self._known: set[Path] = set()
         self._superseded: set[Path] = set()
         """Directories of partial tiles and bundles whose full ones are there."""
+        self._doubtful: set[str] = set()
+        """Payload files that were made anew, and whose names may not be on the disk."""
         self._open()
 
     @property
@@ -59,16 +62,17 @@ class Tiles:
             OSError: The disk failed; the old checkpoint stays in force.
             Unavailable: A file of the log is shorter than it was left.
         """
+        self._settle()
         edge = self._edge.copy()
         files = edge.append(record.hash for record in records)
         bundles, payloads = self._group(records)
         for number, sealed in payloads.items():
             self._append_payload(number, sealed)
         contents = {tile.path: data for tile, data in (bundles | files).items()}
-        self._place(contents)
-        note = sign(Checkpoint(self._key.name, edge.size, edge.root()), self._key)
+        self.place(contents)
+        note = sign(Checkpoint(self.keys[-1].name, edge.size, edge.root()), *self.keys)
         self._announced = note
-        self._place({CHECKPOINT: note})
+        self.place({CHECKPOINT: note})
         self._accept(edge, records[-1].hash, note, bundles, payloads)
 
     @property
@@ -78,7 +82,64 @@ class Tiles:
 
     def restore(self) -> None:
         """Let the checkpoint in force be on disk again. Raises OSError."""
-        self._place({CHECKPOINT: self.checkpoint})
+        self.place({CHECKPOINT: self.checkpoint})
+
+    def sign_again(self) -> None:
+        """Let the checkpoint in force be signed by the keys that there are now. Raises OSError."""
+        note = sign(unsigned(self.checkpoint), *self.keys)
+        self._announced = note
+        self.place({CHECKPOINT: note})
+        self.checkpoint = note
+
+    def erase(self, places: Mapping[int, Collection[int]]) -> int:
+        """Let the payloads at these places of these bundles be gone, salts and all; how many there were.
+
+        Each file is replaced whole by one without them; then what the old one held is overwritten.
+
+        Raises:
+            OSError: The disk failed; some may be gone and others not.
+        """
+        self._settle()
+        contents, count = dict[str, bytes](), 0
+        for number, gone in places.items():
+            items = payload.unpack(self._read(payload.path(number)) or b"", self._width(number))[0]
+            kept = [b"" if place in gone else item for place, item in enumerate(items)]
+            if kept != items:
+                contents[payload.path(number)] = payload.pack(kept)
+                count += sum(map(bool, items)) - sum(map(bool, kept))
+        former = [self._disk.open_write(self._directory / name) for name in contents]
+        try:
+            self._doubtful |= contents.keys()
+            self.place(contents)
+            self._doubtful -= contents.keys()
+            for fd in former:
+                self._disk.scrub(fd)
+        finally:
+            for fd in former:
+                self._disk.close(fd)
+            self._measure()
+        return count
+
+    def forget(self, name: str) -> None:
+        """Remove a file that is not needed any more. Raises OSError."""
+        self._disk.remove(self._directory / name)
+        self._disk.sync_directory((self._directory / name).parent)
+
+    def _settle(self) -> None:
+        """Make files anew whose names were not certain to be on the disk."""
+        if self._doubtful:
+            self.place({name: self._read(name) or b"" for name in sorted(self._doubtful)})
+            self._doubtful.clear()
+
+    def _width(self, number: int) -> int:
+        return min(WIDTH, self.size - number * WIDTH)
+
+    def _measure(self) -> None:
+        """See how long the payload file is that grows: an erasure may have made it shorter."""
+        if self.size % WIDTH:
+            number = self.size // WIDTH
+            data = self._read(payload.path(number)) or b""
+            self._payload_length = payload.unpack(data, self._width(number))[1]
 
     def prune(self) -> None:
         """Partial tiles and bundles go when the full one is there (tlog-tiles allows it). Raises OSError.
@@ -122,7 +183,7 @@ class Tiles:
         if not known:
             self._disk.sync_directory(path.parent)
 
-    def _place(self, contents: Mapping[str, bytes]) -> None:
+    def place(self, contents: Mapping[str, bytes]) -> None:
         """Let these files appear, each whole, all on the disk when this returns."""
         paths = [self._directory / name for name in contents]
         for number, data in enumerate(contents.values()):
@@ -179,18 +240,19 @@ class Tiles:
                 f"{self._directory} has {', '.join(strange)} but no checkpoint: is it a log?",
                 hint="restore the checkpoint from a backup, or name an empty directory",
             )
-        note = sign(Checkpoint(self._key.name, 0), self._key)
-        self._place({KEY: f"{self._key.verifier}\n".encode()})
-        self._place({CHECKPOINT: note})
+        note = sign(Checkpoint(self.keys[-1].name, 0), *self.keys)
+        self.place({KEY: f"{self.keys[-1].verifier}\n".encode()})
+        self.place({CHECKPOINT: note})
         self.checkpoint = note
 
     def _load(self, note: bytes) -> None:
-        if self._read(KEY) != f"{self._key.verifier}\n".encode():
+        named = (self._read(KEY) or b"").splitlines()
+        if not named or named[-1].decode(errors="replace") not in {str(key.verifier) for key in self.keys}:
             raise ConfigError(
                 f"the log in {self._directory} was signed with another key",
                 hint="restore the broker's audit key from a backup, or name an empty directory",
             )
-        stated = open_checkpoint(note, self._key.verifier)
+        stated = open_any(note, [key.verifier for key in self.keys])
         self.checkpoint = note
         try:
             self._load_edge(stated.size)
