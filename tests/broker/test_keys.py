@@ -14,9 +14,9 @@ def test_they_are_made_once(tmp_path: Path) -> None:
     """The second start finds what the first has made."""
     directory = tmp_path / "keys"
     keys.prepare(directory)
-    first = keys.broker_key(directory), keys.audit_key(directory, "test/gov")
+    first = keys.broker_key(directory), keys.audit_keys(directory, "test/gov")
 
-    assert (keys.broker_key(directory), keys.audit_key(directory, "test/gov")) == first
+    assert (keys.broker_key(directory), keys.audit_keys(directory, "test/gov")) == first
     assert len(first[0]) == keys.SIZE
     assert directory.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}
@@ -47,10 +47,10 @@ def test_a_damaged_broker_key_is_not_replaced(tmp_path: Path, content: bytes) ->
 
 def test_a_log_of_another_name(tmp_path: Path) -> None:
     """Clients would take it for another log: the old name can be kept by configuration."""
-    keys.audit_key(tmp_path, "old.example.com/gov")
+    keys.audit_keys(tmp_path, "old.example.com/gov")
 
     with pytest.raises(ConfigError) as error:
-        keys.audit_key(tmp_path, "new.example.com/gov")
+        keys.audit_keys(tmp_path, "new.example.com/gov")
     assert "origin: old.example.com/gov" in error.value.hint
 
 
@@ -59,7 +59,7 @@ def test_a_damaged_audit_key(tmp_path: Path) -> None:
     keys.write_secret(tmp_path / "audit.key", b"\xff\xfe nothing")
 
     with pytest.raises(ConfigError):
-        keys.audit_key(tmp_path, "test/gov")
+        keys.audit_keys(tmp_path, "test/gov")
 
 
 def test_a_secret_is_written_whole(tmp_path: Path) -> None:

@@ -173,10 +173,10 @@ def test_what_somebody_asked_for(base: Path, tmp_path: Path) -> None:
     """Entries of one person, in more than one entry of the log where there are very many."""
     directory = shutil.copytree(base, tmp_path / "log")
     with Journal(directory, KEY, ORIGIN) as journal:
-        spans = chosen(Files(directory), SIZE, lambda leaf: leaf.fields["subject"] == "u-alice", b"u-alice")
+        spans = chosen(Files(directory), SIZE, lambda leaf: leaf.fields["subject"] == "u-alice", needle=b"u-alice")
         assert spans == [(index, index + 1) for index in range(1, SIZE, 2)]
         erase(journal, ERASED, spans)
-        assert chosen(Files(directory), SIZE, lambda leaf: leaf.fields.get("subject") == "u-alice", b"u-alice") == []
+        assert chosen(Files(directory), SIZE, lambda leaf: leaf.fields.get("subject") == "u-alice", needle=b"u-alice") == []
 
     assert left(directory) == set(range(0, SIZE, 2))
     assert prove(directory).erased == SIZE // 2

@@ -18,10 +18,12 @@ from gov.broker import (
     admission,
     answers,
     entries,
+    erasing,
     policies,
     proofs,
     reading,
     refusals,
+    rotating,
     submission,
     tracing,
     unmasking,
@@ -88,6 +90,8 @@ def application(house: House) -> Starlette:
         front.route("GET", "/v1/audit/entries", reading.page),
         front.route("GET", "/v1/audit/entries/{id}", reading.one),
         front.route("GET", "/v1/audit/entries/{id}/proof", proofs.inclusion),
+        front.route("POST", "/v1/audit/erase", erasing.by_hand),
+        front.route("POST", "/v1/audit/key", rotating.rotate),
         front.route("GET", "/v1/audit/consistency", proofs.consistency),
         front.route("GET", "/v1/audit/ask/{id}", answers.answer),
         front.route("GET", "/v1/audit/file", reading.file),
@@ -114,6 +118,7 @@ async def info(house: House) -> Response:
             gateway_port=gateway.port,
             ca=house.tls.root,
             audit_key=house.audit_key,
+            audit_links=await asyncio.to_thread(rotating.links, house),
         )
     )
 

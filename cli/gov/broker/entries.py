@@ -239,6 +239,24 @@ def kill(operator: Principal, leases: Sequence[str], sessions: Sequence[str], us
     return _entry("kill", at, **who(operator), leases=[*leases], sessions=[*sessions], by=operator.subject, user=user)
 
 
+def log_erased(
+    auditor: Principal | None, at: float, *, of: str | None = None, policy: str | None = None, reason: str = ""
+) -> Entry:
+    """Payloads are erased: by somebody, or because policy lets them age. Which ones is said by `store.erasure`."""
+    by = who(auditor) if auditor else {}
+    return _entry("log.erased", at, **by, of=of, policy=policy, reason=reason)
+
+
+def key_changed(operator: Principal | None, old: str, new: str, at: float, *, reason: str = "") -> Entry:
+    """The log is signed with another key from now on."""
+    return _entry("key.changed", at, **(who(operator) if operator else {}), old=old, new=new, reason=reason)
+
+
+def key_retired(operator: Principal, key: str, at: float, *, reason: str = "") -> Entry:
+    """A key that another has followed does not sign any more."""
+    return _entry("key.retired", at, **who(operator), key=key, reason=reason)
+
+
 def log_read(
     reader: Principal,
     what: str,

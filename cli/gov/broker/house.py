@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -52,6 +53,8 @@ class House:
     """Counts up with each reload: part of the key of cached decisions."""
     policy_error: str | None = None
     """Why the newest policy files were refused, while `policy` is still the last good one."""
+    rotating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the key of the log changes."""
     down: dict[TargetName, str] = field(default_factory=dict)
     """Targets that do not answer, with the reason."""
     leases: LeaseDesk = field(init=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from gov.audit.note import SigningKey, signing_key
@@ -40,20 +41,29 @@ def broker_key(directory: Path) -> bytes:
     return key
 
 
-def audit_key(directory: Path, origin: str) -> SigningKey:
-    """The key that signs checkpoints of the log called `origin`, in the form of Go's sumdb/note.
+def audit_keys(directory: Path, origin: str) -> tuple[SigningKey, ...]:
+    """The keys that sign checkpoints of the log called `origin`, in the form of Go's sumdb/note, one a line.
+
+    The last is the one in force; one before it is being given up.
 
     Raises:
-        ConfigError: it is damaged, others can read it, or it signs for a log of another name.
+        ConfigError: the file is damaged, others can read it, or a key signs for a log of another name.
     """
     path = directory / "audit.key"
     fresh = SigningKey(origin, secrets.token_bytes(SIZE))
-    key = signing_key(_secret(path, f"{fresh}\n".encode()).decode("ascii", errors="replace"))
-    if key.name != origin:
-        raise ConfigError(
-            f"{path} signs for the log `{key.name}`, not `{origin}`", hint=f"audit: {{ origin: {key.name} }}"
-        )
-    return key
+    lines = _secret(path, f"{fresh}\n".encode()).decode("ascii", errors="replace").splitlines()
+    keys = tuple(map(signing_key, lines)) or (signing_key(""),)
+    for key in keys:
+        if key.name != origin:
+            raise ConfigError(
+                f"{path} signs for the log `{key.name}`, not `{origin}`", hint=f"audit: {{ origin: {key.name} }}"
+            )
+    return keys
+
+
+def write_audit_keys(directory: Path, keys: Iterable[SigningKey]) -> None:
+    """Let these keys be the ones that sign, from the next start on."""
+    write_secret(directory / "audit.key", "".join(f"{key}\n" for key in keys).encode())
 
 
 def _secret(path: Path, fresh: bytes) -> bytes:

@@ -30,8 +30,7 @@ async def inclusion(call: Call) -> Response:
     index, house = _number(call.id, "gov audit prove INDEX"), call.house
     if index >= house.trail.size:
         raise NoSuch(f"the log has no entry {index}", hint="gov audit tail")
-    if index >= unsigned(house.trail.checkpoint).size:
-        await house.trail.integrate()
+    await house.trail.covered(index)
     proof = await asyncio.to_thread(_proved, index, house.trail.checkpoint, _files(call))
     leaf = read_leaf(proof.extra or b"")
     mine = (leaf.fields.get("subject"), leaf.fields.get("issuer")) == (call.who.subject, call.who.issuer)

@@ -25,7 +25,7 @@ from gov.store.search import FILTERS, Filters, entry, search
 PAGE = 100
 LARGEST_PAGE = 1000
 _NUMBER = r"(?:x\d{3}/)*\d{3}"
-HASHES = re.compile(rf"checkpoint|tile/\d{{1,2}}/{_NUMBER}(?:\.p/\d{{1,3}})?")
+HASHES = re.compile(rf"checkpoint|key\.pub|key/[0-9a-f]{{8}}\.tlog-proof|tile/\d{{1,2}}/{_NUMBER}(?:\.p/\d{{1,3}})?")
 """What gives away nothing but hashes."""
 CONTENTS = re.compile(rf"tile/entries/{_NUMBER}(?:\.p/\d{{1,3}})?|payload/{_NUMBER}")
 """What somebody did: for auditors."""

@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from gov import __version__
-from gov.broker import authority, entries, keys
+from gov.broker import authority, entries, keys, rotating
 from gov.broker.analysis import Analysts, Settings
 from gov.broker.api import application
 from gov.broker.authority import Authority
 from gov.broker.desk import RequestDesk
+from gov.broker.erasing import Retention
 from gov.broker.gateway import Gateway
 from gov.broker.house import House
 from gov.broker.indexing import Indexing
@@ -92,6 +93,7 @@ async def running(config: Config) -> AsyncIterator[tuple[House, PolicyWatch]]:
         await house.desk.recover()
         await targets.sweep()
         await _record_start(house, recovered)
+        await rotating.resume(house)
         stack.push_async_exit(_stopping(house))
         stack.push_async_callback(house.desk.close)
         stack.push_async_callback(house.leases.close)
@@ -102,8 +104,8 @@ async def running(config: Config) -> AsyncIterator[tuple[House, PolicyWatch]]:
             raise _taken(config.listen.gateway, error) from error
         stack.push_async_callback(gateway.close, GRACE)
         await stack.enter_async_context(_api(house))
-        policy = PolicyWatch(house)
-        async with _background(policy.run, targets.run, house.leases.janitor.run, house.indexing.run):
+        policy, janitor, retention = PolicyWatch(house), house.leases.janitor, Retention(house)
+        async with _background(policy.run, targets.run, janitor.run, house.indexing.run, retention.run):
             yield house, policy
 
 
@@ -117,7 +119,7 @@ def build(config: Config, stack: AsyncExitStack) -> House:
     policy = policy_of(config.policy)  # before anything is made on disk
     keys.prepare(config.key_directory)
     broker_key = keys.broker_key(config.key_directory)
-    signing = keys.audit_key(config.key_directory, config.origin)
+    signing = keys.audit_keys(config.key_directory, config.origin)
     tls = _certificates(config)
     tls.context()  # a certificate that cannot be used is a mistake now, not at the first connection
     trail = Trail(Journal(config.audit.directory, signing, config.origin))
@@ -129,7 +131,7 @@ def build(config: Config, stack: AsyncExitStack) -> House:
         config=config,
         clock=time.time,
         installation=installation(broker_key),
-        audit_key=str(signing.verifier),
+        audit_key=str(signing[-1].verifier),
         tls=tls,
         trail=trail,
         indexing=Indexing(config.audit.directory, config.index),

@@ -22,6 +22,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event, Thread
 
+from gov.audit.checkpoint import unsigned
 from gov.audit.entry import Entry
 from gov.errors import TooComplex, Unavailable
 from gov.store.journal import Journal
@@ -75,6 +76,11 @@ class Trail:
     def failing(self) -> str:
         """Why entries cannot be kept at the moment; empty when all is well."""
         return self._refusal or self._fault or self._tree_fault
+
+    @property
+    def journal(self) -> Journal:
+        """The log itself, for what changes its files."""
+        return self._journal
 
     @property
     def noticed(self) -> str:
@@ -251,6 +257,15 @@ class Trail:
                 await asyncio.shield(self._growth)
         except TimeoutError:
             raise self._hangs(self._growth) from None
+
+    async def covered(self, index: int) -> None:
+        """Wait until the entry `index` is under a checkpoint.
+
+        Raises:
+            Unavailable: like `integrate`.
+        """
+        while unsigned(self.checkpoint).size <= index:
+            await self.integrate()
 
     async def _grow(self) -> None:
         loop = asyncio.get_running_loop()

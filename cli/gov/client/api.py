@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from gov.audit.rotation import follow
 from gov.client.access import Access
 from gov.client.checkpoints import Seen, Witness
 from gov.client.config import Context, Contexts, Places
@@ -31,6 +32,8 @@ from gov.control.models import (
     DenyAsk,
     Entries,
     EntryView,
+    EraseAsk,
+    Erased,
     ExplainAsk,
     Explained,
     Info,
@@ -39,11 +42,13 @@ from gov.control.models import (
     LeaseAsk,
     LeaseGrant,
     LeaseView,
+    LogKeys,
     PolicyView,
     Problem,
     Reach,
     ReleaseAsk,
     RequestView,
+    RotateAsk,
     SessionView,
     Status,
     Submit,
@@ -55,7 +60,7 @@ from gov.control.models import (
     Why,
 )
 from gov.control.tracing import Trace
-from gov.errors import Denied, GovError, NoSuch, NotLoggedIn, Unavailable, Unreachable, error_of
+from gov.errors import Denied, GovError, NoSuch, NotLoggedIn, Unavailable, Unreachable, Unverified, error_of
 from gov.identity.config import loopback
 
 M = TypeVar("M")
@@ -84,6 +89,7 @@ class Broker:
         self.context = context
         self._token = token
         self._witness = witness
+        self._has_followed = False
         self._transport = Transport(
             context.broker,
             trust(context.ca_file),
@@ -256,6 +262,14 @@ class Broker:
         query = {name: str(value) for name, value in given.items() if value is not None}
         return self._one(Answer, "GET", f"/v1/audit/ask/{_segment(question)}", query=query, patience=DEFINING)
 
+    def erase(self, ask: EraseAsk) -> Erased:
+        """Erase payloads of the log. For auditors."""
+        return self._one(Erased, "POST", "/v1/audit/erase", body=ask, patience=DEFINING)
+
+    def rotate_key(self, ask: RotateAsk) -> LogKeys:
+        """A new signing key for the log, or the end of the one before it. For operators."""
+        return self._one(LogKeys, "POST", "/v1/audit/key", body=ask)
+
     def audit_file(self, path: str) -> bytes | None:
         """A file of the log (a tile, a bundle of entries, …); None when there is none."""
         try:
@@ -302,7 +316,7 @@ class Broker:
         note = reply.headers.get(CHECKPOINT_HEADER)
         # What is not from the broker itself (a proxy's error page) carries no checkpoint.
         if self._witness and login and (reply.is_success or note):
-            self._prove(self._witness, self._witness.compare(before, note), headers)
+            self._prove(self._witness, self._compared(self._witness, before, note), headers)
         if not reply.is_success:
             raise _refusal(reply, self.context)
         return reply
@@ -314,6 +328,26 @@ class Broker:
         if not self._witness.pinned:
             self._witness.pin(self.info().audit_key)
         return self._witness.newest()
+
+    def _compared(self, witness: Witness, before: Seen | None, note: str | None) -> Seen:
+        """The reply's checkpoint; if the log has another key since, after that has been proved."""
+        try:
+            seen = witness.compare(before, note)
+        except Unverified:
+            if not self._follow_key(witness):
+                raise
+            return witness.compare(before, note)
+        if witness.is_strange(seen.note) and not self._has_followed:
+            self._follow_key(witness)
+        return seen
+
+    def _follow_key(self, witness: Witness) -> bool:
+        """Whether there is a newer key of the log to believe, proved by the one that was. Raises Unverified."""
+        self._has_followed = True  # once for each broker object: a strange signature may be anybody's
+        links = follow(witness.keys[-1], _bytes(self.info().audit_links).get)
+        if links:
+            witness.follow(links)
+        return bool(links)
 
     def _prove(self, witness: Witness, now: Seen, headers: Mapping[str, str]) -> None:
         """Now and then, have it proved that the log goes on from what it was."""
@@ -382,6 +416,10 @@ def _when_silent(broker: str) -> str:
     if loopback(broker):
         return "gov demo up, or gov broker serve --config broker.yaml"
     return "gov login https://BROKER, if it has another address now"
+
+
+def _bytes(texts: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: text.encode() for name, text in texts.items()}
 
 
 def _flag(all: bool) -> dict[str, str]:

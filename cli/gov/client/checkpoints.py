@@ -4,6 +4,8 @@ What is compared is what had been seen *before* the call: another process may se
 while our reply is under way. That a longer log goes on from the shorter one takes a few more requests, so
 it is proved now and then (`growth`), from the last checkpoint of which it was proved.
 
+When the log changes its key, the witness follows by the proof that the one it believes has signed (`audit.rotation`).
+
 One file for each broker holds the key it signs with, both notes, and when the proof was made.
 """
 
@@ -11,12 +13,14 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from gov.audit.checkpoint import Checkpoint, open_checkpoint
-from gov.audit.note import verifier_key
+from gov.audit.checkpoint import Checkpoint, open_any, open_checkpoint
+from gov.audit.note import VerifierKey, signers, verifier_key
+from gov.audit.rotation import Link
 from gov.client.config import Context, Places, file_name
 from gov.client.files import locked, read_private, write_private
 from gov.errors import Unverified
@@ -33,6 +37,8 @@ class _Memory:
     """The last one that the log was proved to go on to; at first the first one seen."""
     proved_at: float = 0.0
     """Seconds since the epoch."""
+    former: tuple[str, ...] = ()
+    """Keys before `key`, each of which was proved to give way to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,29 @@ class Witness:
         with locked(self._lock):
             if not self.pinned:
                 self._write(_Memory(key=key))
+
+    @property
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """Every key of the log that was ever believed, the one that is believed now last."""
+        memory = self._memory
+        known = dict.fromkeys((*memory.former, memory.key, self._key))
+        return tuple(verifier_key(key) for key in known if key)
+
+    def is_strange(self, note: bytes) -> bool:
+        """Whether the log signs with a key that is not known: another may follow the one that is believed."""
+        known = {(key.name, key.id) for key in self.keys}
+        return any(name == self._key.partition("+")[0] and (name, id) not in known for name, id in signers(note))
+
+    def follow(self, links: Sequence[Link]) -> None:
+        """Believe the last key to which these links lead, from the one believed now.
+
+        That the log goes on from what it was is to be proved anew, whatever was proved before.
+        """
+        with locked(self._lock):
+            newest = str(links[-1].new)
+            former = dict.fromkeys([*map(str, self.keys), *(str(each.old) for each in links)])
+            former.pop(newest, None)
+            self._write(replace(self._memory, key=newest, former=tuple(former), proved_at=0.0))
 
     def forget(self) -> None:
         """Remember neither key nor checkpoint."""
@@ -129,14 +158,18 @@ class Witness:
                 self._write(replace(memory, key=self._key, note=note, proved=memory.proved or note))
 
     def _known(self, note: str) -> Seen | None:
-        return self._opened(note.encode()) if note and self.pinned else None
+        """What is stored, signed by a key that was believed when it was."""
+        if not note or not self.pinned:
+            return None
+        return Seen(note.encode(), open_any(note.encode(), self.keys))
 
     def _write(self, memory: _Memory) -> None:
         write_private(self._path, json.dumps(asdict(memory)) + "\n")
 
     @property
     def _key(self) -> str:
-        return self._context.audit_key or self._memory.key
+        pinned, memory = self._context.audit_key, self._memory
+        return memory.key if not pinned or pinned in memory.former else pinned
 
     @property
     def _memory(self) -> _Memory:
@@ -145,7 +178,8 @@ class Witness:
             return _Memory()
         try:
             raw = json.loads(text)
-            return _Memory(str(raw["key"]), str(raw["note"]), str(raw["proved"]), float(raw["proved_at"]))
+            former = tuple(map(str, raw.get("former", ())))
+            return _Memory(str(raw["key"]), str(raw["note"]), str(raw["proved"]), float(raw["proved_at"]), former)
         except (ValueError, KeyError, TypeError) as error:
             raise Unverified(
                 f"{self._path} cannot be read, so nothing is known of the audit log before",

@@ -15,6 +15,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gov.audit.note import verifier_key
+from gov.audit.rotation import follow
 from gov.client import browser, device
 from gov.client.access import client_credentials, client_secret
 from gov.client.api import Broker
@@ -80,7 +82,7 @@ def meet(
         known, info = _first_contact(known, contexts, trust)
     if new_log:
         Witness(known, places).forget()
-    elif known.audit_key not in ("", info.audit_key):
+    elif known.audit_key not in ("", info.audit_key) and not _is_followed(known.audit_key, info):
         raise Unverified(
             f"the broker {known.broker} signs its audit log with another key than at your last login",
             hint=f"gov login {known.broker} --new-log, if whoever runs it says that it was set up anew",
@@ -94,6 +96,15 @@ def meet(
         scopes=info.scopes,
         audit_key=info.audit_key,
     )
+
+
+def _is_followed(key: str, info: Info) -> bool:
+    """Whether the broker proves that its key follows the one that was pinned."""
+    try:
+        links = follow(verifier_key(key), {name: text.encode() for name, text in info.audit_links.items()}.get)
+    except Unverified:
+        return False
+    return bool(links) and str(links[-1].new) == info.audit_key
 
 
 def log_in(context: Context, places: Places, way: Way, *, store: StoreKind) -> Login:

@@ -60,16 +60,17 @@ def trust(key: str, offered: str) -> Trust:
     for context in Contexts(places).all().values():
         if not context.audit_key:
             continue
-        pinned = verifier_key(context.audit_key)
-        if given == pinned or (given is None and _named(offered) == pinned.name):
-            seen = Witness(context, places).newest()
-            return Trust(pinned, pinned=True, known=seen.checkpoint if seen else None)
+        witness = Witness(context, places)
+        believed = witness.keys
+        if given in believed or (given is None and _named(offered) == believed[-1].name):
+            seen = witness.newest()
+            return Trust(given or believed[-1], pinned=True, known=seen.checkpoint if seen else None)
     if given is not None:
         return Trust(given, pinned=True)
     if not offered:
         raise UsageError("the copy has no key.pub", hint="gov audit verify --dir COPY --key VKEY")
     try:
-        return Trust(verifier_key(offered), pinned=False)
+        return Trust(verifier_key(offered.splitlines()[-1]), pinned=False)
     except ConfigError as error:
         raise Unverified(f"the audit log is broken at {KEY}: {error.what}", hint=error.hint) from None
 

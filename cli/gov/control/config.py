@@ -150,12 +150,35 @@ class Identity(Section):
         return IdentityConfig(**self.model_dump())
 
 
+def _duration(value: object) -> float:
+    """`90s`, `15m`, `8h` or `1d` as seconds."""
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", str(value))
+    if found is None:
+        raise ValueError("write a duration like 30s, 5m or 1h")
+    return float(int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
+
+
+def _lasting(value: object) -> float | None:
+    """The same; nothing at all is for ever."""
+    return None if value is None else _duration(value)
+
+
+class Retention(Section):
+    """How long what can be erased of the trail is kept. Left out: for ever."""
+
+    payload: Annotated[float | None, Field(ge=1), BeforeValidator(_lasting)] = None
+    """Seconds: who it was by name, statements, parameters, errors."""
+
+
 class Audit(Section):
     """The trail."""
 
     directory: FilePath
     origin: str | None = None
     """The log's name in its checkpoints; left out: `HOST/gov` of the public API."""
+    tiles: Literal["members", "public"] = "members"
+    """Who may read hashes and checkpoints of the log under `/gov/`: whoever is logged in, or anybody."""
+    retention: Retention = Retention()
 
 
 class TargetConfig(Section):
@@ -197,14 +220,6 @@ class Limits(Section):
     """Their texts together."""
     unread_seconds: Annotated[float, Field(ge=0)] = 900.0
     """How long a client may leave a result unread; 0 is for ever."""
-
-
-def _duration(value: object) -> float:
-    """`90s`, `15m`, `8h` or `1d` as seconds."""
-    found = re.fullmatch(r"([0-9]{1,6})([smhd])", str(value))
-    if found is None:
-        raise ValueError("write a duration like 30s, 5m or 1h")
-    return float(int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
 
 
 class Janitor(Section):
@@ -356,7 +371,7 @@ def _suggestion(key: str) -> str:
 
 
 def _sections() -> tuple[type[Section], ...]:
-    return (Config, Listen, Public, Certificate, Identity, Audit, TargetConfig, Analysis, Janitor, Limits)
+    return (Config, Listen, Public, Certificate, Identity, Audit, Retention, TargetConfig, Analysis, Janitor, Limits)
 
 
 def _contradictions(document: yaml.Node, config: Config) -> Iterator[Complaint]:

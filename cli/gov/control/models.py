@@ -47,6 +47,8 @@ class Info(Model):
     """PEM of the root that signs the gateway's and the API's certificate."""
     audit_key: str
     """Verifier key of the log's checkpoints, in the C2SP signed-note form."""
+    audit_links: dict[str, str] = Field(default_factory=dict)
+    """How whoever trusts an older key follows to it: `.tlog-proof` files by their path in the log."""
 
 
 # GET /v1/whoami
@@ -381,6 +383,45 @@ class Accepted(Model):
     """What is clear now, and was closed."""
 
     columns: list[str]
+
+
+# POST /v1/audit/erase, /v1/audit/key
+
+
+class EraseAsk(Model):
+    """Erase the payloads of these entries, or of every entry of a subject."""
+
+    entries: list[int] = Field(default_factory=list)
+    subject: str | None = None
+    issuer: str | None = None
+    """Together with `subject`."""
+    before: str | None = None
+    """Only what is older."""
+    reason: str
+
+
+class Erased(Model):
+    """How many payloads are gone; the entries they were of are first ≤ index < end."""
+
+    payloads: int
+    first: int
+    end: int
+
+
+class RotateAsk(Model):
+    """A new signing key for the log; with `retire`, the end of the one before it."""
+
+    retire: bool = False
+    reason: str = ""
+
+
+class LogKeys(Model):
+    """The verifier keys of the log's checkpoints."""
+
+    key: str
+    """In force."""
+    also: list[str]
+    """Older ones that sign as well, until they are retired."""
 
 
 class ReleaseAsk(Model):

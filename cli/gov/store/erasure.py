@@ -92,14 +92,19 @@ def aged(read: Files, size: int, before: float) -> list[Span]:
     return [(first, end)] if first < end else []
 
 
-def chosen(read: Files, size: int, wanted: Callable[[Leaf], bool], needle: bytes = b"") -> list[Span]:
-    """The entries that are wanted and still have payloads. Those without `needle` in their bytes are not read.
+def chosen(
+    read: Files, size: int, wanted: Callable[[Leaf], bool], *, needle: bytes = b"", among: Iterable[int] | None = None
+) -> list[Span]:
+    """The entries that are wanted and still have payloads.
+
+    Those without `needle` in their bytes are not looked at, nor bundles without one of the entries `among`.
 
     Raises:
         ValueError: the log is damaged.
     """
     spans: list[Span] = []
-    for number in range(-(-size // WIDTH)):
+    everywhere: Iterable[int] = range(-(-size // WIDTH))
+    for number in everywhere if among is None else sorted({index // WIDTH for index in among if 0 <= index < size}):
         found = [*_wanted(read, size, number, wanted, needle)]
         there = set(_with_payload(read, size, found)) if found else set()
         for index in found:

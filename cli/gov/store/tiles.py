@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from gov.audit import payload
-from gov.audit.checkpoint import Checkpoint, open_any, sign, unsigned
+from gov.audit.checkpoint import Checkpoint, open_any, sign
 from gov.audit.entry import FIRST, Record
 from gov.audit.note import SigningKey
 from gov.audit.tree import WIDTH, Edge, Tile, bundle, numbered, split
@@ -83,13 +83,6 @@ class Tiles:
     def restore(self) -> None:
         """Let the checkpoint in force be on disk again. Raises OSError."""
         self.place({CHECKPOINT: self.checkpoint})
-
-    def sign_again(self) -> None:
-        """Let the checkpoint in force be signed by the keys that there are now. Raises OSError."""
-        note = sign(unsigned(self.checkpoint), *self.keys)
-        self._announced = note
-        self.place({CHECKPOINT: note})
-        self.checkpoint = note
 
     def erase(self, places: Mapping[int, Collection[int]]) -> int:
         """Let the payloads at these places of these bundles be gone, salts and all; how many there were.

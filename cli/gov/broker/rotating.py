@@ -1,0 +1,86 @@
+"""A new key for the log: made here, told to everybody who trusts the one before it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+
+from starlette.responses import Response
+
+from gov.audit.note import SigningKey
+from gov.broker import admission, entries, keys
+from gov.broker.house import House
+from gov.broker.http import Call, reply
+from gov.control.models import LogKeys, RotateAsk
+from gov.errors import AlreadySettled, Denied, NoSuch
+from gov.identity.principal import Principal
+from gov.policy.roles import may_operate
+from gov.store.disk import Files
+from gov.store.handover import hand_over, is_handed_over, sign_with
+
+_ASK_OPERATOR = "ask whoever has the role `operator` in the policy"
+
+
+async def rotate(call: Call) -> Response:
+    """A new signing key, or the end of the one before it. For operators."""
+    house, ask = call.house, await call.body(RotateAsk)
+    if not may_operate(house.policy, call.who):
+        raise Denied("only operators change the key of the log", hint=_ASK_OPERATOR)
+    admission.check_length("--reason", ask.reason)
+    async with house.rotating:
+        signing = keys.audit_keys(house.config.key_directory, house.config.origin)
+        if ask.retire:
+            await _retire(house, call.who, signing, ask.reason)
+        elif len(signing) > 1:
+            raise AlreadySettled(
+                "the key before this one still signs as well", hint="gov broker rotate-key --retire, then again"
+            )
+        else:
+            fresh = SigningKey(house.config.origin, secrets.token_bytes(keys.SIZE))
+            keys.write_audit_keys(house.config.key_directory, (*signing, fresh))
+            await _change(house, call.who, signing[0], fresh, ask.reason)
+    return reply(_shown(house))
+
+
+async def resume(house: House) -> None:
+    """At start: what a change of keys that was stopped had begun."""
+    signing = keys.audit_keys(house.config.key_directory, house.config.origin)
+    if len(signing) > 1 and not await asyncio.to_thread(is_handed_over, house.trail.journal, signing[-1]):
+        await _change(house, None, signing[-2], signing[-1], "")
+
+
+def links(house: House) -> dict[str, str]:
+    """The proofs by which whoever trusts an older key follows to the one in force."""
+    files = Files(Path(house.config.audit.directory))
+    return {name: (files(name) or b"").decode() for name in files.names("key")}
+
+
+async def _change(house: House, who: Principal | None, old: SigningKey, new: SigningKey, reason: str) -> None:
+    trail = house.trail
+    await asyncio.to_thread(sign_with, trail.journal, old, new)
+    entry = entries.key_changed(who, str(old.verifier), str(new.verifier), house.clock(), reason=reason)
+    index = trail.record(entry)
+    await trail.durable(index)
+    await trail.covered(index)
+    await asyncio.to_thread(hand_over, trail.journal, index, old, new)
+    house.audit_key = str(new.verifier)
+
+
+async def _retire(house: House, who: Principal, signing: tuple[SigningKey, ...], reason: str) -> None:
+    if len(signing) < 2:
+        raise NoSuch("there is no key before this one that still signs", hint="gov broker rotate-key")
+    old, new = signing[-2:]
+    entry = entries.key_retired(who, str(old.verifier), house.clock(), reason=reason)
+    await house.trail.durable(house.trail.record(entry))
+    keys.write_audit_keys(house.config.key_directory, (new,))
+    await asyncio.to_thread(sign_with, house.trail.journal, new)
+    await house.trail.integrate()
+
+
+def _shown(house: House) -> LogKeys:
+    signing = keys.audit_keys(house.config.key_directory, house.config.origin)
+    return LogKeys(
+        key=str(signing[-1].verifier),
+        also=[str(each.verifier) for each in signing[:-1]],
+    )

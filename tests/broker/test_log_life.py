@@ -1,0 +1,138 @@
+"""The log of a running broker over its life: its key changes, payloads are erased, and everybody can still prove it."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+
+import pytest
+
+from broker.site import Site
+from gov.audit.checkpoint import open_checkpoint
+from gov.audit.entry import read_leaf
+from gov.audit.note import SigningKey, verifier_key
+from gov.audit.proof import verify_inclusion
+from gov.audit.verify import Verified, verify
+from gov.broker import keys
+from gov.client.checkpoints import Witness
+from gov.client.config import Contexts, Places
+from gov.client.login import meet
+from gov.control.models import EraseAsk, ExplainAsk, RotateAsk
+from gov.errors import AlreadySettled, Denied, NoSuch, Unverified, UsageError
+from gov.store.disk import Files
+
+
+def prove(site: Site, key: str) -> Verified:
+    """What the verifier says of the log, for whoever trusts that key. Tried again while the broker moves it on."""
+    files = Files(site.directory / "audit")
+    for attempt in range(20):
+        try:
+            return verify(files, verifier_key(key), names=list(files.names()))
+        except Unverified:
+            if attempt == 19:
+                raise
+    raise AssertionError
+
+
+def fresh(site: Site, name: str) -> Witness:
+    """The witness of somebody, as their next process has it."""
+    places = Places.below(site.directory / "users" / name)
+    return Witness(Contexts(places).current({}), places)
+
+
+def test_payloads_are_erased_for_a_reason(site: Site) -> None:
+    """By auditors, of entries or of a person; it is an entry with who and why, and every proof stays whole."""
+    alice, bob = site.as_user("alice"), site.as_user("bob")
+    alice.explain(ExplainAsk(target="prod", statement="SELECT 1"))
+    first = alice.entries(limit=1).entries[-1].index
+    proof = alice.proof(first)
+    for ask, error in (
+        (EraseAsk(subject="u-alice", reason=" "), UsageError), (EraseAsk(reason="asked to"), UsageError),
+        (EraseAsk(entries=[1], subject="u-alice", reason="both"), UsageError),
+        (EraseAsk(subject="nobody", reason="asked to"), NoSuch),
+        (EraseAsk(subject="u-alice", before="soon", reason="asked to"), UsageError),
+    ):
+        with pytest.raises(error):
+            bob.erase(ask)
+    with pytest.raises(Denied):
+        alice.erase(EraseAsk(subject="u-alice", reason="mine"))
+
+    done = bob.erase(EraseAsk(subject="u-alice", reason="asked to, ticket 7"))
+    entry = bob.entries(kind="log.erased").entries[-1]
+
+    assert done.payloads > 0
+    assert (entry.fields["subject"], entry.fields["of"]) == ("u-bob", "u-alice")
+    assert entry.payload == {"principal": "bob", "reason": "asked to, ticket 7"}
+    shown = bob.entry(first)
+    assert (shown.payload, shown.fields["subject"]) == (None, "u-alice")
+    found = prove(site, bob.info().audit_key)
+    assert found.erased == done.payloads
+    assert verify_inclusion(proof, [verifier_key(bob.info().audit_key)]).index == first
+    with pytest.raises(NoSuch):
+        bob.erase(EraseAsk(entries=[entry.index], reason="cover up"))
+
+
+def test_the_key_changes_and_clients_follow(site: Site) -> None:
+    """By the proof that the old key signed; a copy verifies from either; the old one ends when it is told to."""
+    bob, alice = site.as_user("bob"), site.as_user("alice")
+    with pytest.raises(Denied):
+        alice.rotate_key(RotateAsk())
+    with pytest.raises(NoSuch):
+        bob.rotate_key(RotateAsk(retire=True))
+    old = bob.info().audit_key
+    before = alice.checkpoint()
+
+    ring = bob.rotate_key(RotateAsk(reason="once a year"))
+    assert (ring.also, bob.info().audit_key) == ([old], ring.key)
+    with pytest.raises(AlreadySettled):
+        bob.rotate_key(RotateAsk())
+    for key in (old, ring.key):  # both sign
+        open_checkpoint(bob.checkpoint(), verifier_key(key))
+    assert [str(key) for key in prove(site, old).keys] == [old, ring.key]
+    assert [str(key) for key in fresh(site, "bob").keys] == [old, ring.key]
+
+    assert bob.rotate_key(RotateAsk(retire=True)).also == []
+    with pytest.raises(Unverified):
+        open_checkpoint(bob.checkpoint(), verifier_key(old))
+    alice.whoami()  # has not heard of it: follows from the old key
+    assert [str(key) for key in fresh(site, "alice").keys] == [old, ring.key]
+    assert open_checkpoint(before, verifier_key(old)).size <= prove(site, old).size
+    assert prove(site, ring.key).keys == (verifier_key(ring.key),)
+    places = Places.below(site.directory / "users" / "alice")
+    assert meet(site.url, places, environ={}).audit_key == ring.key  # as the next login does
+    assert len([*Files(site.directory / "audit").names("key")]) == 1
+
+
+def test_a_key_that_nobody_handed_over(site: Site) -> None:
+    """Of the right name, and no proof: whoever trusts it does not believe this broker."""
+    stranger = SigningKey(verifier_key(site.as_user("bob").info().audit_key).name, bytes(32))
+    places = Places.below(site.directory / "users" / "alice")
+    context = Contexts(places).current({})
+    Contexts(places).save(replace(context, audit_key=str(stranger.verifier)))
+    try:
+        with pytest.raises(Unverified, match="another key"):
+            meet(site.url, places, environ={})
+    finally:
+        Contexts(places).save(context)
+
+
+def test_a_change_of_keys_that_was_stopped(site: Site) -> None:
+    """With the new key made and nothing said of it: the next start says it, and goes on."""
+    bob = site.as_user("bob")
+    old = bob.info().audit_key
+    site.end()
+    signing = keys.audit_keys(site.directory / "keys", verifier_key(old).name)
+    new = SigningKey(verifier_key(old).name, bytes(range(32)))
+    keys.write_audit_keys(site.directory / "keys", (*signing, new))
+    site.start()
+
+    assert bob.info().audit_key == str(new.verifier)
+    bob.whoami()
+    assert str(prove(site, old).keys[-1]) == str(new.verifier)
+    site.end(signal.SIGTERM)
+    site.start()
+    kinds = [each.kind for each in bob.entries(kind="key.changed").entries]
+    assert len(kinds) == 2  # the one of before, and this one, once
+    proof = bob.proof(bob.entries(kind="key.changed").entries[-1].index)
+    leaf = read_leaf(verify_inclusion(proof, [new.verifier]).entry)
+    assert leaf.fields["new"] == str(new.verifier)
