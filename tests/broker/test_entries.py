@@ -43,6 +43,9 @@ EVERY = [
     entries.request_ended(a_request(), "withdrawn", 1.0),
     entries.request_spent(SPENT, "ss-000000000001", 1.0, lease="ls-000000000001"),
     entries.kill(BOB, ["ls-000000000001"], [], "alice", 1.0),
+    entries.log_erased(BOB, 1.0, of="id-alice", policy="90d", reason="asked to"),
+    entries.key_changed(BOB, "old", "new", 1.0, reason="yearly"),
+    entries.key_retired(BOB, "old", 1.0, reason="yearly"),
     entries.log_read(BOB, "entries", 1.0, filters={"kind": "login"}, entries=3, index=1, path="x", text="t"),
 ]
 

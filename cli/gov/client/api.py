@@ -60,7 +60,7 @@ from gov.control.models import (
     Why,
 )
 from gov.control.tracing import Trace
-from gov.errors import Denied, GovError, NoSuch, NotLoggedIn, Unavailable, Unreachable, Unverified, error_of
+from gov.errors import Denied, GovError, NoSuch, NotLoggedIn, Unavailable, Unreachable, error_of
 from gov.identity.config import loopback
 
 M = TypeVar("M")
@@ -329,25 +329,15 @@ class Broker:
             self._witness.pin(self.info().audit_key)
         return self._witness.newest()
 
-    def _compared(self, witness: Witness, before: Seen | None, note: str | None) -> Seen:
-        """The reply's checkpoint; if the log has another key since, after that has been proved."""
-        try:
-            seen = witness.compare(before, note)
-        except Unverified:
-            if not self._follow_key(witness):
-                raise
-            return witness.compare(before, note)
-        if witness.is_strange(seen.note) and not self._has_followed:
-            self._follow_key(witness)
-        return seen
-
-    def _follow_key(self, witness: Witness) -> bool:
-        """Whether there is a newer key of the log to believe, proved by the one that was. Raises Unverified."""
-        self._has_followed = True  # once for each broker object: a strange signature may be anybody's
-        links = follow(witness.keys[-1], _bytes(self.info().audit_links).get)
-        if links:
-            witness.follow(links)
-        return bool(links)
+    def _compared(self, witness: Witness, before: Seen | None, header: str | None) -> Seen:
+        """The reply's checkpoint. If the log has another key since, the believed one must prove it."""
+        if witness.is_strange(header) and not self._has_followed:
+            self._has_followed = True  # once for each broker object: a strange signature may be anybody's
+            texts = self.info().audit_links
+            links = follow(witness.keys[-1], {name: text.encode() for name, text in texts.items()}.get)
+            if links:
+                witness.follow(links)
+        return witness.compare(before, header)
 
     def _prove(self, witness: Witness, now: Seen, headers: Mapping[str, str]) -> None:
         """Now and then, have it proved that the log goes on from what it was."""
@@ -416,10 +406,6 @@ def _when_silent(broker: str) -> str:
     if loopback(broker):
         return "gov demo up, or gov broker serve --config broker.yaml"
     return "gov login https://BROKER, if it has another address now"
-
-
-def _bytes(texts: Mapping[str, str]) -> dict[str, bytes]:
-    return {name: text.encode() for name, text in texts.items()}
 
 
 def _flag(all: bool) -> dict[str, str]:

@@ -86,10 +86,14 @@ class Witness:
         known = dict.fromkeys((*memory.former, memory.key, self._key))
         return tuple(verifier_key(key) for key in known if key)
 
-    def is_strange(self, note: bytes) -> bool:
-        """Whether the log signs with a key that is not known: another may follow the one that is believed."""
-        known = {(key.name, key.id) for key in self.keys}
-        return any(name == self._key.partition("+")[0] and (name, id) not in known for name, id in signers(note))
+    def is_strange(self, header: str | None) -> bool:
+        """Whether a reply's checkpoint is signed in the log's name with a key that was never believed."""
+        believed = self.keys
+        try:
+            found = signers(b64decode(header or "", validate=True))
+        except (ValueError, Unverified):
+            return False
+        return any(name == believed[-1].name and all(id != key.id for key in believed) for name, id in found)
 
     def follow(self, links: Sequence[Link]) -> None:
         """Believe the last key to which these links lead, from the one believed now.
