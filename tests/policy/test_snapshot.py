@@ -9,14 +9,26 @@ from typing import Any
 import pytest
 
 from gov.policy.snapshot import FORMAT, dump, load
-from gov.sql.catalog import FunctionInfo
+from gov.sql.catalog import Code, Event, EventTrigger, FunctionInfo, OperatorInfo, TypeInfo
 from policy_worlds import CATALOG
 
 
 def test_a_catalog_is_read_back() -> None:
-    """Relations, parents, columns, functions and path."""
-    functions = {"f": (FunctionInfo("public", "f", "v", True, "f"), FunctionInfo("x", "f", "i", False, "a", "ext"))}
-    whole = replace(CATALOG, functions=functions, search_path=("app", "public"), server_version=180_000)
+    """Relations, parents, columns, functions and path, and the code that runs by itself."""
+    functions = {
+        "f": (
+            FunctionInfo("public", "f", "v", True, "f", None, 7, ("integer",), 1, True, "text", True, False),
+            FunctionInfo("x", "f", "i", False, "a", "ext"),
+        )
+    }
+    code = (Code(7, "trigger t", Event.INSERT), Code(7, "cast"))
+    relations = {name: replace(info, code=code) for name, info in CATALOG.relations.items()}
+    whole = replace(
+        CATALOG, relations=relations, functions=functions, search_path=("app", "public"), server_version=180_000,
+        operators={"=": (OperatorInfo("public", "=", ("a", "b"), "boolean", 7),)},
+        types={"public.d": TypeInfo("public.d", ("public", "d"), True, code)}, casts=frozenset({("a", "b")}),
+        event_triggers=(EventTrigger("e", "sql_drop", ("DROP TABLE",), 7),),
+    )  # fmt: skip
 
     assert load(json.loads(json.dumps(dump(whole)))) == whole
 

@@ -1,13 +1,16 @@
-"""Every statement of PostgreSQL's own regression suite, where its file is beside the repository."""
+"""Statements of PostgreSQL's own regression suite and of TPC, where their files are beside the repository."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from gov.demo.cluster import Cluster
 from gov.errors import GovError
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
 from gov.sql.outline import Outline, decode, outline
@@ -15,18 +18,61 @@ from gov.sql.proof import same
 from gov.sql.resolve import resolve
 from gov.sql.rewrite import renames, rewrite
 from gov.sql.world import World, meanings, search
-from gov.terms import Relation
+from gov.terms import Effect, Relation
+from sql.agreement import DATA, MOST_UNKNOWN, PATH, disagreements, knowing, sampled, snapshot, statements, tally
+from sql.oracle import opinion
 
-FILE = Path(__file__).parents[2].parent / "shared" / "data" / "postgresql-statements.jsonl"
-PATH = ("public",)
+EVERY = 12
+"""Of each kind of statement one in so many is in the default suite; `tests/sql/agreement.py` runs them all."""
 
 
 @pytest.fixture(scope="module")
 def corpus() -> list[str]:
-    """The statements."""
-    if not FILE.exists():
-        pytest.skip(f"{FILE.name} is not in ../shared/data")
-    return [json.loads(line)["sql"] for line in FILE.read_text().splitlines()]
+    """A sample of the statements of every kind."""
+    found = sampled(statements(), EVERY)
+    if not found:
+        pytest.skip(f"{DATA.name} is not in ../shared")
+    return found
+
+
+@pytest.fixture(scope="module")
+def eighteen(cluster: Cluster) -> Catalog:
+    """PostgreSQL 18 as it is installed."""
+    return asyncio.run(snapshot(cluster.admin_dsn))
+
+
+def test_facts_agree_with_an_independent_oracle(corpus: list[str], eighteen: Catalog) -> None:
+    """Relations, effects, functions and missing WHEREs; and hardly an ordinary statement is unknown."""
+    found = tally(corpus, eighteen)
+
+    print(found)
+    assert found.wrong == []
+    assert found.ordinary > 500
+    assert found.share < MOST_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reads": frozenset()},
+        {"writes": frozenset()},
+        {"effects": frozenset({Effect.DELETE})},
+        {"effects": frozenset({Effect.DELETE, Effect.READ, Effect.DROP})},
+        {"functions": frozenset()},
+        {"unbounded": frozenset()},
+        {"reads": frozenset({Relation("public", "a"), Relation("public", "b"), Relation("public", "c")})},
+    ],
+)
+def test_the_oracle_objects_to_facts_that_are_wrong(change: dict[str, Any], eighteen: Catalog) -> None:
+    """One that agrees with everything would be none."""
+    text = "delete from a; select lower(x) from b"
+    outlined, said = outline(text), opinion(text)
+    assert said is not None
+    known = knowing(eighteen, outlined)
+    facts = resolve(outlined, known, PATH)
+
+    assert list(disagreements(text, facts, said, known)) == []
+    assert list(disagreements(text, replace(facts, **change), said, known)) != []
 
 
 def outlines(corpus: list[str]) -> Iterator[tuple[str, Outline]]:
@@ -51,7 +97,7 @@ def test_everything_is_outlined_and_almost_everything_understood(corpus: list[st
         assert not [why for why in facts.unknown if why.startswith("not understood: ")], text
 
     print(f"unknown: {unknown} of {total} statements ({unknown / total:.2%})")
-    assert unknown / total < 0.02
+    assert unknown / total < 0.05
 
 
 def test_an_outline_crosses_the_border_as_json(corpus: list[str]) -> None:
@@ -72,7 +118,7 @@ def test_every_rewrite_is_proven(corpus: list[str]) -> None:
 
         assert sent is text or same(text, sent, renames(views)), (text, sent)
 
-    assert rewritten > 2_500
+    assert rewritten > 200
 
 
 def everything(found: Outline) -> Catalog:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gov.sql.catalog import Catalog, RelationKind
-from gov.target.catalog import build
+from gov.target.catalog import Rows, build
 from gov.terms import Relation
 from target.world import CUSTOMERS, Shop
 
@@ -119,7 +119,7 @@ def test_the_version_changes_with_any_of_it(shop: Shop, change: str) -> None:
 
 def test_an_empty_catalog_is_one() -> None:
     """Nothing, in nothing, is still a value with a version."""
-    empty = build([], [], [], (), 180000)
+    empty = build(Rows(*[[]] * 11), (), 180000)
 
     assert (empty.relations, empty.functions, empty.search_path) == ({}, {}, ())
     assert empty.version

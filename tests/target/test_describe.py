@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gov.sql.facts import Facts
+from gov.sql.facts import Called, Facts
 from gov.target.target import Target
 from gov.terms import Effect, Relation, TargetName
 from target.world import CUSTOMERS, ORDERS, Shop, outcome
@@ -70,3 +70,14 @@ def test_it_never_fails() -> None:
     target = Target(TargetName("prod"), dsn, "production", b"k" * 32, tls="off")
 
     assert asyncio.run(target.describe(DROP)) == (("objects", "not known"),)
+
+
+def test_code_that_runs_is_told_with_what_it_may_do(shop: Shop) -> None:
+    """An approver sees a SECURITY DEFINER function before its name, and what calls it when the text does not."""
+    called = Called("public.audit()", "volatile", security_definer=True, why="trigger t of public.orders")
+    many = (called, *[Called("f(int)", "stable")] * 25)
+    lines = described(shop, Facts(effects=frozenset({Effect.CALL}), called=many))
+
+    assert lines[0] == ("code", "public.audit(): volatile, SECURITY DEFINER, trigger t of public.orders")
+    assert lines[1] == ("code", "f(int): stable")
+    assert lines[-1] == ("code", "and 6 more")

@@ -31,7 +31,7 @@ async def lineage_fields(
     """The fields of a statement's entry that say where its columns come from; none where nothing flows."""
     if not (facts.reads or facts.writes or facts.calls or Effect.UNKNOWN in facts.effects):
         return {}
-    reach = _Reach(facts, {parts[-1] for each in outline.statements for parts in each.calls})
+    reach = _Reach(facts, {call.name[-1] for each in outline.statements for call in each.calls})
     try:
         await _behind_views(analysts, client, catalog, reach)
         prepared = [each.body for each in outline.statements if each.followed and each.body]
@@ -77,7 +77,7 @@ async def _behind_views(analysts: Analysts, client: str, catalog: Catalog, reach
             facts = resolve(outline, catalog, ("pg_catalog",))
             work += facts.reads - reach.relations
             reach.relations |= facts.reads
-            reach.functions |= {parts[-1] for each in outline.statements for parts in each.calls}
+            reach.functions |= {call.name[-1] for each in outline.statements for call in each.calls}
             reach.opaque |= dict.fromkeys(f"{why} in {info.relation}" for why in _opaque(facts))
         if not work:
             return

@@ -162,6 +162,7 @@ def explained(opinion: Opinion) -> Explained:
         columns_read=_names(facts.columns_read),
         columns_written=_names(facts.columns_written),
         functions=sorted(facts.functions),
+        code=[*map(str, facts.called)],
         unknown=[*facts.unknown],
         masks=[
             MaskView(

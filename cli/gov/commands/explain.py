@@ -69,6 +69,7 @@ def _facts(explained: Explained) -> Iterator[tuple[str, str]]:
         ("reads", [", ".join(explained.columns_read or explained.reads)]),
         ("writes", [", ".join(explained.columns_written or explained.writes)]),
         ("calls", [", ".join(explained.functions)]),
+        ("code", explained.code),
         ("masked", [f"{m.column}: {m.mask}, by {m.rule} ({m.classification})" for m in explained.masks]),
         ("closed", [", ".join(explained.closed)]),
         ("rows", ["" if explained.estimated_rows is None else f"about {explained.estimated_rows:,}"]),

@@ -359,6 +359,8 @@ class Explained(Model):
     columns_read: list[str]
     columns_written: list[str]
     functions: list[str]
+    code: list[str] = Field(default_factory=list)
+    """What runs that is no plain built-in: each with its volatility, SECURITY DEFINER and what calls it."""
     unknown: list[str]
     masks: list[MaskView]
     rewritten: str | None = None

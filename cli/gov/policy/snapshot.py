@@ -7,11 +7,22 @@ of `sql.catalog`, relations and functions as lists.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from gov.sql.catalog import Catalog, ColumnInfo, FunctionInfo, RelationInfo, RelationKind
+from gov.sql.catalog import (
+    Catalog,
+    Code,
+    ColumnInfo,
+    Event,
+    EventTrigger,
+    FunctionInfo,
+    OperatorInfo,
+    RelationInfo,
+    RelationKind,
+    TypeInfo,
+)
 from gov.terms import Relation
 
 FORMAT = "gov-catalog-1"
@@ -27,6 +38,10 @@ def dump(catalog: Catalog) -> dict[str, object]:
         "search_path": list(catalog.search_path),
         "relations": [asdict(info) for info in relations],
         "functions": [asdict(each) for name in sorted(catalog.functions) for each in catalog.functions[name]],
+        "operators": [asdict(each) for name in sorted(catalog.operators) for each in catalog.operators[name]],
+        "types": [asdict(catalog.types[name]) for name in sorted(catalog.types)],
+        "casts": sorted(map(list, catalog.casts)),
+        "event_triggers": [asdict(each) for each in catalog.event_triggers],
     }
 
 
@@ -40,15 +55,17 @@ def load(value: object) -> Catalog:
         raise ValueError(f"it is no catalog of the format {FORMAT}")
     try:
         infos = [_relation(each) for each in value["relations"]]
-        overloads: dict[str, list[FunctionInfo]] = defaultdict(list)
-        for each in value["functions"]:
-            overloads[each["name"]].append(_made(FunctionInfo, each))
+        types = [_made(TypeInfo, {**each, "code": _code(each)}) for each in value.get("types", ())]
         return Catalog(
             version=str(value["version"]),
             relations={info.relation: info for info in infos},
-            functions={name: tuple(each) for name, each in overloads.items()},
+            functions=_overloads(FunctionInfo, value["functions"]),
             search_path=tuple(map(str, value["search_path"])),
             server_version=int(value["server_version"]),
+            operators=_overloads(OperatorInfo, value.get("operators", ())),
+            types={each.name: each for each in types},
+            casts=frozenset((source, to) for source, to in value.get("casts", ())),
+            event_triggers=tuple(_made(EventTrigger, each) for each in value.get("event_triggers", ())),
         )
     except (KeyError, TypeError, AttributeError) as why:
         raise ValueError(f"it is not a whole catalog: {why}") from None
@@ -63,12 +80,25 @@ def _relation(value: Mapping[str, Any]) -> RelationInfo:
         "columns": tuple(_made(ColumnInfo, {**each, "derived": tuple(each.get("derived", ()))})
                          for each in value["columns"]),
         "parent": Relation(**parent) if parent else None,
+        "code": _code(value),
     })  # fmt: skip
     return info
+
+
+def _overloads(kind: Any, values: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for each in values:
+        found[each["name"]].append(_made(kind, each))
+    return {name: tuple(each) for name, each in found.items()}
+
+
+def _code(value: Mapping[str, Any]) -> tuple[Code, ...]:
+    found = value.get("code", ())
+    return tuple(_made(Code, {**each, "event": Event(each["event"]) if each["event"] else None}) for each in found)
 
 
 def _made(kind: Any, value: Mapping[str, Any]) -> Any:
     """A `kind` of the fields in `value`. One it does not know is a mistake, as it may mean something."""
     if unknown := sorted(set(value) - {each.name for each in fields(kind)}):
         raise ValueError(f"it has the field `{unknown[0]}`, which this version of gov does not know")
-    return kind(**value)
+    return kind(**{name: tuple(each) if isinstance(each, list) else each for name, each in value.items()})

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
-from gov.terms import Relation
+from gov.sql.functions import BUILT_IN, effect_of
+from gov.terms import Effect, Relation
 
 
 class RelationKind(StrEnum):
@@ -37,6 +39,29 @@ class ColumnInfo:
     """The columns of the same table that it is computed from, when it is generated."""
 
 
+class Event(StrEnum):
+    """When code that hangs on a relation runs."""
+
+    READ = "read"
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+    TRUNCATE = "truncate"
+    REFRESH = "refresh"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Code:
+    """A function that runs by itself when something is done with a relation or a value of a type."""
+
+    function: int
+    """OID of the function."""
+    why: str
+    """What calls it, for people: `trigger audit of public.orders`."""
+    event: Event | None = None
+    """Of a relation; None of a type."""
+
+
 @dataclass(frozen=True, slots=True)
 class RelationInfo:
     """A relation as `pg_class` has it."""
@@ -50,6 +75,9 @@ class RelationInfo:
     """The partitioned or inherited parent."""
     definition: str = ""
     """The query of a view or materialized view outside system schemas, every name in it qualified."""
+    code: tuple[Code, ...] = ()
+    """What runs by itself, from any depth: triggers, rules, views, defaults, checks, expressions of indexes,
+    and those of partitions, of tables under a view and of those that a foreign key cascades to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +93,58 @@ class FunctionInfo:
     """`f` function, `p` procedure, `a` aggregate, `w` window."""
     extension: str | None = None
     returns_set: bool = False
+    oid: int = 0
+    arguments: tuple[str, ...] | None = None
+    """Types as `format_type` spells them with an empty search path; None when they are not known."""
+    optional: int = 0
+    """How many of the last arguments have a default."""
+    variadic: bool = False
+    result: str = ""
+    trusted: bool = False
+    """Whether a superuser owns it."""
+    public: bool = True
+    """Whether everybody may execute it."""
+
+    @property
+    def signature(self) -> str:
+        """`public.tax(numeric, text)`."""
+        return f"{self.schema}.{self.name}({', '.join(self.arguments or ())})"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorInfo:
+    """One operator as `pg_operator` has it."""
+
+    schema: str
+    name: str
+    arguments: tuple[str, ...]
+    """One type for a prefix operator."""
+    result: str
+    function: int
+    """OID of the function that it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeInfo:
+    """A type for which code of somebody's runs: by a domain's CHECK, or by a cast."""
+
+    name: str
+    """As `format_type` spells it with an empty search path."""
+    bare: tuple[str, str]
+    """(schema, name) as `pg_type` has them."""
+    domain: bool = False
+    code: tuple[Code, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventTrigger:
+    """A superuser's trigger on DDL."""
+
+    name: str
+    event: str
+    tags: tuple[str, ...]
+    """Command tags that it is for; empty for all."""
+    function: int
 
 
 @dataclass(frozen=True)
@@ -79,3 +159,31 @@ class Catalog:
     """The default `search_path` of a new session, `$user` and missing schemas left out."""
     server_version: int = 0
     """`server_version_num`: 180000."""
+    operators: Mapping[str, tuple[OperatorInfo, ...]] = field(default_factory=dict)
+    """By bare name, where one of that name is not built in: then every one of that name."""
+    types: Mapping[str, TypeInfo] = field(default_factory=dict)
+    """By name: domains, and types that a user's cast goes from or to."""
+    casts: frozenset[tuple[str, str]] = frozenset()
+    """(from, to) of the implicit casts."""
+    event_triggers: tuple[EventTrigger, ...] = ()
+
+    @cached_property
+    def by_oid(self) -> Mapping[int, FunctionInfo]:
+        """Functions by OID."""
+        return {each.oid: each for overloads in self.functions.values() for each in overloads if each.oid}
+
+    @cached_property
+    def plain(self) -> frozenset[str]:
+        """Names of functions of which every overload is built in and only reads: most of what is called."""
+        return frozenset(
+            name for name, overloads in self.functions.items()
+            if all(each.schema in BUILT_IN and effect_of(each)[0] is Effect.READ for each in overloads)
+        )
+
+    @cached_property
+    def named_types(self) -> Mapping[str, tuple[TypeInfo, ...]]:
+        """`types` by bare name."""
+        found: dict[str, tuple[TypeInfo, ...]] = {}
+        for each in self.types.values():
+            found[each.bare[1]] = (*found.get(each.bare[1], ()), each)
+        return found

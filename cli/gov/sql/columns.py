@@ -7,6 +7,7 @@ find, the reference counts for everything that it could mean.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from gov.sql.statement import HIDING, Reference, Source, Statement
 from gov.terms import Column, Relation
 
 HINT = "split the statement, or qualify its columns"
+_MODIFIER = re.compile(r"\([0-9, -]+\)")
+"""Of a type: `character varying(20)`."""
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 
@@ -88,7 +91,8 @@ class Columns:
     """
 
     def __init__(self, statement: Statement, meanings: Sequence[Relation], catalog: Catalog) -> None:
-        self._scopes = statement.scopes
+        self._scopes, self._references = statement.scopes, statement.references
+        self._catalog = catalog
         self._levels: dict[int, _Level] = defaultdict(_Level)
         self._steps = 0
         for source in statement.sources:
@@ -101,6 +105,31 @@ class Columns:
             meant = self._meant(reference)
             self._spend(len(meant))
             self.hits.extend(Hit(number, table.name, column) for table, column in meant)
+
+    def type_of(self, number: int) -> str | None:
+        """The type of a reference, `format_type` without its modifier; None where it is not certain."""
+        reference = self._references[number]
+        *qualifier, last = reference.parts
+        if reference.output or last == "*":
+            return None
+        for level, certain in self._chain(reference):
+            if qualifier:
+                tables = [each for each in level.by_alias.get(qualifier[-1], ()) if _called(each, qualifier)]
+                known = [(each, each.columns.get(last) if each.columns else None) for each in tables]
+                others = level.others.get(qualifier[-1])
+            else:
+                known = [(table, column) for table, column in level.column(last)]
+                others = [each for several in level.others.values() for each in several]
+            if not certain or others or len(known) > 1 or level.unknown:
+                return None
+            if known:
+                return self._type(*known[0])
+        return None
+
+    def _type(self, table: Table, column: str | None) -> str | None:
+        info = self._catalog.relations.get(table.relation)
+        found = [each.type for each in info.columns if each.name == column] if info else []
+        return _MODIFIER.sub("", found[0]) if found else None
 
     def _meant(self, reference: Reference) -> list[tuple[Table, str]]:
         *qualifier, last = reference.parts

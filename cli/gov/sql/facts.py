@@ -10,6 +10,23 @@ from dataclasses import dataclass
 from gov.terms import Column, Effect, Relation
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Called:
+    """A function that is more than a plain built-in, as people should know it."""
+
+    name: str
+    """`public.tax(numeric)`."""
+    volatility: str = ""
+    """`immutable`, `stable` or `volatile`; empty when the function is not known."""
+    security_definer: bool = False
+    why: str = ""
+    """What calls it when the text does not: `trigger audit of public.orders`."""
+
+    def __str__(self) -> str:
+        how = [self.volatility or "not known", "SECURITY DEFINER" if self.security_definer else "", self.why]
+        return f"{self.name}: {', '.join(filter(None, how))}"
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The facts of one statement text (which may hold several statements separated by `;`)."""
@@ -52,3 +69,5 @@ class Facts:
     """Names of temporary relations that are created, written or dropped; `writes` has them in `pg_temp`."""
     listens: frozenset[str] = frozenset()
     """Channels that LISTEN names. What comes on them is no table's, so no mask is in its way."""
+    called: tuple[Called, ...] = ()
+    """Functions of `functions` that are not plain built-ins, by identity, with what an approver should know."""

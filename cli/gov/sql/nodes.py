@@ -14,7 +14,7 @@ PLAIN = frozenset({
     "Integer", "ParamRef", "String", "List", "IntList", "OidList", "TypeName", "ColumnDef",
     "Alias", "SetToDefault", "DefElem", "RoleSpec", "ObjectWithArgs", "AccessPriv", "FunctionParameter",
     # expressions
-    "BoolExpr", "BooleanTest", "CaseExpr", "CaseWhen", "CoalesceExpr", "CollateClause", "CurrentOfExpr",
+    "BoolExpr", "BooleanTest", "CaseWhen", "CoalesceExpr", "CollateClause", "CurrentOfExpr",
     "GroupingFunc", "GroupingSet", "MergeSupportFunc", "MinMaxExpr", "MultiAssignRef", "NamedArgExpr",
     "NullTest", "ResTarget", "RowExpr", "SQLValueFunction", "TypeCast", "WindowDef", "XmlExpr", "XmlSerialize",
     # SQL/JSON

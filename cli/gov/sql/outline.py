@@ -51,7 +51,7 @@ def _with_body(statement: Statement, text: str, raw: Node) -> Statement:
 def size(statement: Statement) -> int:
     """How many things it names."""
     named = (statement.names, statement.scopes, statement.sources, statement.references, statement.written)
-    return sum(map(len, named)) + len(statement.calls) + len(statement.settings)
+    return sum(map(len, (*named, statement.calls, statement.operators, statement.settings)))
 
 
 def octets_of(found: Outline) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from gov.sql.bound import bounded
 from gov.sql.grammar import Node
+from gov.sql.operands import common, operand
 from gov.sql.settings import set_config, setting_looked_up
 from gov.sql.statement import HIDING, Reference, Source, Use, Written
 from gov.sql.walk import Context, Method, Queries, Walk, parts
@@ -83,7 +84,8 @@ def _ordering(walk: Walk, items: Iterable[Node], outputs: frozenset[str], contex
 
 def _sort(walk: Walk, node: Node, context: Context) -> None:
     if "useOp" in node:
-        walk.operators[parts(node["useOp"])] = None
+        one = operand(node["node"])
+        walk.operators.add(parts(node["useOp"]), (one, one))
     walk.push(node["node"], context)
 
 
@@ -120,6 +122,8 @@ def _join(walk: Walk, node: Node, context: Context) -> None:
             _hide(walk, alias, context)
     if node.get("isNatural"):
         walk.references.append(Reference(context.scope, ("*",), -1))
+    if node.get("isNatural") or "usingClause" in node:
+        walk.operators.add(("=",), ("", ""))
     for column in node.get("usingClause", ()):
         walk.references.append(Reference(context.scope, parts([column]), -1))
     walk.push(node.get("quals"), context._replace(source=False, certain=False))
@@ -134,7 +138,7 @@ def _hide(walk: Walk, alias: Node, context: Context) -> None:
 
 
 def _sample(walk: Walk, node: Node, context: Context) -> None:
-    walk.calls[parts(node["method"])] = None
+    walk.calls.add(parts(node["method"]), loose=True)
     walk.push(node["relation"], context)
     walk.rest(node, context._replace(source=False, certain=False), without=("relation", "method"))
 
@@ -154,10 +158,22 @@ def _function_name(node: Node) -> str:
 
 
 def _sublink(walk: Walk, node: Node, context: Context) -> None:
-    if "operName" in node:
-        walk.operators[parts(node["operName"])] = None
+    if "testexpr" in node:
+        walk.operators.add(parts(node["operName"]) if "operName" in node else ("=",), _tested(node["testexpr"]))
     walk.push(node.get("testexpr"), context)
     walk.push(node["subselect"], context)
+
+
+def _tested(node: Node) -> tuple[str, str]:
+    """`x IN (SELECT …)`; of a row every column is compared."""
+    return ("", "") if "RowExpr" in node else (operand(node), "")
+
+
+def _case(walk: Walk, node: Node, context: Context) -> None:
+    """CASE x WHEN y compares by `=`."""
+    if "arg" in node:
+        walk.operators.add(("=",), (operand(node["arg"]), common(each["CaseWhen"]["expr"] for each in node["args"])))
+    walk.rest(node, context)
 
 
 # DML. The target is never a WITH query, and stays what it is in the text.
@@ -284,7 +300,9 @@ def _call(walk: Walk, node: Node, context: Context) -> None:
     name = parts(node["funcname"])
     if name[-1] == "set_config" and name[:-1] in ((), ("pg_catalog",)):
         set_config(walk, node.get("args", []), context)
-    walk.calls[name] = None
+    args = node.get("args", ())
+    loose = bool(node.get("func_variadic") or node.get("agg_within_group")) or any("NamedArgExpr" in a for a in args)
+    walk.calls.add(name, () if loose else tuple(map(operand, args)), node.get("location", -1), loose=loose)
     walk.rest(node, context, without=("funcname",))
 
 
@@ -302,15 +320,39 @@ NAMED_OPERATORS = frozenset({
 })  # fmt: skip
 
 
+COMPARED_BY = {
+    "AEXPR_BETWEEN": (">=", "<="), "AEXPR_NOT_BETWEEN": ("<", ">"),
+    "AEXPR_BETWEEN_SYM": (">=", "<="), "AEXPR_NOT_BETWEEN_SYM": ("<", ">"),
+}  # fmt: skip
+"""What BETWEEN stands for (transformAExprBetween)."""
+
+
+_OF_OPERATOR = frozenset({"AEXPR_OP", "AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"})
+"""Expressions that are of their operator's type; NULLIF is not."""
+
+
 def _operator(walk: Walk, node: Node, context: Context) -> None:
-    if node.get("kind") in NAMED_OPERATORS:
-        walk.operators[parts(node["name"])] = None
+    kind, right = node.get("kind", ""), node.get("rexpr", {})
+    left = (operand(node["lexpr"]),) if "lexpr" in node else ()
+    at = node.get("location", -1)
+    if "RowExpr" in node.get("lexpr", {}):
+        walk.operators.add(parts(node["name"]), ("", ""))
+    elif kind in COMPARED_BY:
+        for name in COMPARED_BY[kind]:
+            walk.operators.add((name,), (*left, common(right["List"]["items"])))
+    elif kind == "AEXPR_IN":
+        walk.operators.add(parts(node["name"]), (*left, common(right["List"]["items"])))
+    elif kind in NAMED_OPERATORS:
+        array = kind in ("AEXPR_OP_ANY", "AEXPR_OP_ALL")
+        known = at if kind in _OF_OPERATOR else -1
+        walk.operators.add(parts(node["name"]), (*left, "" if array else operand(right)), known)
     walk.rest(node, context, without=("name",))
 
 
 QUERIES: dict[str, Method] = {
     "A_Expr": _operator,
     "A_Indirection": _field,
+    "CaseExpr": _case,
     "ColumnRef": _column,
     "DeleteStmt": _delete,
     "FuncCall": _call,

@@ -5,10 +5,10 @@ Where a name can mean several things it counts for each: facts may say too much,
 
 from __future__ import annotations
 
+from gov.sql.calls import Ran
 from gov.sql.catalog import Catalog, RelationKind
 from gov.sql.columns import Columns, expand
 from gov.sql.facts import Facts
-from gov.sql.functions import BUILT_IN, EFFECTS, OPERATORS, VOUCHED
 from gov.sql.statement import Outline, Statement, Use
 from gov.sql.world import READING, TEMPORARY, World, meanings, search, worlds
 from gov.terms import DDL, Column, Effect, Relation
@@ -50,8 +50,7 @@ class _Found:
         self.missing: set[Relation] = set()
         self.columns_read: set[Column] = set()
         self.columns_written: set[Column] = set()
-        self.functions: set[str] = set()
-        self.calls: set[str] = set()
+        self._ran = Ran()
         self.objects: dict[str, None] = {}
         self.unknown: dict[str, None] = {}
 
@@ -67,7 +66,7 @@ class _Found:
         columns = Columns(statement, known, world.catalog)
         self._relations(statement, known, world)
         self._columns(statement, known, columns, world)
-        self._functions(statement, columns, world)
+        self._ran.take(statement, known, columns, world)
         self._objects(statement, known, world)
 
     def _relations(self, statement: Statement, known: list[Relation], world: World) -> None:
@@ -90,37 +89,6 @@ class _Found:
             for column in written.columns or ("*",):
                 self.columns_written |= expand(known[written.name], column, world.catalog)
 
-    def _functions(self, statement: Statement, columns: Columns, world: World) -> None:
-        for parts in statement.calls:
-            self._call(parts, world)
-        for name in columns.attributes:
-            if world.functions((name,)):
-                self._call((name,), world)
-        for operator in statement.operators:
-            if operator[-1] not in OPERATORS or (len(operator) > 1 and operator[-2] != "pg_catalog"):
-                self._calls(f"operator {'.'.join(operator)}")
-        if Effect.CALL in statement.effects and statement.kind != "CallStmt":
-            self._calls("DO" if statement.kind == "DoStmt" else statement.command)
-
-    def _call(self, parts: tuple[str, ...], world: World) -> None:
-        name, overloads = parts[-1], world.functions(parts)
-        if not overloads:
-            self._calls(".".join(parts))
-        self.functions |= {f"{each.schema}.{name}" for each in overloads} or {".".join(parts)}
-        effect, why = EFFECTS.get(name, (None, ""))
-        for each in overloads:
-            risky = each.volatility == "v" and name not in VOUCHED and effect is None
-            if each.schema not in BUILT_IN or risky or effect is Effect.CALL:
-                self._calls(f"{each.schema}.{name}")
-        if effect is Effect.UNKNOWN:
-            self.unknown[f"{name} {why}"] = None
-        elif effect is not None:
-            self.effects.add(effect)
-
-    def _calls(self, what: str) -> None:
-        self.effects.add(Effect.CALL)
-        self.calls.add(what)
-
     def _objects(self, statement: Statement, known: list[Relation], world: World) -> None:
         self.objects.update(dict.fromkeys(statement.objects))
         if OBJECTS.isdisjoint(statement.effects):
@@ -132,7 +100,9 @@ class _Found:
     def facts(self, outline: Outline) -> Facts:
         """All of it together."""
         statements = outline.statements
-        effects = self.effects | ({Effect.UNKNOWN} if self.unknown else set())
+        ran = self._ran
+        unknown = self.unknown | ran.unknown
+        effects = self.effects | ran.effects | ({Effect.UNKNOWN} if unknown else set())
         kinds = tuple(statement.kind for statement in statements)
         settings = tuple(pair for statement in statements for pair in statement.settings)
         return Facts(
@@ -141,25 +111,28 @@ class _Found:
             writes=frozenset(self.writes),
             columns_read=frozenset(self.columns_read),
             columns_written=frozenset(self.columns_written),
-            functions=frozenset(self.functions),
+            functions=frozenset(ran.functions),
             settings=settings,
             unbounded=frozenset(Effect(each) for statement in statements for each in statement.unbounded),
             objects=tuple(self.objects),
             count=sum(not statement.followed for statement in statements),
             command=statements[0].command if statements else "",
-            literal_free=not settings and not self.unknown and SIMPLE.issuperset(kinds),
-            unknown=tuple(self.unknown),
+            literal_free=not settings and not unknown and SIMPLE.issuperset(kinds),
+            unknown=tuple(unknown),
             missing=frozenset(self.missing),
-            calls=frozenset(self.calls),
+            calls=frozenset(ran.calls),
             kinds=kinds,
             temporary=frozenset(each.name for each in self.writes if each.schema == TEMPORARY),
             listens=frozenset(channel for statement in statements for channel in statement.channels),
+            called=tuple(ran.called),
         )
 
 
 def _bare(statement: Statement) -> bool:
     """Whether it has names that a search path gives a meaning."""
-    return any(not name.schema for name in statement.names) or any(len(call) == 1 for call in statement.calls)
+    return any(not name.schema for name in statement.names) or any(
+        len(call.name) == 1 for call in statement.calls
+    )
 
 
 def _kind(relation: Relation, statement: Statement, world: World) -> str:

@@ -90,6 +90,20 @@ class Written(NamedTuple):
     """Empty for all."""
 
 
+class Call(NamedTuple):
+    """A function or operator, with what can be told of its operands.
+
+    An operand is `@` and where a column stands, `#` and where another call does, `=` and the name of a type,
+    `?` for a string or NULL that has no type yet, and empty for what cannot be told.
+    """
+
+    name: tuple[str, ...]
+    operands: tuple[str, ...] = ()
+    at: int = -1
+    loose: bool = False
+    """Whether the number of operands is not certain either: named, VARIADIC, or of too many kinds to tell."""
+
+
 class Statement(NamedTuple):
     """One statement of a text."""
 
@@ -102,11 +116,11 @@ class Statement(NamedTuple):
     sources: tuple[Source, ...] = ()
     references: tuple[Reference, ...] = ()
     written: tuple[Written, ...] = ()
-    calls: tuple[tuple[str, ...], ...] = ()
-    """Functions by the parts of their names."""
+    calls: tuple[Call, ...] = ()
+    """Functions."""
     attributes: tuple[str, ...] = ()
     """Fields taken from a value in parentheses, `(x).f`, which may be functions."""
-    operators: tuple[tuple[str, ...], ...] = ()
+    operators: tuple[Call, ...] = ()
     settings: tuple[tuple[str, str | None], ...] = ()
     unbounded: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
@@ -124,6 +138,8 @@ class Statement(NamedTuple):
     """What LISTEN listens on."""
     body: str = ""
     """The text of a PREPARE, for whoever follows what it prepared."""
+    types: tuple[tuple[str, ...], ...] = ()
+    """Types that values become or are declared to have, but for those of the grammar itself."""
 
 
 class Outline(NamedTuple):
@@ -156,9 +172,9 @@ def _statement(row: list[Any]) -> Statement:
             for scope, parts, at, end, certain, output in loose.references
         ),
         tuple(Written(name, tuple(columns)) for name, columns in loose.written),
-        tuple(map(tuple, loose.calls)),
+        tuple(map(_call, loose.calls)),
         tuple(loose.attributes),
-        tuple(map(tuple, loose.operators)),
+        tuple(map(_call, loose.operators)),
         tuple((setting, value) for setting, value in loose.settings),
         tuple(loose.unbounded),
         tuple(loose.objects),
@@ -169,4 +185,10 @@ def _statement(row: list[Any]) -> Statement:
         loose.followed,
         tuple(loose.channels),
         loose.body,
+        tuple(map(tuple, loose.types)),
     )
+
+
+def _call(row: Any) -> Call:
+    name, operands, at, loose = row
+    return Call(tuple(name), tuple(operands), at, loose)

@@ -263,6 +263,7 @@ def _prepare(walk: Walk, node: Node, context: Context) -> None:
     walk.command = walk.command or "PREPARE"
     walk.add(Effect.PREPARE, context)
     walk.makes = ("prepare", node["name"])
+    walk.push(node.get("argtypes"), context)
     walk.push(node["query"], context)
 
 

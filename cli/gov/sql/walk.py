@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from gov.sql.grammar import Node
 from gov.sql.nodes import PLAIN
-from gov.sql.statement import Name, Reference, Scope, Source, Statement, Use, Written
+from gov.sql.statement import Call, Name, Reference, Scope, Source, Statement, Use, Written
 from gov.terms import Effect
 
 DRY = frozenset({Effect.READ, Effect.EXPLAIN, Effect.CALL, Effect.UNKNOWN})
@@ -68,9 +68,10 @@ class Walk:
         self.sources: list[Source] = []
         self.references: list[Reference] = []
         self.written: list[Written] = []
-        self.calls: dict[tuple[str, ...], None] = {}
+        self.calls = Calls()
         self.attributes: dict[str, None] = {}
-        self.operators: dict[tuple[str, ...], None] = {}
+        self.operators = Calls()
+        self.types: dict[tuple[str, ...], None] = {}
         self.settings: list[tuple[str, str | None]] = []
         self.unbounded: set[Effect] = set()
         self.objects: list[str] = []
@@ -144,6 +145,8 @@ class Walk:
             self._relation(value, context)
             return
         for key in reversed(value):
+            if key in TYPES:
+                self._type(value[key])
             if not key[0].isupper():
                 self.push(value[key], context)
             elif method := self._methods.get(key):
@@ -152,6 +155,11 @@ class Walk:
                 self.push(value[key], context)
             else:
                 self.doubt(f"not understood: {key}")
+
+    def _type(self, node: object) -> None:
+        """A type by name; the grammar's own words for types are in pg_catalog, and nobody else's."""
+        if isinstance(node, dict) and (names := parts(node.get("names", ()))) and names[0] != "pg_catalog":
+            self.types[names] = None
 
     def _relation(self, node: Node, context: Context) -> None:
         bare, alias = node.get("relname", ""), node.get("alias")
@@ -177,9 +185,9 @@ class Walk:
             tuple(self.sources),
             tuple(self.references),
             tuple(self.written),
-            tuple(self.calls),
+            self.calls.found(),
             tuple(self.attributes),
-            tuple(self.operators),
+            self.operators.found(),
             tuple(self.settings),
             tuple(sorted(self.unbounded)),
             tuple(self.objects),
@@ -188,7 +196,31 @@ class Walk:
             self.runs,
             tuple(self.unknown),
             channels=tuple(self.channels),
+            types=tuple(self.types),
         )
+
+
+class Calls:
+    """Functions or operators of one statement, each kind of call once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, ...], dict[tuple[tuple[str, ...], bool], Call]] = {}
+
+    def add(self, name: tuple[str, ...], operands: tuple[str, ...] = (), at: int = -1, *, loose: bool = False) -> None:
+        """Note a call; after `MOST_KINDS` of one name, any overload of it counts."""
+        kinds = self._found.setdefault(name, {})
+        if len(kinds) >= MOST_KINDS:
+            operands, loose = (), True
+        kinds.setdefault((operands, loose), Call(name, operands, at, loose))
+
+    def found(self) -> tuple[Call, ...]:
+        """All of them."""
+        return tuple(call for kinds in self._found.values() for call in kinds.values())
+
+
+MOST_KINDS = 32
+TYPES = frozenset({"TypeName", "typeName", "argType", "returnType", "sourcetype", "targettype"})
+"""Fields that hold the name of a type."""
 
 
 Method: TypeAlias = Callable[[Walk, Node, Context], None]

@@ -1,4 +1,4 @@
-"""Take a snapshot of a target's catalogs: three queries, one transaction, one value.
+"""Take a snapshot of a target's catalogs: a few queries, one transaction, one value.
 
 System catalogs are in it, gov's own schemas are not: nobody names those.
 """
@@ -9,15 +9,23 @@ from collections import defaultdict
 from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import IsolationLevel
 
-from gov.sql.catalog import Catalog, ColumnInfo, FunctionInfo, RelationInfo, RelationKind
+from gov.sql.catalog import (
+    Catalog,
+    Code,
+    ColumnInfo,
+    EventTrigger,
+    FunctionInfo,
+    OperatorInfo,
+    RelationInfo,
+    RelationKind,
+)
+from gov.target import code
 from gov.target.connection import Connection
 from gov.terms import Relation
-
-_SEEN = r"""n.nspname !~ '^pg_(toast|temp)' AND n.nspname NOT LIKE 'gov\_m\_%'"""
 
 RELATIONS = f"""
 SELECT n.nspname, c.relname, c.oid::int8, c.relkind::text, pg_get_userbyid(c.relowner),
@@ -29,7 +37,7 @@ SELECT n.nspname, c.relname, c.oid::int8, c.relkind::text, pg_get_userbyid(c.rel
   LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhseqno = 1
   LEFT JOIN pg_class pc ON pc.oid = i.inhparent
   LEFT JOIN pg_namespace pn ON pn.oid = pc.relnamespace
- WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {_SEEN}
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {code.SEEN}
  ORDER BY c.oid
 """
 
@@ -49,23 +57,30 @@ SELECT a.attrelid::int8, a.attname, format_type(a.atttypid, a.atttypmod), a.attn
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {_SEEN} AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {code.SEEN} AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum
 """
 
 FUNCTIONS = f"""
-SELECT n.nspname, p.proname, p.provolatile::text, p.prosecdef, p.prokind::text, e.extname, p.proretset
+SELECT n.nspname, p.proname, p.provolatile::text, p.prosecdef, p.prokind::text, e.extname,
+       p.proretset, p.oid::int8,
+       ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY a(t, i) ORDER BY i),
+       p.pronargdefaults::int, p.provariadic <> 0, format_type(p.prorettype, NULL), r.rolsuper,
+       p.proacl IS NULL
+         OR EXISTS (SELECT FROM aclexplode(p.proacl) x WHERE x.grantee = 0 AND x.privilege_type = 'EXECUTE')
   FROM pg_proc p
   JOIN pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_roles r ON r.oid = p.proowner
   LEFT JOIN pg_depend d
          ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
         AND d.refclassid = 'pg_extension'::regclass
   LEFT JOIN pg_extension e ON e.oid = d.refobjid
- WHERE {_SEEN}
+ WHERE {code.SEEN}
  ORDER BY p.proname, n.nspname, p.oid
 """
 
 Row = tuple[Any, ...]
+"""A row of an answer."""
 
 
 async def load(connection: Connection, search_path: tuple[str, ...], server_version: int) -> Catalog:
@@ -73,37 +88,59 @@ async def load(connection: Connection, search_path: tuple[str, ...], server_vers
     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     try:
         async with connection.transaction():
-            relations, columns, functions = [
+            found = [
                 await (await connection.execute(query)).fetchall()
-                for query in (RELATIONS, COLUMNS, FUNCTIONS)
+                for query in (RELATIONS, COLUMNS, FUNCTIONS, *code.QUERIES)
             ]
     finally:
         if not connection.closed:
             await connection.set_isolation_level(None)
-    return build(relations, columns, functions, search_path, server_version)
+    return build(Rows(*found), search_path, server_version)
 
 
-def build(
-    relations: list[Row],
-    columns: list[Row],
-    functions: list[Row],
-    search_path: tuple[str, ...],
-    server_version: int,
-) -> Catalog:
+class Rows(NamedTuple):
+    """What the queries answer."""
+
+    relations: list[Row]
+    columns: list[Row]
+    functions: list[Row]
+    code: list[Row]
+    edges: list[Row]
+    types: list[Row]
+    fields: list[Row]
+    type_code: list[Row]
+    operators: list[Row]
+    casts: list[Row]
+    event_triggers: list[Row]
+
+
+def build(rows: Rows, search_path: tuple[str, ...], server_version: int) -> Catalog:
     """Put the rows together; equal rows give an equal `version`."""
-    content = repr((relations, columns, functions, search_path, server_version))
-    grouped = groupby(columns, itemgetter(0))
-    by_oid = {oid: tuple(map(_column, rows)) for oid, rows in grouped}
-    infos = [_relation(row, by_oid) for row in relations]
+    content = repr((rows, search_path, server_version))
+    grouped = groupby(rows.columns, itemgetter(0))
+    by_oid = {oid: tuple(map(_column, each)) for oid, each in grouped}
     overloads: dict[str, list[FunctionInfo]] = defaultdict(list)
-    for row in functions:
-        overloads[row[1]].append(FunctionInfo(*row))
+    for row in rows.functions:
+        overloads[row[1]].append(_function(*row))
+    functions = {each.oid: each for found in overloads.values() for each in found}
+    held, types = code.by_type(functions, rows.types, rows.fields, rows.type_code)
+    names = {row[2]: f"{row[0]}.{row[1]}" for row in rows.relations}
+    kinds = {row[2]: row[3] for row in rows.relations}
+    runs = code.by_relation(names, kinds, functions, rows.code, rows.edges, rows.fields, held)
+    infos = [_relation(row, by_oid, runs) for row in rows.relations]
+    operators: dict[str, list[OperatorInfo]] = defaultdict(list)
+    for schema, name, arguments, result, function in rows.operators:
+        operators[name].append(OperatorInfo(schema, name, tuple(arguments), result, function))
     return Catalog(
         version=sha256(content.encode()).hexdigest()[:16],
         relations={info.relation: info for info in infos},
         functions={name: tuple(found) for name, found in overloads.items()},
         search_path=search_path,
         server_version=server_version,
+        operators={name: tuple(found) for name, found in operators.items()},
+        types=types,
+        casts=frozenset((source, to) for source, to in rows.casts),
+        event_triggers=tuple(EventTrigger(row[0], row[1], tuple(row[2]), row[3]) for row in rows.event_triggers),
     )
 
 
@@ -112,7 +149,18 @@ def _column(row: Row) -> ColumnInfo:
     return ColumnInfo(name, type, number, not_null, generated, tuple(derived))
 
 
-def _relation(row: Row, columns: dict[int, tuple[ColumnInfo, ...]]) -> RelationInfo:
+def _function(
+    schema: str, name: str, volatility: str, definer: bool, kind: str, extension: str | None, returns_set: bool,
+    oid: int, arguments: list[str], *rest: Any,
+) -> FunctionInfo:  # fmt: skip
+    return FunctionInfo(
+        schema, name, volatility, definer, kind, extension, returns_set, oid, tuple(arguments), *rest
+    )
+
+
+def _relation(
+    row: Row, columns: dict[int, tuple[ColumnInfo, ...]], runs: dict[int, tuple[Code, ...]]
+) -> RelationInfo:
     schema, name, oid, kind, owner, parent_schema, parent, definition = row
     return RelationInfo(
         relation=Relation(schema, name),
@@ -122,4 +170,5 @@ def _relation(row: Row, columns: dict[int, tuple[ColumnInfo, ...]]) -> RelationI
         columns=columns.get(oid, ()),
         parent=Relation(parent_schema, parent) if parent else None,
         definition=definition or "",
+        code=runs.get(oid, ()),
     )

@@ -51,16 +51,19 @@ Line = tuple[str, str]
 
 
 async def describe(connection: Connection, facts: Facts) -> tuple[Line, ...]:
-    """(label, text) of what `facts` reach: one line for each object, then dependents of a DROP or ALTER."""
+    """(label, text) of what `facts` reach: code that runs, each object, then dependents of a DROP or ALTER."""
     reached = sorted(facts.writes or facts.reads)
+    code = [("code", str(each)) for each in facts.called[:SHOWN]]
+    if len(facts.called) > SHOWN:
+        code.append(("code", f"and {len(facts.called) - SHOWN} more"))
     if not reached:
-        return ()
+        return tuple(code)
     lines = [_size(row) for row in await _rows(connection, SIZES, reached)]
     if facts.effects & {Effect.DROP, Effect.ALTER, Effect.TRUNCATE}:
         lines += [_dependent(row) for row in await _rows(connection, DEPENDENTS, reached)] or [
             ("dependents", "none")
         ]
-    return tuple(lines)
+    return (*code, *lines)
 
 
 async def _rows(
