@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from gov.errors import Denied, GovError
+from gov.errors import BoundExceeded, Denied, GovError
+from gov.policy.decision import Decision
 from gov.protocol.allowance import Allowance
 
 if TYPE_CHECKING:
@@ -100,11 +101,24 @@ def allowance(bounds: Sequence[Bound]) -> Allowance | None:
 
 def bounds(session: Session, run: Run) -> list[Bound]:
     """What limits the rows of a statement that may run."""
-    decision = run.judged.decision
-    if decision.most_rows is None:
-        return []
-    by = f"rule {decision.rule}" if decision.rule else "policy"
-    return [AtMost(decision.most_rows, Denied(
-        f"it has more than the {decision.most_rows} rows that {by} allows; the rows beyond were not shown",
-        hint="narrow it, or see gov explain",
-    ))]
+    found: list[Bound] = []
+    decision, permit = run.judged.decision, run.permit
+    if decision.most_rows is not None:
+        found.append(AtMost(decision.most_rows, _unasked(decision, session.lease.target)))
+    if permit.max_rows is not None and not run.judged.changes:
+        # Of what changes rows the changed ones are counted: see `apart`.
+        found.append(AtMost(permit.max_rows, BoundExceeded(
+            f"it has more than the {permit.max_rows} rows that {permit.request} was approved for; the rows beyond"
+            " were not shown", hint="run it again to ask for more, or narrow it",
+        )))
+    return found
+
+
+def _unasked(decision: Decision, target: str) -> Denied:
+    """What a client hears of rows that policy lets nobody read without a word."""
+    rows = "1 row" if decision.most_rows == 1 else f"{decision.most_rows} rows"
+    what = f"denied by rule {decision.most_rows_by}: it has more than {rows}, and those beyond were not shown"
+    if not decision.most_rows_ask:
+        return Denied(what, hint="narrow it, or see gov explain")
+    who = " or ".join(sorted(decision.most_rows_ask))
+    return Denied(what, hint=f"narrow it; or ask {who}: send it again, or gov exec {target} --no-wait -c SQL")

@@ -33,6 +33,10 @@ READS_VALUES = frozenset({"datestyle", "timezone", "intervalstyle"})
 """Settings that give a literal another value. PostgreSQL reports each change of them."""
 
 
+EXCEEDED = 64
+"""Texts that are remembered for having had too many rows."""
+
+
 class Judging:
     """The part of one session that knows what texts mean in it."""
 
@@ -53,6 +57,8 @@ class Judging:
         """Who was the last to say PREPARE of a name: what is overtaken on its way does not count."""
         self._reported_path = reported_path
         """As PostgreSQL 18 and later report it; None before."""
+        self._exceeded: set[str] = set()
+        """Texts that had more rows than they might show."""
         self._stale = False
         self._stale_since = -1
         """In which group search_path was changed."""
@@ -101,7 +107,9 @@ class Judging:
             if unknown := [statement.runs for statement in outline.statements if statement.runs is not None]:
                 raise objections.no_statement(unknown[0].encode())
         judged = await judge_outline(house, self.subject, text, outline, self.search_path)
-        asked = estimated(house, self.subject, judged) and session.replies.status != FAILED and not session.group.partly
+        # What has shown its estimate to be wrong, or comes with an approval, is not estimated (again).
+        asked = text not in self._exceeded and session.lease.request is None and estimated(house, self.subject, judged)
+        asked = asked and session.replies.status != FAILED and not session.group.partly
         if asked:
             rows = await self._estimate(judged)
             judged = await judge_outline(house, self.subject, text, outline, self.search_path, rows=rows)
@@ -110,6 +118,12 @@ class Judging:
         if not follows and not asked and not goes_back:
             self._plans.put(text, self.search_path, judged)
         return judged
+
+    def exceeded(self, text: str) -> None:
+        """A statement had more rows than it might show: it is asked about when it comes again."""
+        if len(self._exceeded) >= EXCEEDED:
+            self._exceeded.clear()
+        self._exceeded.add(text)
 
     def _room(self, judged: Judged) -> None:
         """Raise LimitReached when what a text prepares is too much: in number, or to keep."""

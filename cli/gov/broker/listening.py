@@ -86,6 +86,7 @@ class Listening:
             # Before any of the rest is read: what comes after this statement must not be hit by the cancel.
             await upstream.cancel(self.session.link)
             turn.stop(error, *self.session.replies.counted)
+            self.session.judging.exceeded(turn.statement.text)
             self.session.replies.stop(frames.error(error))
 
     def exhausted(self, turn: Playing, allowance: Allowance) -> None:

@@ -8,7 +8,7 @@ rule. An `allow` guardrail overrides none of these; it is named in the trail and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gov.errors import Denied
 from gov.identity.principal import Principal
@@ -16,7 +16,7 @@ from gov.policy import settings
 from gov.policy.access import access, offers
 from gov.policy.check import NEVER
 from gov.policy.decision import Access, Decision, NoAccess, Outcome, Verdict
-from gov.policy.matching import speaks
+from gov.policy.matching import held_by_one, speaks
 from gov.policy.outcome import governed
 from gov.policy.permit import Permit, grant
 from gov.policy.rules import Guardrail, Policy
@@ -288,7 +288,25 @@ def _allow(case: _Case) -> Decision:
     assert isinstance(case.access, Access)
     notes = tuple(rule.name for rule in case.matching(Verdict.ALLOW))
     reason = f"{case.access.rule} gives {case.who.display} the scope {case.on.scope} on {case.on.target}"
-    return Decision(Verdict.ALLOW, (reason,), rule=case.access.rule, rules=(case.access.rule, *notes))
+    most, by, ask = _most_rows(case)
+    return Decision(
+        Verdict.ALLOW, (reason,), rule=case.access.rule, rules=(case.access.rule, *notes), most_rows=most,
+        most_rows_by=by, most_rows_ask=ask,
+    )
+
+
+def _most_rows(case: _Case) -> tuple[int | None, str, frozenset[str]]:
+    """How many rows may pass before a rule that an estimate has kept silent would speak after all; which, and whom
+    it would ask."""
+    unknown, found = replace(case.on, estimated_rows=None), []
+    for rule in case.policy.guardrails:
+        most = rule.when.rows_over
+        if most is None or rule.then is Verdict.ALLOW or not speaks(rule, case.who, unknown, case.facts, case.outcome):
+            continue
+        each = held_by_one(rule.when, case.facts, case.outcome)
+        assert each is not None  # or it would have spoken
+        found.append((most // each, rule.name, rule.approvers))
+    return min(found, key=lambda bound: bound[:2], default=(None, "", frozenset[str]()))
 
 
 def _deny(reasons: Iterable[str], *, hint: str) -> Decision:

@@ -43,6 +43,10 @@ class Decision:
     """Effects outside the lease's scope that an approval lends to this one statement."""
     most_rows: int | None = None
     """More rows of the answer than these are not shown, and the statement is stopped."""
+    most_rows_by: str = ""
+    """The rule that says so: it did not speak because few rows were estimated."""
+    most_rows_ask: frozenset[str] = frozenset()
+    """Groups that can let more pass."""
 
     def __post_init__(self) -> None:
         if not self.reasons:

@@ -20,7 +20,32 @@ from gov.terms import Column, Relation
 def speaks(rule: Guardrail, who: Principal, on: Situation, facts: Facts, outcome: Outcome) -> bool:
     """Whether every condition of `rule` holds."""
     unknown = rule.then is not Verdict.ALLOW
-    return _statement(rule.when, facts, outcome) and _circumstances(rule.when, who, on, unknown=unknown)
+    return (
+        _statement(rule.when, facts, outcome)
+        and _circumstances(rule.when, who, on, unknown=unknown)
+        and (rule.when.rows_over is None or _rows(rule.when.rows_over, rule.when, on, facts, outcome, unknown=unknown))
+    )
+
+
+def held_by_one(when: When, facts: Facts, outcome: Outcome) -> int | None:
+    """How many rows of the data that `when` is about one row of the answer can hold; None for any number.
+
+    Where it is about no data in particular, a row is a row.
+    """
+    if when.reads is None and not when.unmasked and not when.columns:
+        return 1
+    if not facts.spread:
+        return None
+    meant = {column.relation for column in _clear(when, facts, outcome)} if when.reads or when.unmasked else {
+        column.relation for column in facts.columns_read if any(each.matches(column) for each in when.columns)
+    }
+    times = dict(facts.times)
+    return facts.spread * max(sum(times.get(relation, 1) for relation in meant), 1)
+
+
+def _rows(most: int, when: When, on: Situation, facts: Facts, outcome: Outcome, *, unknown: bool) -> bool:
+    each = held_by_one(when, facts, outcome)
+    return unknown if on.estimated_rows is None or each is None else on.estimated_rows * each > most
 
 
 def classified_reads(facts: Facts, outcome: Outcome) -> frozenset[Column]:
@@ -52,10 +77,16 @@ def _any_column(patterns: Iterable[ColumnPattern], columns: frozenset[Column]) -
 
 
 def _reads(when: When, facts: Facts, outcome: Outcome) -> bool:
-    columns = classified_reads(facts, outcome)
-    clear = (column for column in columns if not (when.unmasked and column in outcome.masks))
-    data = (each for column in clear for each in outcome.classified[column].split(", "))
-    return any(when.reads is None or within(each, when.reads) for each in data)
+    return bool(_clear(when, facts, outcome))
+
+
+def _clear(when: When, facts: Facts, outcome: Outcome) -> frozenset[Column]:
+    """What it reads of the data that `when` is about."""
+    return frozenset(
+        column for column in classified_reads(facts, outcome)
+        if not (when.unmasked and column in outcome.masks)
+        and any(when.reads is None or within(each, when.reads) for each in outcome.classified[column].split(", "))
+    )
 
 
 def _circumstances(when: When, who: Principal, on: Situation, *, unknown: bool) -> bool:
@@ -67,10 +98,6 @@ def _circumstances(when: When, who: Principal, on: Situation, *, unknown: bool) 
         and (not when.clients or any_word(on.client, when.clients))
         and (not when.purposes or any_word(on.purpose, when.purposes))
         and (when.hours is None or (unknown if on.hour is None else _within_hours(on.hour, *when.hours)))
-        and (
-            when.rows_over is None
-            or (unknown if on.estimated_rows is None else on.estimated_rows > when.rows_over)
-        )
     )
 
 

@@ -67,6 +67,10 @@ class Facts:
     """PostgreSQL's names of the statements, in order: `DropStmt`, `SelectStmt`."""
     temporary: frozenset[str] = frozenset()
     """Names of temporary relations that are created, written or dropped; `writes` has them in `pg_temp`."""
+    spread: int = 1
+    """How many rows of a relation that FROM names once a row of the answer can hold, at the most; 0: any number."""
+    times: tuple[tuple[Relation, int], ...] = ()
+    """How often FROM names each relation of `reads`; those that are left out, once."""
     listens: frozenset[str] = frozenset()
     """Channels that LISTEN names. What comes on them is no table's, so no mask is in its way."""
     called: tuple[Called, ...] = ()

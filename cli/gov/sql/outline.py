@@ -8,6 +8,7 @@ from gov.sql.grammar import HINT_SHORTER, Node
 from gov.sql.query import QUERIES
 from gov.sql.settings import SETTINGS
 from gov.sql.spans import with_spans
+from gov.sql.spread import spread
 from gov.sql.statement import Outline, Statement, decode
 from gov.sql.utility import UTILITIES
 from gov.sql.walk import Method, Walk
@@ -31,7 +32,7 @@ def outline(text: str) -> Outline:
     except grammar.Refused as why:
         return Outline((), why.message, why.position)
     try:
-        walked = tuple(_with_body(Walk(METHODS).run(raw["stmt"]), text, raw) for raw in statements)
+        walked = tuple(_walked(text, raw) for raw in statements)
     except RecursionError:
         raise TooComplex("a condition is nested too deeply to be judged", hint=HINT_SHORTER) from None
     if sum(map(size, walked)) > MAX_SIZE:
@@ -39,8 +40,9 @@ def outline(text: str) -> Outline:
     return Outline(with_spans(text, walked))
 
 
-def _with_body(statement: Statement, text: str, raw: Node) -> Statement:
-    """With its own text, if it is a PREPARE."""
+def _walked(text: str, raw: Node) -> Statement:
+    """One statement; with its own text, if it is a PREPARE."""
+    statement = Walk(METHODS).run(raw["stmt"])._replace(spread=spread(raw["stmt"]))
     if statement.makes[0] != "prepare":
         return statement
     begin, length = raw.get("stmt_location", 0), raw.get("stmt_len", 0)

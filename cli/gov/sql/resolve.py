@@ -5,10 +5,13 @@ Where a name can mean several things it counts for each: facts may say too much,
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gov.sql.calls import Ran
 from gov.sql.catalog import Catalog, RelationKind
 from gov.sql.columns import Columns, expand
 from gov.sql.facts import Facts
+from gov.sql.spread import ANY
 from gov.sql.statement import Outline, Statement, Use
 from gov.sql.world import READING, TEMPORARY, World, meanings, search, worlds
 from gov.terms import DDL, Column, Effect, Relation
@@ -46,6 +49,7 @@ class _Found:
     def __init__(self) -> None:
         self.effects: set[Effect] = set()
         self.reads: set[Relation] = set()
+        self.times: Counter[Relation] = Counter()
         self.writes: set[Relation] = set()
         self.missing: set[Relation] = set()
         self.columns_read: set[Column] = set()
@@ -72,6 +76,7 @@ class _Found:
     def _relations(self, statement: Statement, known: list[Relation], world: World) -> None:
         for name, relation in zip(statement.names, known, strict=True):
             (self.reads if name.use in READING else self.writes).add(relation)
+            self.times[relation] += name.use in READING
             if not world.exists(relation) and name.use is not Use.TEMPORARY:
                 self.missing.add(relation)
         for schema in statement.emptied:
@@ -123,6 +128,11 @@ class _Found:
             calls=frozenset(ran.calls),
             kinds=kinds,
             temporary=frozenset(each.name for each in self.writes if each.schema == TEMPORARY),
+            # Several statements, or one in several worlds, have the largest of each: the answer is one statement's.
+            spread=ANY if any(each.spread == ANY for each in statements) else max(
+                (each.spread for each in statements), default=1
+            ),
+            times=tuple(sorted((relation, count) for relation, count in self.times.items() if count > 1)),
             listens=frozenset(channel for statement in statements for channel in statement.channels),
             called=tuple(ran.called),
         )

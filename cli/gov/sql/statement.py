@@ -136,6 +136,8 @@ class Statement(NamedTuple):
     """Whether it came from EXECUTE, and is not in this text itself: see `sql.bind`."""
     channels: tuple[str, ...] = ()
     """What LISTEN listens on."""
+    spread: int = 1
+    """How many rows of a relation that FROM names once a row of the answer can hold; 0 for any number."""
     body: str = ""
     """The text of a PREPARE, for whoever follows what it prepared."""
     types: tuple[tuple[str, ...], ...] = ()
@@ -184,6 +186,7 @@ def _statement(row: list[Any]) -> Statement:
         tuple(loose.unknown),
         loose.followed,
         tuple(loose.channels),
+        loose.spread,
         loose.body,
         tuple(map(tuple, loose.types)),
     )
