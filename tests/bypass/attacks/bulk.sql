@@ -1,3 +1,4 @@
+-- aim: exfiltrate
 -- Carol may read addresses in the clear, a hundred at a time; more need somebody's yes (bulk-pii-export).
 
 -- why: all of them, plainly
