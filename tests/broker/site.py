@@ -115,6 +115,11 @@ class Site:
             self._tokens[name] = Broker(context, token=access.token, witness=Witness(context, places))
         return self._tokens[name]
 
+    def token(self, name: str) -> str:
+        """The access token of somebody who is logged in."""
+        places = Places.below(self.directory / "users" / name)
+        return Access(Contexts(places).current({}), places, {}).token()
+
     @contextmanager
     def session(self, grant: LeaseGrant) -> Iterator[psycopg.Connection[Any]]:
         """A session through the gateway."""

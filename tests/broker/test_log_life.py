@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import signal
+import ssl
 from dataclasses import replace
 
+import httpx
 import pytest
+from tlog_scales.reader import TilesReader
+from tlog_scales.signing import Vkey
+from tlog_scales.tiles import leaf_hash as their_leaf_hash
 
 from broker.site import Site
 from gov.audit.checkpoint import open_checkpoint
@@ -114,6 +119,61 @@ def test_a_key_that_nobody_handed_over(site: Site) -> None:
             meet(site.url, places, environ={})
     finally:
         Contexts(places).save(context)
+
+
+def test_the_log_is_served_as_tiles(site: Site) -> None:
+    """To an outside tool that reads tiled logs: hashes to whoever is logged in, contents to auditors; nothing else."""
+    site.as_user("alice")
+    key = site.as_user("bob").info().audit_key
+    with httpx.Client(base_url=f"{site.url}/gov/", verify=ssl.create_default_context(cafile=site.ca_file)) as web:
+        auditor, somebody = ({"Authorization": f"Bearer {site.token(name)}"} for name in ("bob", "alice"))
+        reader = TilesReader(_Web(web, auditor))
+        head = reader.get_checkpoint()
+        head.verify(Vkey.from_string(key))
+        assert reader.calculate_root_hash() == head.root_hash
+        entry = reader.get_entry(head.size - 1)
+        reader.get_inclusion_proof(head.size - 1, head.size).check(their_leaf_hash(entry), head.root_hash)
+
+        tile, bundle = f"tile/0/000.p/{head.size}", f"tile/entries/000.p/{head.size}"
+        assert web.get(tile, headers=somebody).headers["Cache-Control"] == "private, max-age=31536000, immutable"
+        assert web.get("checkpoint", headers=somebody).headers["Cache-Control"] == "no-store"
+        assert web.get("payload/000", headers=auditor).headers["Cache-Control"] == "no-store"
+        assert web.get(bundle, headers=auditor).headers["Content-Encoding"] == "gzip"
+        assert [web.get(path, headers=somebody).status_code for path in (bundle, "payload/000")] == [403, 403]
+        assert web.get(tile).status_code == web.get("checkpoint").status_code == 401
+        for path in ("journal/0000000000000001", "..%2fkeys%2faudit.key", "%2e%2e/state.db", "tile/0/000.p/250",
+                     "tile/00/000", "new/0", "", "payload/000/../../keys/audit.key", "key/..%2f..%2fstate.db"):
+            assert web.get(path, headers=auditor).status_code == 404, path
+
+
+class _Web:
+    """A log as tlog-scales fetches it."""
+
+    def __init__(self, web: httpx.Client, headers: dict[str, str]) -> None:
+        self._web, self._headers = web, headers
+
+    def get(self, *path: str) -> bytes | None:
+        """A file, None when there is none."""
+        reply = self._web.get("/".join(path), headers=self._headers)
+        return reply.content if reply.is_success else None
+
+
+def test_hashes_may_be_public(site: Site) -> None:
+    """Where the configuration says so; entries never are."""
+    text = site.config.read_text()
+    site.end()
+    site.config.write_text(text.replace("audit: { directory: audit }", "audit: { directory: audit, tiles: public }"))
+    site.start()
+    try:
+        with httpx.Client(base_url=f"{site.url}/gov/", verify=ssl.create_default_context(cafile=site.ca_file)) as web:
+            size = web.get("checkpoint").text.split("\n")[1]
+            assert web.get(f"tile/0/000.p/{size}").headers["Cache-Control"] == "public, max-age=31536000, immutable"
+            assert site.as_user("bob").info().audit_key in web.get("key.pub").text
+            assert web.get(f"tile/entries/000.p/{size}").status_code == web.get("payload/000").status_code == 401
+    finally:
+        site.end()
+        site.config.write_text(text)
+        site.start()
 
 
 def test_a_change_of_keys_that_was_stopped(site: Site) -> None:

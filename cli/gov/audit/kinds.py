@@ -39,7 +39,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
         personal="principal reason client groups",
     ),
     "lease.refused": _fields(
-        public=f"{_WHO} target environment scope rule purpose reasons", personal="principal reason client"
+        public=f"{_WHO} target environment scope rule purpose", personal="principal reason reasons client"
     ),
     "lease.ended": _fields(public=f"{_WHO} lease target scope role state by", personal="principal because"),
     "session.opened": _fields(
@@ -55,10 +55,10 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
         personal="principal client because",
     ),
     "statement": _fields(
-        public=f"{_WHO} session lease target environment scope n protocol command verdict rule rules reasons"
+        public=f"{_WHO} session lease target environment scope n protocol command verdict rule rules"
         " effects reads writes columns_read columns_written functions masks clear_sensitive request"
         " approved_by rewritten purpose run dataset policy catalog one_shot max_rows lineage unmasked approval",
-        personal="principal client approvers",
+        personal="principal client approvers reasons",
         hidden="text parameters unknown digest outputs lineage_by_column",
     ),
     "statement.done": _fields(
@@ -66,9 +66,9 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
         hidden="error notices",
     ),
     "request.opened": _fields(
-        public=f"{_WHO} request target environment scope rule reasons approver_groups count session lease"
+        public=f"{_WHO} request target environment scope rule approver_groups count session lease"
         " relations effects purpose created_at expires_at unmask",
-        personal="principal reason",
+        personal="principal reason reasons",
         hidden="text parameters digest definitions facts",
     ),
     "request.answered": _fields(

@@ -184,7 +184,7 @@ def _field(name: str) -> Callable[[EntryView], object]:
 
 def _because(each: EntryView) -> object:
     payload = each.payload or {}
-    reasons: Any = each.fields.get("reasons") or ()
+    reasons: Any = payload.get("reasons") or ()
     return payload.get("error") or payload.get("because") or payload.get("reason") or "; ".join(map(str, reasons))
 
 

@@ -24,6 +24,7 @@ from gov.broker import (
     reading,
     refusals,
     rotating,
+    serving,
     submission,
     tracing,
     unmasking,
@@ -98,6 +99,7 @@ def application(house: House) -> Starlette:
         front.route("GET", "/v1/audit/checkpoint", reading.checkpoint),
         front.route("GET", "/v1/trace", tracing.trace),
         front.route("GET", "/v1/status", status),
+        serving.route(front, house),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: front.no_route})
 

@@ -118,6 +118,7 @@ _VERSIONS = "gov --version: client and broker may be of different versions"
 
 Handler = Callable[[Call], Awaitable[Response]]
 OpenHandler = Callable[[House], Awaitable[Response]]
+HalfOpenHandler = Callable[[House, Request], Awaitable[Response]]
 
 
 def reply(value: BaseModel, status: int = 200) -> Response:
@@ -150,6 +151,17 @@ class Front:
 
         async def endpoint(request: Request) -> Response:
             return await self._guarded(handler(self._house))
+
+        return Route(path, endpoint, methods=["GET"])
+
+    def half_open_route(
+        self, path: str, is_open: Callable[[Request], bool], anybody: HalfOpenHandler, known: Handler
+    ) -> Route:
+        """The route of what `is_open` says anybody may have; the rest needs to know who calls."""
+
+        async def endpoint(request: Request) -> Response:
+            opened = anybody(self._house, request) if is_open(request) else self._known(request, known)
+            return await self._guarded(opened)
 
         return Route(path, endpoint, methods=["GET"])
 
@@ -194,7 +206,7 @@ class Front:
 
     def _stamped(self, response: Response) -> Response:
         response.headers[CHECKPOINT_HEADER] = b64encode(self._house.trail.checkpoint).decode()
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 

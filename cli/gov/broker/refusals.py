@@ -109,7 +109,7 @@ def _refusal(entry: EntryView, mine: list[Request]) -> Refusal | None:
             outcome = _BY_DATABASE.get(str(done.get("sqlstate")), "")
             return _of_statement(entry, outcome, done.get("error")) if outcome else None
         case "lease.refused", _:
-            return _plain(entry, "lease", _words(said.get("reasons")))
+            return _plain(entry, "lease", _words(payload.get("reasons")))
         case "session.refused", _:
             return _plain(entry, "session", [_text(payload.get("because"))])
         case _:
@@ -136,7 +136,7 @@ def _of_statement(entry: EntryView, outcome: str, told: object, request: Request
         lease=_text(said.get("lease")), request=request.id if request else "",
         statement=text if isinstance(text, str) else None,
         parameters=_words(payload.get("parameters")), rule=_text(said.get("rule")), told=_text(told),
-        reasons=_words(said.get("reasons")), approvers=sorted(request.approvers) if request else [],
+        reasons=_words(payload.get("reasons")), approvers=sorted(request.approvers) if request else [],
         reason=request.reason if request else "", purpose=_text(said.get("purpose")),
     )  # fmt: skip
 

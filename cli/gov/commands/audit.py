@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gov.commands import audit_asking, audit_exporting, trail
+from gov.commands import audit_asking, audit_erasing, audit_exporting, audit_proving, trail
 from gov.commands.asking import JsonFlag, broker
 from gov.commands.moments import Since, Until, moment
 from gov.errors import Unreachable
@@ -99,6 +99,10 @@ app.command(epilog=audit_asking.EXAMPLES)(audit_asking.ask)
 app.command(epilog=audit_exporting.EXAMPLES)(audit_exporting.export)
 
 
+app.command(epilog=audit_proving.EXAMPLES)(audit_proving.prove)
+app.command(epilog=audit_erasing.EXAMPLES)(audit_erasing.erase)
+
+
 @app.command(epilog="\b\nExample:\n  gov audit show 1234")
 def show(
     index: Annotated[int, typer.Argument(min=0, metavar="INDEX", help="The entry, as `gov audit tail` numbers it.")],
@@ -117,17 +121,25 @@ def show(
 
 @app.command(
     epilog="\b\nExamples:\n  gov audit verify\n  gov audit verify --dir /backup/audit --key gov.example.com+1a2b3c4d+AQ"
+    "\n  gov audit verify 1234.tlog-proof"
 )
 def verify(
+    proof: Annotated[Path | None, typer.Argument(
+        metavar="[PROOF]", help="Not the log, but a proof of `gov audit prove`. Needs no broker.")] = None,
     dir: Annotated[Path | None, typer.Option(
         metavar="COPY", help="A copy of the log's directory; needs no broker and no login.")] = None,
     key: Annotated[str, typer.Option(
         metavar="VKEY", help="The key to trust, or its file. Left out: the one pinned at login.")] = "",
+    known: Annotated[Path | None, typer.Option(
+        metavar="CHECKPOINT", help="For a proof of growth: the earlier checkpoint, a file.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """Prove that no stored byte of the trail was changed, or point at the first break (exit 8)."""
     from gov.commands import proving
 
+    if proof is not None:
+        audit_proving.check(proof, known, key, json=json)
+        return
     if dir is not None:
         proved, measure = proving.verify_copy(dir, key)
     else:
@@ -194,11 +206,13 @@ def _lines(views: Iterable[EntryView], json: bool) -> None:
 
 def _say_proof(proved: Verified, measure: Trust) -> None:
     pending = f", and {proved.pending} in the journal that follow them" if proved.pending else ""
-    erased = f", {proved.erased} erased by retention" if proved.erased else ""
+    erased = f", {proved.erased} erased" if proved.erased else ""
     print(f"the audit log holds: {proved.size} entries{pending}")
     print(f"  payloads    {proved.payloads} unchanged{erased}")
     print(f"  root        {b64encode(proved.root).decode()}")
     print(f"  signed by   {measure.key}{' (pinned)' if measure.pinned else ' (NOT pinned)'}")
+    for each in proved.keys[1:]:
+        print(f"  followed by {each}")
     if measure.known is not None:
         print(f"  goes on from the checkpoint of {measure.known.size} entries seen before")
 
@@ -214,5 +228,6 @@ def _proof(proved: Verified, measure: Trust) -> dict[str, object]:
         "torn": proved.torn,
         "key": str(measure.key),
         "pinned": measure.pinned,
+        "keys": [*map(str, proved.keys)],
         "known_size": measure.known.size if measure.known else None,
     }

@@ -132,6 +132,32 @@ def sync(
         typer.echo(escape(line))
 
 
+@app.command("rotate-key", epilog="\b\nExamples:\n  gov broker rotate-key --reason 'once a year'\n"
+             "  gov broker rotate-key --retire")
+def rotate_key(
+    retire: Annotated[bool, typer.Option(
+        "--retire", help="Instead: let the key before the newest one sign no more.")] = False,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is recorded.")] = "",
+    json: JsonFlag = False,
+) -> None:
+    """Sign the audit log with a new key. For operators.
+
+    Both keys sign until the old one is retired. Clients follow by themselves, by a proof that the old key signed.
+    """
+    from gov.client.api import Broker
+    from gov.control.models import RotateAsk
+    from gov.ui.output import print_json
+
+    with Broker.current() as broker:
+        found = broker.rotate_key(RotateAsk(retire=retire, reason=reason))
+    if json:
+        print_json(found)
+        return
+    typer.echo(f"the log is signed by {found.key}")
+    for each in found.also:
+        typer.echo(f"and still by     {each}, until: gov broker rotate-key --retire")
+
+
 @app.command()
 def release(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A target of the running broker.")],

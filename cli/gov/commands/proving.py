@@ -75,6 +75,35 @@ def trust(key: str, offered: str) -> Trust:
         raise Unverified(f"the audit log is broken at {KEY}: {error.what}", hint=error.hint) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """The keys that may have signed, the one in force last."""
+
+    keys: tuple[VerifierKey, ...]
+    pinned: bool
+    """Whether they were pinned at a login."""
+
+
+def believed(key: str, origin: str) -> Believed:
+    """The key that is given, or those of the log of that name: what was ever believed of it still proves what it did.
+
+    Raises:
+        ConfigError: The key is none.
+        UsageError: There is none for that log.
+    """
+    from gov.client.checkpoints import Witness
+    from gov.client.config import Contexts, Places
+
+    if key:
+        return Believed((_given(key),), pinned=False)
+    places = Places.of()
+    for context in Contexts(places).all().values():
+        witness = Witness(context, places)
+        if witness.pinned and witness.keys[-1].name == origin:
+            return Believed(witness.keys, pinned=True)
+    raise UsageError(f"no key of the log `{origin}` is pinned here", hint="gov audit verify FILE --key VKEY")
+
+
 def _given(key: str) -> VerifierKey:
     """The key in `key`, or in the file that it names."""
     if "+" in key and not Path(key).exists():
