@@ -95,6 +95,12 @@ class Tally:
     seconds: float = 0.0
     sqlstate: str = "00000"
     error: str = ""
+    relayed: int | None = None
+    """Rows that came back, where `rows` counts others: those that were changed."""
+    copied: tuple[Mapping[str, object], ...] = ()
+    """For each COPY TO STDOUT in it the `sha256` and the `bytes` of its data."""
+    digests: tuple[str, ...] = ()
+    """By which these digests are found."""
 
 
 class Need(Generic[T]):
@@ -252,7 +258,12 @@ def _done(statement: Statement, index: int, tally: Tally) -> Record:
         "n": statement.number, "statement": index, "rows": tally.rows, "bytes": tally.octets,
         "duration_ms": round(tally.seconds * 1000, 3), "sqlstate": tally.sqlstate, "outcome": tally.outcome,
     }
-    return Record("statement.done", fields, {"error": tally.error} if tally.error else {})
+    if tally.relayed is not None and tally.relayed != tally.rows:
+        fields["relayed"] = tally.relayed
+    payload: dict[str, object] = {"error": tally.error} if tally.error else {}
+    if tally.copied:
+        fields["digests"], payload["copied"] = tally.digests, tally.copied
+    return Record("statement.done", fields, payload)
 
 
 def refusal(judged: Judged) -> GovError:

@@ -39,6 +39,7 @@ from gov.control.models import (
     Model,
     Problem,
     Reach,
+    ReceiptView,
     RelationView,
     RequestView,
     ScopeOffer,
@@ -105,6 +106,8 @@ class FakeBroker:
     submitted: Submitted = field(default_factory=lambda: Submitted(verdict="allow", reasons=["in scope"]))
     reach: Reach = field(default_factory=lambda: REACH)
     why: Why = field(default_factory=lambda: Why(refusal=None))
+    unreceipted: GovError | None = None
+    """Raised when a receipt is asked for, when set."""
     refusal: GovError | None = None
     """Raised by every call, when set."""
 
@@ -186,6 +189,12 @@ class FakeBroker:
                 return self.why
             case "POST", "explain":
                 return EXPLAINED
+            case "GET", "receipts":
+                raise NoSuch("no receipt is known for this file", hint="gov receipt issue FILE")
+            case "POST", "receipts":
+                if self.unreceipted:
+                    raise self.unreceipted
+                return ReceiptView(receipt="rc-1", envelope="envelope\n", proof="proof\n", entry=7)
         raise NoSuch(path, hint="")
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,7 @@ from commands.fake_broker import FakeBroker, Gov, pending
 from commands.terminal import terminal
 from gov.broker.authority import own
 from gov.control.models import Submitted
+from gov.errors import Denied, Unverified
 
 
 def test_rows_come_as_a_table(gov: Gov, prod: FakeBroker) -> None:
@@ -105,7 +107,42 @@ def test_columns_stream_to_a_file(gov: Gov, prod: FakeBroker, tmp_path: Path) ->
                        ("select 'infinity'::date as ends", "the column ends holds")):
         ran = gov("exec", "prod", "-c", text, "-o", str(tmp_path / "none.parquet"))
         assert (ran.status in (1, 2), said in ran.err) == (True, True), ran.err
-    assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == ["n.arrow", "numbers.parquet"]
+    assert sorted(each.name for each in tmp_path.iterdir() if each.suffix in (".arrow", ".parquet", ".partial")) == [
+        "n.arrow", "numbers.parquet"]
+
+
+def test_a_receipt_lies_beside_the_file(gov: Gov, prod: FakeBroker, tmp_path: Path) -> None:
+    """The broker hears the file's digest, its size, the rows that came and the session; pipes and screens get none."""
+    path = tmp_path / "a.csv"
+
+    ran = gov("exec", "prod", "-c", "select generate_series(1, 3) as n", "-c", "select 1", "-o", str(path))
+    assert (ran.status, f"{path}.receipt.json: rc-1, entry 7" in ran.err) == (0, True)
+    assert ((tmp_path / "a.csv.receipt.json").read_text(), (tmp_path / "a.csv.tlog-proof").read_text()) == (
+        "envelope\n", "proof\n")
+    (claim,) = [body["files"][0] for where, body in prod.asked if where == "/v1/receipts"]
+    assert claim.pop("session").startswith("ls-0/")
+    assert claim == {"name": "a.csv", "sha256": sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size,
+                     "rows": 4, "format": "csv"}
+
+    for more in (("-o", "/dev/null", "--format", "csv"), ("-o", str(path), "--no-receipt"), ()):
+        assert gov("exec", "prod", "-c", "select 1", *more).status == 0
+    assert len([where for where, _ in prod.asked if where == "/v1/receipts"]) == 1
+
+
+def test_without_a_receipt(gov: Gov, prod: FakeBroker, tmp_path: Path) -> None:
+    """What came is kept when there is only no receipt, and the way to ask again is said; else nothing is left."""
+    path = tmp_path / "a.csv"
+    (tmp_path / "a.csv.receipt.json").write_text("of an older file")
+
+    prod.unreceipted = Denied("not today", hint="ask tomorrow")
+    ran = gov("exec", "prod", "-c", "select 1 as n", "-o", str(path))
+    assert (ran.status, path.read_text()) == (4, "n\n1\n")
+    assert re.search(r"hint: gov receipt issue \S+/a.csv --session ls-0/\d+", ran.err)
+    assert not (tmp_path / "a.csv.receipt.json").exists()
+
+    prod.unreceipted = Unverified("5 rows were relayed", hint="run it again")
+    ran = gov("exec", "prod", "-c", "select 2 as n", "-o", str(tmp_path / "b.csv"))
+    assert (ran.status, (tmp_path / "b.csv").exists()) == (8, False)
 
 
 def test_copy_writes_the_very_bytes(gov: Gov, prod: FakeBroker, tmp_path: Path) -> None:
@@ -345,7 +382,7 @@ def test_the_last_line_counts(gov: Gov, prod: FakeBroker, tmp_path: Path) -> Non
     size = path.stat().st_size
     assert size == len("s\n") + 1200 * len("ä\n".encode())
     said = rf"{re.escape(str(path))}: 1,200 rows, {size / 1000:.1f} kB in \d+\.\ds, [\d.]+ \w+/s\n"
-    assert re.fullmatch(said, ran.err)
+    assert re.fullmatch(said, ran.err.splitlines(keepends=True)[-1])
 
 
 def test_progress_is_shown_to_whoever_looks_on(prod: FakeBroker, tmp_path: Path) -> None:

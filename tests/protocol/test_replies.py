@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from gov.errors import ProtocolError
 from gov.protocol.allowance import Allowance
+from gov.protocol.copied import Copied
 from gov.protocol.frames import message
 from gov.protocol.replies import Awaits, Expected, Replies
 
@@ -53,6 +55,10 @@ class Ear:
     def parameter(self, name: str, value: str) -> None:
         """Note a setting."""
         self.heard.append((name, value))
+
+    def copied(self, turn: Any, data: Copied) -> None:
+        """Note the data of a COPY."""
+        self.heard.append(("copied", turn, data.size, data.digest))
 
     def exhausted(self, turn: Any, allowance: Allowance) -> None:
         """Note a statement that has more rows than it may show."""
@@ -308,3 +314,18 @@ def test_copy_data_counts_as_rows_do(rows: int, first: int, cuts: list[int]) -> 
     out = fed(made, begin + line * rows + end + done("COPY 9") + ready(), cuts, then=0, refusal=REFUSAL)
     whole = begin + line * rows + end + done("COPY 9") + ready()
     assert out == (begin + line * first + REFUSAL + ready() if rows > first else whole)
+
+
+@given(st.lists(st.integers(0, 120)))
+def test_the_digest_of_a_copy(cuts: list[int]) -> None:
+    """It is that of the content alone, is told before the command's end, and begins anew with each COPY."""
+    made, ear = replies(Expected(Awaits.QUERY, "copies"))
+    begin, end = message(b"H", b"\0\0\1\0\0"), message(b"c") + done("COPY 2")
+    lines = message(b"d", b"1\tann\n") + message(b"d", b"") + message(b"d", b"2\tbob\n")
+    whole = begin + lines + end + begin + end + ready()
+    for start, stop in pairwise(sorted({0, len(whole)} | {cut for cut in cuts if cut < len(whole)})):
+        made.feed(whole[start:stop])
+
+    told = [("copied", "copies", len(data), sha256(data).hexdigest()) for data in (b"1\tann\n2\tbob\n", b"")]
+    assert [each for each in ear.heard if each[0] == "copied"] == told
+    assert ear.heard.index(told[0]) < ear.heard.index(("completed", "copies", "COPY 2", 3))

@@ -62,8 +62,13 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
         hidden="text parameters unknown digest outputs lineage_by_column",
     ),
     "statement.done": _fields(
-        public="session lease subject issuer n statement rows bytes duration_ms sqlstate outcome",
-        hidden="error notices",
+        public="session lease subject issuer n statement rows bytes duration_ms sqlstate outcome relayed digests",
+        hidden="error notices copied",
+    ),
+    "receipt": _fields(
+        public=f"{_WHO} receipt target environment purpose run dataset statements envelope key digests",
+        personal="principal",
+        hidden="files document",
     ),
     "request.opened": _fields(
         public=f"{_WHO} request target environment scope rule approver_groups count session lease"

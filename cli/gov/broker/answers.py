@@ -122,7 +122,8 @@ def _answer(call: Call, which: Question, given: Mapping[str, str], base: Filters
     if which.name in counting.COUNTING:
         rows, notes = counting.count(which.name, given, base, read, index, house.policy, house.clock())
     else:
-        rows, before = _rows(which, given, base, read, index, limit)
+        asked_for = {**given, "file": house.receipts.named(given["file"]) or ""} if "file" in given else given
+        rows, before = _rows(which, asked_for, base, read, index, limit)
     return Answer(
         question=which.name, asks=which.asks, arguments=dict(given), columns=[*which.columns], rows=rows,
         notes=notes, before=before, size=size, controls=[*which.controls],

@@ -140,6 +140,7 @@ async def _run(session: Session, playing: Playing, run: Run, query: bytes) -> li
         raise
     tag = next((body[:-1].decode() for kind, body in reversed(replies) if kind == ord("C")), "")
     playing.rows = sum(kind == ord("D") for kind, _ in replies)
+    playing.relayed = playing.rows
     playing.octets = sum(len(body) for kind, body in replies if kind == ord("D"))
     playing.done(tag)
     if playing.index >= 0 and run.judged.changes:

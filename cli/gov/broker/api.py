@@ -43,6 +43,7 @@ from gov.control.models import (
     Kill,
     Killed,
     LeaseAsk,
+    ReceiptAsk,
     ReleaseAsk,
     RequestView,
     SessionView,
@@ -87,6 +88,8 @@ def application(house: House) -> Starlette:
         front.route("POST", "/v1/requests/{id}/withdraw", withdraw),
         front.route("POST", "/v1/unmask", unmask),
         front.route("POST", "/v1/explain", explain),
+        front.route("GET", "/v1/receipts", find_receipt),
+        front.route("POST", "/v1/receipts", issue_receipt),
         front.route("GET", "/v1/why", refusals.why),
         front.route("GET", "/v1/audit/entries", reading.page),
         front.route("GET", "/v1/audit/entries/{id}", reading.one),
@@ -396,6 +399,21 @@ async def unmask(call: Call) -> Response:
 async def explain(call: Call) -> Response:
     """The decision about a statement that is not run."""
     return reply(await submission.explain(call.house, call.who, await call.body(ExplainAsk)))
+
+
+# Receipts
+
+
+async def issue_receipt(call: Call) -> Response:
+    """A receipt for files that came from the caller's own statements."""
+    return reply(await call.house.receipts.issue(call.who, await call.body(ReceiptAsk)), 201)
+
+
+async def find_receipt(call: Call) -> Response:
+    """The newest receipt for a file with that digest; for whom it was issued to, and for auditors."""
+    found = await call.house.receipts.find(call.who, call.request.query_params.get("sha256", ""))
+    call.house.trail.record(entries.log_read(call.who, "receipt", call.house.clock(), index=found.entry))
+    return reply(found)
 
 
 def _visible(call: Call) -> Request:

@@ -6,6 +6,7 @@ Which field is public, personal or secret is `audit.kinds`' business; here is on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gov.approval.request import Answer, Request
 from gov.audit.entry import Entry
@@ -231,6 +232,26 @@ def request_spent(request: Request, session: str, at: float, *, lease: str | Non
         approvers=[answer.approver.display for answer in yes],
         max_rows=min(bounds, default=None),
         digest=request.digest,
+    )
+
+
+def receipt_issued(
+    who_asks: Principal, at: float, *, predicate: Mapping[str, Any], key: str, document: str, envelope: str,
+    digests: Sequence[str],
+) -> Entry:
+    """The broker says where files came from; `envelope` is the digest of what was signed."""
+    names = ("receipt", "target", "environment", "purpose", "run", "dataset")
+    return _entry(
+        "receipt",
+        at,
+        **who(who_asks),
+        **{name: predicate.get(name) for name in names},
+        statements=[each["entry"] for each in predicate["statements"]],
+        envelope=envelope,
+        key=key,
+        digests=[*digests],
+        files=[{"name": each["name"], "sha256": each["sha256"]} for each in predicate["files"]],
+        document=document,
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gov.broker.desk import RequestDesk
     from gov.broker.indexing import Indexing
     from gov.broker.leases import LeaseDesk
+    from gov.broker.receipts import Receipts
     from gov.broker.schemas import Schemas
     from gov.broker.sessions import Sessions
     from gov.broker.tokens import Verifier
@@ -61,6 +62,7 @@ class House:
     desk: RequestDesk = field(init=False)
     sessions: Sessions = field(init=False)
     schemas: Schemas = field(init=False)
+    receipts: Receipts = field(init=False)
 
     def target(self, name: str) -> Target:
         """The target of that name, up or down.

@@ -66,6 +66,16 @@ def write_audit_keys(directory: Path, keys: Iterable[SigningKey]) -> None:
     write_secret(directory / "audit.key", "".join(f"{key}\n" for key in keys).encode())
 
 
+def receipt_key(directory: Path, origin: str) -> SigningKey:
+    """The key that signs receipts; the log names it in the entry of each.
+
+    Raises:
+        ConfigError: it is damaged, or others can read it.
+    """
+    fresh = SigningKey(f"{origin}/receipts", secrets.token_bytes(SIZE))
+    return signing_key(_secret(directory / "receipt.key", f"{fresh}\n".encode()).decode("ascii", errors="replace"))
+
+
 def _secret(path: Path, fresh: bytes) -> bytes:
     """What the file holds; `fresh` becomes its content when it is not there yet."""
     if not path.exists():

@@ -12,6 +12,7 @@ from gov.broker.playing import Playing
 from gov.errors import GovError, ProtocolError, Unavailable, Unverified
 from gov.protocol import frames
 from gov.protocol.allowance import Allowance
+from gov.protocol.copied import Copied
 from gov.protocol.replies import IDLE
 
 if TYPE_CHECKING:
@@ -118,7 +119,11 @@ class Listening:
         if turn is not None:
             if turn.run is None or not turn.run.judged.steady:
                 self.names(turn, tag)
-            turn.rows += max(rows, frames.tag_rows(tag))
+            told = frames.tag_rows(tag)
+            if tag.startswith("COPY "):
+                rows = told  # what came are pieces of text, its heading among them
+            turn.rows += max(rows, told)
+            turn.relayed += rows
             turn.octets += octets
             if last:
                 self._settle(turn.done)
@@ -145,13 +150,20 @@ class Listening:
         """A portal stopped at its row limit; its statement goes on with the next Execute."""
         if turn is not None:
             turn.rows += rows
+            turn.relayed += rows
             turn.octets += octets
+
+    def copied(self, turn: Playing | None, data: Copied) -> None:
+        """A COPY TO STDOUT has brought all its data."""
+        if turn is not None:
+            turn.copied.append(data)
 
     def failed(self, turn: Playing | None, body: bytes, rows: int, octets: int) -> bytes | None:
         """The database refused."""
         if turn is not None:
             fields = frames.read_error(body)
             turn.rows += rows
+            turn.relayed += rows
             self._settle(turn.failed, fields.get("C", "XX000"), fields.get("M", ""))
         # An error takes every portal of its transaction with it.
         self._end_portals(Playing.skipped)

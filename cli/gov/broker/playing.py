@@ -23,6 +23,7 @@ from gov.policy.decide import permit
 from gov.policy.permit import Permit
 from gov.protocol import frames
 from gov.protocol.allowance import Allowance
+from gov.protocol.copied import Copied
 from gov.protocol.replies import FAILED
 from gov.terms import SYSTEM_SCHEMAS, Relation, StatementDigest
 from gov.turn import Answered, Grant, Judge, Judged, Need, Open, Record, Run, Spend, Statement, Tally, turn
@@ -56,6 +57,10 @@ class Playing:
     started: float = 0.0
     rows: int = 0
     octets: int = 0
+    relayed: int = 0
+    """Rows that came back, whatever the tag says of rows changed."""
+    copied: list[Copied] = field(default_factory=list)
+    """What each COPY TO STDOUT in it has brought."""
     prepared: int = 0
     """How many of the text's PREPAREs have succeeded."""
     over: bool = False
@@ -150,6 +155,10 @@ class Playing:
             return
         try:
             tally.seconds = time.monotonic() - self.started
+            tally.relayed = self.relayed
+            if self.copied:
+                tally.copied = tuple({"sha256": each.digest, "bytes": each.size} for each in self.copied)
+                tally.digests = tuple(self.session.house.receipts.blinded(each.digest) for each in self.copied)
             need = self.steps.send(tally)
             while True:
                 need = self.steps.send(self.session.recording.record(need))

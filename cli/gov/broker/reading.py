@@ -37,6 +37,7 @@ _TIMES = ("since", "until")
 async def page(call: Call) -> Response:
     """The newest entries that the query asks for and the caller may see, newest last."""
     filters = filters_of(call.request.query_params)
+    filters = replace(filters, file=call.house.receipts.named(filters.file))
     auditor = may_read_trail(call.house.policy, call.who)
     if not auditor:
         filters = replace(filters, subject=call.who.subject, issuer=call.who.issuer)

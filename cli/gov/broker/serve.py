@@ -28,6 +28,7 @@ from gov.broker.gateway import Gateway
 from gov.broker.house import House
 from gov.broker.indexing import Indexing
 from gov.broker.leases import LeaseDesk
+from gov.broker.receipts import Receipts
 from gov.broker.reload import PolicyWatch, policy_of
 from gov.broker.schemas import Schemas
 from gov.broker.sessions import Sessions
@@ -37,6 +38,7 @@ from gov.broker.trail import Trail
 from gov.control.config import Address, Config
 from gov.errors import Unavailable
 from gov.lease.names import installation
+from gov.lease.secret import expand
 from gov.store.columns import Columns
 from gov.store.database import Database
 from gov.store.journal import Journal
@@ -146,6 +148,9 @@ def build(config: Config, stack: AsyncExitStack) -> House:
     house.desk = RequestDesk(house, Requests(database))
     house.sessions = Sessions()
     trail.when_stuck = house.sessions.sever
+    house.receipts = Receipts(
+        house, keys.receipt_key(config.key_directory, config.origin), expand(broker_key, "gov file digests v1")
+    )
     house.schemas = Schemas(house, Columns(database), Releases(database))
     return house
 

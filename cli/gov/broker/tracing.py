@@ -18,7 +18,7 @@ from gov.errors import NoSuch, Unavailable, UsageError
 from gov.lineage.flow import WORDS
 from gov.policy.roles import may_read_trail
 from gov.store.disk import Files
-from gov.store.edges import digests, lineage_of, statements_of
+from gov.store.edges import lineage_of, statements_of
 from gov.store.filters import Filters
 from gov.store.flows import Use, Whose, files, made_of, use_of_entry
 from gov.store.index import Index, indexed
@@ -45,7 +45,10 @@ async def trace(call: Call) -> Response:
     index, log = call.house.indexing.index, Files(Path(call.house.config.audit.directory))
     await _caught_up(index, call.house.trail.size)
     tracing = _Tracing(log, index, whose, everything=query.get("all", "") == "true", target=query.get("target", ""))
-    found = await asyncio.to_thread(tracing.answer, cast(About, about), name, cast(Way, way))
+    asked = call.house.receipts.named(name) or "" if about == "file" else name
+    found = await asyncio.to_thread(tracing.answer, cast(About, about), asked, cast(Way, way))
+    if about == "file":
+        found = found.model_copy(update={"name": name, "found": [name]})
     call.house.trail.record(
         entries.log_read(
             call.who, "trace", call.house.clock(), filters=dict(query), entries=len(found.statements)
@@ -177,9 +180,9 @@ class _Tracing:
         for number in made_of(connection, statement):
             entry = self._entries[number]
             payload = entry.payload() or {}
-            name = str(payload.get("file") or entry.leaf.fields.get("file") or "")
-            found += [FileView(digest=each, name=name, entry=number, at=_time(entry.leaf.at))
-                      for each in digests(entry.leaf.fields)]  # fmt: skip
+            told = payload.get("files") or payload.get("copied") or ()
+            found += [FileView(digest=str(each.get("sha256")), name=str(each.get("name") or ""), entry=number,
+                               at=_time(entry.leaf.at)) for each in told]  # fmt: skip
         return found[:MOST_FILES]
 
 

@@ -46,6 +46,8 @@ from gov.control.models import (
     PolicyView,
     Problem,
     Reach,
+    ReceiptAsk,
+    ReceiptView,
     ReleaseAsk,
     RequestView,
     RotateAsk,
@@ -228,6 +230,14 @@ class Broker:
     def explain(self, ask: ExplainAsk) -> Explained:
         """The decision about a statement, which is not run."""
         return self._one(Explained, "POST", "/v1/explain", body=ask)
+
+    def issue_receipt(self, ask: ReceiptAsk) -> ReceiptView:
+        """A receipt for files that came from one's own statements."""
+        return self._one(ReceiptView, "POST", "/v1/receipts", body=ask, patience=DEFINING)
+
+    def find_receipt(self, sha256: str) -> ReceiptView:
+        """The newest receipt for a file with that digest."""
+        return self._one(ReceiptView, "GET", "/v1/receipts", query={"sha256": sha256}, patience=DEFINING)
 
     def why(self) -> Why:
         """One's own last refusal, and what would help."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import psycopg
 
 from gov.commands.opening import connect
+from gov.commands.receipts import Made
 from gov.commands.refusals import meant
 from gov.commands.running import run
-from gov.commands.sink import Sink, ended_by_signals, sink
+from gov.commands.sink import Sink, ended_by_signals, sink, whole
 from gov.commands.statements import bound
 from gov.commands.taking import Taker, taker
 from gov.commands.wallet import Grant
+from gov.control.models import FileClaim
 from gov.errors import UsageError
 from gov.ui import hold
 from gov.ui.arrow import library
@@ -26,19 +29,23 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.errors import Diagnostic
 
+    from gov.client.api import Broker
+
 
 class Batch:
     """How statements are run: values, output and name; `run` does it."""
 
     def __init__(
         self, kind: Format, output: str | None, run_id: str,
-        values: dict[str, str] | None = None, source: IO[bytes] | None = None,
+        values: dict[str, str] | None = None, source: IO[bytes] | None = None, *, receipt: bool = False,
     ) -> None:
+        """With `receipt` a file that is written gets one beside it."""
         self._kind = kind
         self._output = output
         self._name = f"gov exec {run_id}".strip()
         self._values = values or {}
         self._source = source
+        self._receipt = receipt and whole(output)
 
     def check(self, texts: list[str]) -> None:
         """Every value is used somewhere, or its name is a slip of the pen; what writes the format is there."""
@@ -48,10 +55,11 @@ class Batch:
             if not any(bound(text, {name: ""})[1] for text in texts):
                 raise UsageError(f"-p {name}: no statement has :{name}", hint=f"write :{name} in one")
 
-    def run(self, grant: Grant, texts: list[str]) -> None:
+    def run(self, broker: Broker, grant: Grant, texts: list[str]) -> None:
         """Run `texts`; the first error ends it and, with an output file, leaves no file.
 
-        So does a signal that ends us: what runs is cancelled at the server first.
+        So does a signal that ends us: what runs is cancelled at the server first. What came is kept when only
+        its receipt cannot be had, and the error says how to ask again.
         """
         with ended_by_signals(), sink(self._output) as out, closing(self._connection(grant)) as connection:
             progress = Progress(shown=watched() and not out.isatty())
@@ -61,13 +69,18 @@ class Batch:
                     self._one(connection, text, shown, out, progress)
                 shown.end()
                 progress.add(0, out.taken())
+                made = self._made(broker, grant, connection, out, shown.rows) if self._receipt else None
             except BaseException:
                 shown.abandon()
                 raise
             finally:
                 progress.clear()
         if self._output not in (None, "-"):
-            say(f"{escape(self._output or '')}: {progress.summary()}")
+            try:
+                if made is not None:
+                    made.put(Path(self._output or ""))
+            finally:
+                say(f"{escape(self._output or '')}: {progress.summary()}")
         elif progress.drawn:
             say(f"gov: {progress.summary()}")
 
@@ -77,6 +90,15 @@ class Batch:
         if self._kind in COLUMNAR and not style.startswith("ISO"):
             connection.execute("SET DateStyle = 'ISO'")  # the one that dates can be read from
         return connection
+
+    def _made(
+        self, broker: Broker, grant: Grant, connection: Connection[Any], out: Sink, rows: int | None
+    ) -> Made:
+        claim = FileClaim(
+            name=Path(self._output or "").name, sha256=out.digest, bytes=out.size, rows=rows, format=self._kind.value,
+            session=f"{grant.lease.lease.id}/{connection.info.backend_pid}",
+        )
+        return Made.of(broker, [claim])
 
     def _one(
         self, connection: Connection[Any], text: str, shown: Taker, out: Sink, progress: Progress

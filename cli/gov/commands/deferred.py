@@ -45,6 +45,6 @@ def spend(broker: Broker, asking: Asking, view: RequestView, batch: Batch) -> No
     asked = Asking(view.target, Scope(view.scope), asking.ttl, view.reason, view.purpose, asking.run)
     grant = Wallet.of(broker).once(broker, asked, request)
     try:
-        batch.run(grant, [view.statement])
+        batch.run(broker, grant, [view.statement])
     finally:
         broker.end_lease(grant.lease.lease.id)

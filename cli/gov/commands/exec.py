@@ -29,6 +29,8 @@ def run(
         "--format", help="How to print rows.  [default: by FILE's ending, else table]")] = None,
     output: Annotated[str | None, typer.Option(
         "-o", "--output", metavar="FILE", help="Write to FILE, which appears whole or not at all.")] = None,
+    receipt: Annotated[bool, typer.Option(
+        "--receipt/--no-receipt", help="Put the broker's receipt and its proof beside FILE.")] = True,
     no_wait: Annotated[bool, typer.Option(
         "--no-wait", help="When approval is needed, print the request and leave with status 6.")] = False,
     request: Annotated[str, typer.Option(
@@ -57,17 +59,17 @@ def run(
         view = asked.request(request) if request else None
         if view is not None and not view.unmask:
             _refuse_sql(command, file, values)
-            deferred.spend(asked, asking, view, Batch(kind, output, run_id))
+            deferred.spend(asked, asking, view, Batch(kind, output, run_id, receipt=receipt))
             return
         texts, source = _texts(command or [], file)
-        batch = Batch(kind, output, run_id, values, source)
+        batch = Batch(kind, output, run_id, values, source, receipt=receipt)
         batch.check(texts)
         wallet = Wallet.of(asked)
         if no_wait and asking.unmask and not wallet.has(asked, asking):
             unmasking.submit(asked, asking)
         if no_wait and not asking.unmask and not deferred.submit(asked, asking, texts, values):
             raise typer.Exit(NotApproved.exit_status)
-        batch.run(wallet.lease(asked, asking), texts)
+        batch.run(asked, wallet.lease(asked, asking), texts)
 
 
 def _values(pairs: list[str]) -> dict[str, str]:

@@ -13,6 +13,9 @@ from gov.ui.results import COLUMNAR, Format, writer
 class Taker(Protocol):
     """Takes the pieces of one statement after another."""
 
+    rows: int | None
+    """Rows that came; None when there was a COPY, whose pieces are no rows."""
+
     def take(self, piece: Piece) -> int:
         """How many rows the piece has."""
 
@@ -36,6 +39,7 @@ class _Text:
     def __init__(self, kind: Format, out: Sink) -> None:
         self._out = out
         self._shown = writer(kind, out, terminal=out.isatty())
+        self.rows: int | None = 0
 
     def take(self, piece: Piece) -> int:
         match piece:
@@ -43,8 +47,10 @@ class _Text:
                 self._shown.columns(names, types)
             case Rows(rows):
                 self._shown.rows(rows)
+                self.rows = None if self.rows is None else self.rows + len(rows)
                 return len(rows)
             case Copied(data):
+                self.rows = None
                 # A file gets the very bytes, and a terminal what it can show.
                 self._out.write(data.decode(errors="replace") if self._out.isatty() else data)
                 return 1
@@ -65,6 +71,7 @@ class _Columns:
 
         self._kind = kind
         self._shown = Columnar(kind, cast(BinaryIO, out))
+        self.rows: int | None = 0
 
     def take(self, piece: Piece) -> int:
         match piece:
@@ -72,6 +79,7 @@ class _Columns:
                 self._shown.columns(names, types, modifiers)
             case Rows(rows):
                 self._shown.rows(rows)
+                self.rows = (self.rows or 0) + len(rows)
                 return len(rows)
             case Copied():
                 raise UsageError(f"COPY writes a form of its own, not {self._kind}", hint="-o FILE.csv, or select …")

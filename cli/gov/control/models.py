@@ -321,6 +321,38 @@ class DenyAsk(Model):
     reason: str
 
 
+# POST /v1/receipts, GET /v1/receipts?sha256=…
+
+
+class FileClaim(Model):
+    """What a client says of a file that it wrote."""
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int | None = None
+    """Rows that came for it, counted by the client; compared with what the gateway relayed."""
+    format: str = ""
+    session: str = ""
+    """The session whose statements it came from, by id or as `LEASE/PID`; empty: the COPY that brought these bytes."""
+
+
+class ReceiptAsk(Model):
+    """Please say, signed, where these files came from."""
+
+    files: list[FileClaim]
+
+
+class ReceiptView(Model):
+    """A receipt and its proof, as they are written to files."""
+
+    receipt: str
+    envelope: str
+    proof: str
+    entry: int
+    """Its place in the log."""
+
+
 # POST /v1/explain
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from gov.errors import ProtocolError
 from gov.protocol.allowance import Allowance
+from gov.protocol.copied import Copied
 from gov.protocol.frames import HEADER, LONGEST_CONTROL, utf8
 
 _header = struct.Struct("!BI")
@@ -75,6 +76,9 @@ class Listener(Protocol):
     def completed(self, turn: Any, tag: str, rows: int, octets: int, *, last: bool) -> bool:
         """A statement ended well; False withholds this reply and all behind it until `resume`."""
 
+    def copied(self, turn: Any, data: Copied) -> None:
+        """A COPY TO STDOUT has brought all its data."""
+
     def suspended(self, turn: Any, rows: int, octets: int) -> None:
         """A portal stopped at its row limit."""
 
@@ -119,6 +123,8 @@ class Replies:
     _skip: int = 0
     _rows: int = 0
     _octets: int = 0
+    _copied: Copied | None = None
+    """What a COPY TO STDOUT has brought so far."""
     _stopped: bytes | None = None
     """What the client gets in place of the rows that did not pass; empty once it has got it."""
 
@@ -152,6 +158,7 @@ class Replies:
         taken when the database fails too, else whoever stopped it must see to the refusal and the skipping.
         """
         self._stopped = refusal
+        self._copied = None  # what the client has is a part of it
 
     @property
     def counted(self) -> tuple[int, int]:
@@ -202,7 +209,10 @@ class Replies:
                     return self._cut(out, data, mark, passed)
             else:
                 self._rows += rows
-                self._octets += at - mark
+                if self._copied is None:
+                    self._octets += at - mark
+                else:
+                    self._copy_run(data, mark, at)
             rows = 0
             instead = self._control(kind, bytes(data[at + HEADER : after]))
             if self.withheld:
@@ -221,7 +231,10 @@ class Replies:
                 return self._cut(out, data, mark, passed)
         else:
             self._rows += rows
-            self._octets += at - mark
+            if self._copied is None:
+                self._octets += at - mark
+            else:
+                self._copy_run(data, mark, at)
         if at < end:
             self._held += data[at:]
         if not out:
@@ -249,10 +262,20 @@ class Replies:
 
     def _cut(self, out: list[bytes | memoryview], data: bytes | memoryview, mark: int, passed: int) -> bytes:
         """Keep what does not pass for `resume`; what the client gets."""
-        self._octets += passed - mark
+        if self._copied is None:
+            self._octets += passed - mark
+        else:
+            self._copy_run(data, mark, passed)
         self._skip = 0
         self._held += data[passed:]
         return b"".join(out)
+
+    def _copy_run(self, data: bytes | memoryview, mark: int, at: int) -> None:
+        """Copy data have passed: they are counted as rows are, and their digest is taken."""
+        assert self._copied is not None
+        self._octets += at - mark
+        if at > mark:
+            self._copied.add(data[mark:at])
 
     def _capturing(self) -> bool:
         return bool(self.expected) and self.expected[0].captured is not None
@@ -373,7 +396,7 @@ class Replies:
         return _FORWARD
 
     def _error(self, body: bytes) -> bytes:
-        self.copying = False
+        self.copying, self._copied = False, None
         rows, octets = self._count()
         head = self.expected[0] if self.expected else None
         instead = self.listener.failed(head.turn if head else None, body, rows, octets)
@@ -410,8 +433,16 @@ class Replies:
                 del self.expected[1]
         return _FORWARD
 
-    def _copy(self, body: bytes) -> bytes:
+    def _copy_out(self, body: bytes) -> bytes:
         self._head(ord("H"), Awaits.EXECUTE, Awaits.QUERY)
+        self._copied = Copied()
+        return _FORWARD
+
+    def _copy_done(self, body: bytes) -> bytes:
+        head = self._head(ord("c"), Awaits.EXECUTE, Awaits.QUERY)
+        if (copied := self._copied) is not None:
+            self._copied = None
+            self.listener.copied(head.turn, copied)
         return _FORWARD
 
 
@@ -428,5 +459,5 @@ _HANDLERS: dict[int, Callable[[Replies, bytes], bytes]] = {
     ord("t"): Replies._parameters, ord("n"): Replies._no_data, ord("T"): Replies._row_description,
     ord("C"): Replies._complete, ord("I"): Replies._empty, ord("s"): Replies._suspend,
     ord("E"): Replies._error, ord("Z"): Replies._ready,
-    ord("G"): Replies._copy_in, ord("H"): Replies._copy, ord("c"): Replies._copy,
+    ord("G"): Replies._copy_in, ord("H"): Replies._copy_out, ord("c"): Replies._copy_done,
 }

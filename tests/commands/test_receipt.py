@@ -1,0 +1,90 @@
+"""`gov receipt`: files beside files, and verifying without a broker."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands.fake_broker import FakeBroker, Gov
+from receipt.made import FILE, LOG, made
+
+TRUE = made()
+
+
+@pytest.fixture(name="file")
+def _file(tmp_path: Path) -> Path:
+    path = tmp_path / "out.csv"
+    path.write_bytes(FILE)
+    (tmp_path / "out.csv.receipt.json").write_bytes(TRUE.receipt)
+    (tmp_path / "out.csv.tlog-proof").write_bytes(TRUE.proof)
+    return path
+
+
+def test_verify_offline(gov: Gov, file: Path) -> None:
+    """With a key, and nothing else: by the file, or by the receipt alone."""
+    ran = gov("receipt", "verify", str(file), "--checkpoint-key", str(LOG.verifier))
+    assert (ran.status, ran.err) == (0, "")
+    assert f"verified: {file} is the file of the receipt, which is entry 5 of example.com/gov (8 entries)" in ran.out
+    ran = gov("receipt", "verify", f"{file}.receipt.json", "--checkpoint-key", str(LOG.verifier), "--json")
+    assert (json.loads(ran.out)["entry"], json.loads(ran.out)["files"]) == (5, [])
+
+
+@pytest.mark.parametrize("victim", ["out.csv", "out.csv.receipt.json", "out.csv.tlog-proof"])
+def test_a_changed_byte_has_status_8(gov: Gov, file: Path, victim: str) -> None:
+    """Wherever it is."""
+    path = file.with_name(victim)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+    ran = gov("receipt", "verify", str(file), "--checkpoint-key", str(LOG.verifier))
+    assert (ran.status, ran.out) == (8, "")
+
+
+def test_what_is_missing_is_said(gov: Gov, file: Path, tmp_path: Path) -> None:
+    """A receipt, a key, a file: each with the next command."""
+    alone = tmp_path / "deep" / "other.csv"
+    alone.parent.mkdir()
+    alone.write_text("x")
+
+    ran = gov("receipt", "verify", str(alone), "--checkpoint-key", str(LOG.verifier))
+    assert (ran.status, "gov receipt issue" in ran.err) == (2, True)
+    ran = gov("receipt", "verify", str(file))
+    assert (ran.status, "no key is known for the log example.com/gov" in ran.err) == (2, True)
+    assert gov("receipt", "show", str(tmp_path / "none.csv")).status == 2
+
+
+def test_parts_of_a_directory(gov: Gov, tmp_path: Path) -> None:
+    """One receipt in a directory is for all files in it, and a file that it does not name is refused."""
+    directory = tmp_path / "parts"
+    directory.mkdir()
+    (directory / "part-0.csv").write_bytes(FILE)
+    (directory / "dataset.receipt.json").write_bytes(TRUE.receipt)
+    (directory / "dataset.tlog-proof").write_bytes(TRUE.proof)
+    key = ("--checkpoint-key", str(LOG.verifier))
+
+    assert gov("receipt", "verify", str(directory), *key).status == 0
+    assert gov("receipt", "verify", str(directory / "part-0.csv"), *key).status == 0
+    (directory / "part-1.csv").write_bytes(b"slipped in")
+    assert gov("receipt", "verify", str(directory), *key).status == 8
+
+
+def test_show(gov: Gov, file: Path) -> None:
+    """As text and as JSON; it is not checked."""
+    assert "by          alice" in gov("receipt", "show", str(file)).out
+    said = json.loads(gov("receipt", "show", str(file), "--json").out)
+    assert (said["subjects"][0]["name"], said["predicate"]["receipt"]) == ("out.csv", "rc-000000000001")
+
+
+def test_issue(gov: Gov, broker: FakeBroker, tmp_path: Path) -> None:
+    """The broker gets the digest, and the receipt lies beside the file."""
+    path = tmp_path / "copied.csv"
+    path.write_bytes(FILE)
+
+    assert gov("receipt", "issue", str(path), "--json").status == 0
+    assert (tmp_path / "copied.csv.receipt.json").read_text() == "envelope\n"
+    (asked,) = [body["files"][0] for where, body in broker.asked if where == "/v1/receipts"]
+    assert (asked["sha256"], asked["rows"], asked["session"]) == (TRUE_DIGEST, None, "")
+
+
+TRUE_DIGEST = __import__("hashlib").sha256(FILE).hexdigest()
