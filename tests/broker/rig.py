@@ -25,6 +25,7 @@ from gov.broker.leases import LeaseDesk
 from gov.broker.reload import policy_of
 from gov.broker.schemas import Schemas
 from gov.broker.sessions import Sessions
+from gov.broker.shipping import Shipping
 from gov.broker.trail import Trail
 from gov.control.config import parse
 from gov.demo.cluster import Cluster
@@ -198,7 +199,8 @@ class Rig:
         house = House(
             config=config, clock=time.time, installation=INSTALLATION, audit_key=str(key.verifier),
             tls=Authority(self.directory, self.directory, "root"), trail=trail, analysts=nothing,
-            indexing=Indexing(config.audit.directory, config.index), verifier=nothing,
+            indexing=Indexing(config.audit.directory, config.index), shipping=Shipping(config, trail),
+            verifier=nothing,
             targets=targets, policy=policy_of(config.policy),
             started_at=time.time(), policy_loaded_at=time.time(),
         )  # fmt: skip

@@ -90,6 +90,8 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "log.read": _fields(
         public=f"{_WHO} what entries index path", personal="principal filters", hidden="text"
     ),
+    "ship.lagging": _fields(public="to format behind", hidden="error"),
+    "ship.caught_up": _fields(public="to format behind", hidden="error"),
     "log.erased": _fields(public=f"{_WHO} first end ranges of policy", personal="principal reason"),
     "key.changed": _fields(public=f"{_WHO} old new", personal="principal reason"),
     "key.retired": _fields(public=f"{_WHO} key", personal="principal reason"),

@@ -211,6 +211,9 @@ async def status(call: Call) -> Response:
             journal_noticed=house.trail.noticed,
             targets=[_target_status(house, name, unfinished) for name in house.targets],
             requests_pending=house.desk.pending,
+            indexed=house.indexing.size,
+            index_error=house.indexing.error,
+            ships=house.shipping.statuses(),
         )
     )
 

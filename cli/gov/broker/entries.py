@@ -278,6 +278,12 @@ def key_retired(operator: Principal, key: str, at: float, *, reason: str = "") -
     return _entry("key.retired", at, **who(operator), key=key, reason=reason)
 
 
+def ship_changed(to: str, format: str, at: float, *, lagging: bool, behind: int, error: str) -> Entry:
+    """A destination of the trail has fallen behind, or has caught up."""
+    kind = "ship.lagging" if lagging else "ship.caught_up"
+    return _entry(kind, at, to=to, format=format, behind=behind, error=error)
+
+
 def log_read(
     reader: Principal,
     what: str,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import logging
+import os
 import random
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -26,9 +29,12 @@ Hear = Callable[[dict[str, Any]], None]
 class Follower:
     """Keeps one child running. The child ends by itself when its standard input is closed, so never outlives us."""
 
-    def __init__(self, module: str, arguments: Sequence[str], hear: Hear) -> None:
-        """Run `python -m module arguments…`; `hear` gets each JSON object that it says."""
-        self._module, self._arguments, self._hear = module, arguments, hear
+    def __init__(self, module: str, arguments: Sequence[str], hear: Hear, *, first: bytes = b"") -> None:
+        """Run `python -m module arguments…`; `hear` gets each JSON object that it says.
+
+        `first` is written to its standard input: what must not be read off a list of processes.
+        """
+        self._module, self._arguments, self._hear, self._first = module, arguments, hear, first
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -61,6 +67,8 @@ class Follower:
         self._process = process
         try:
             assert process.stdout is not None
+            assert process.stdin is not None
+            process.stdin.write(self._first)
             while line := await process.stdout.readline():
                 self._said(line)
         finally:
@@ -72,6 +80,15 @@ class Follower:
             said = json.loads(line)
             if isinstance(said, dict):
                 self._hear(said)
+
+
+def alone(path: Path) -> None:
+    """In the child: wait until no other of its kind, left by a broker that was killed, is at the same work.
+
+    The lock is this process's until it ends. Raises OSError.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fcntl.flock(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), fcntl.LOCK_EX)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

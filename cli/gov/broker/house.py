@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gov.broker.receipts import Receipts
     from gov.broker.schemas import Schemas
     from gov.broker.sessions import Sessions
+    from gov.broker.shipping import Shipping
     from gov.broker.tokens import Verifier
     from gov.broker.trail import Trail
     from gov.policy.rules import Policy
@@ -44,6 +45,7 @@ class House:
     trail: Trail
     indexing: Indexing
     """What answers questions to the trail quickly; never the truth."""
+    shipping: Shipping
     analysts: Analysts
     verifier: Verifier
     targets: dict[TargetName, Target]

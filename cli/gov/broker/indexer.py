@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 from gov.audit.tree import leaf_hash
+from gov.broker.follower import alone
 from gov.errors import GovError, NoSuch
 from gov.store.disk import Files
 from gov.store.edges import LineageFiller
@@ -92,7 +93,9 @@ def _tell(size: int, error: str) -> None:
 def main(arguments: Sequence[str]) -> None:
     """The process."""
     os.nice(PATIENCE)
-    run(Path(arguments[0]), Path(arguments[1]))
+    index = Path(arguments[1])
+    alone(index.with_suffix(".lock"))
+    run(Path(arguments[0]), index)
 
 
 if __name__ == "__main__":

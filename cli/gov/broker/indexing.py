@@ -18,6 +18,8 @@ class Indexing:
     def __init__(self, directory: Path, path: Path) -> None:
         """An index at `path` of the log in `directory`."""
         self.index = Index(path)
+        self.size = 0
+        """Entries that it has."""
         self.error = ""
         """Why it does not follow; empty when all is well."""
         self._child = Follower("gov.broker.indexer", (str(directory), str(path)), self._heard)
@@ -30,4 +32,4 @@ class Indexing:
         error = str(said.get("error", ""))
         if error and error != self.error:
             log.error("the index of the trail does not follow: %s", error)
-        self.error = error
+        self.error, self.size = error, int(said.get("size", self.size))

@@ -32,6 +32,7 @@ from gov.broker.receipts import Receipts
 from gov.broker.reload import PolicyWatch, policy_of
 from gov.broker.schemas import Schemas
 from gov.broker.sessions import Sessions
+from gov.broker.shipping import Shipping
 from gov.broker.targets import TargetWatch
 from gov.broker.tokens import Verifier
 from gov.broker.trail import Trail
@@ -107,7 +108,8 @@ async def running(config: Config) -> AsyncIterator[tuple[House, PolicyWatch]]:
         stack.push_async_callback(gateway.close, GRACE)
         await stack.enter_async_context(_api(house))
         policy, janitor, retention = PolicyWatch(house), house.leases.janitor, Retention(house)
-        async with _background(policy.run, targets.run, janitor.run, house.indexing.run, retention.run):
+        works = policy.run, targets.run, janitor.run, house.indexing.run, house.shipping.run, retention.run
+        async with _background(*works):
             yield house, policy
 
 
@@ -137,6 +139,7 @@ def build(config: Config, stack: AsyncExitStack) -> House:
         tls=tls,
         trail=trail,
         indexing=Indexing(config.audit.directory, config.index),
+        shipping=Shipping(config, trail),
         analysts=Analysts(),
         verifier=Verifier(config.identities),
         targets={name: _target(config, name, broker_key) for name in config.targets},

@@ -16,8 +16,8 @@ from gov.audit.formats import Format, Writer, head
 from gov.audit.ocsf import Source
 from gov.commands.asking import broker
 from gov.commands.moments import Since, Until, moment
-from gov.commands.resuming import last_whole
 from gov.errors import UsageError
+from gov.store.resuming import last_whole
 from gov.ui.progress import Progress, watched
 
 if TYPE_CHECKING:

@@ -220,6 +220,8 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         *refused,
         ("trail", f"{journal}, {found.log_size} entries"),
         *trail,
+        *_index_lines(found),
+        *(("shipping" if not number else "", line) for number, line in enumerate(_ship_lines(found))),
         ("requests", f"{found.requests_pending} pending"),
         *(
             ("" if number else "target", line)
@@ -227,6 +229,27 @@ def _lines(found: Status) -> list[tuple[str, str]]:
             for number, line in enumerate((_target_line(each), *_janitor_lines(each), *_closed_lines(each)))
         ),
     ]
+
+
+def _index_lines(found: Status) -> list[tuple[str, str]]:
+    """That questions to the trail are slow, and why; nothing while all is well."""
+    if found.index_error:
+        return [("", f"its index does not follow, so questions are slow: {found.index_error}")]
+    return []
+
+
+def _ship_lines(found: Status) -> list[str]:
+    """Where the trail goes, how far it has come, and what is in the way."""
+    from gov.ui import times
+
+    lines = []
+    for each in found.ships:
+        last = f", last {times.relative(each.delivered_at)}" if each.delivered_at else ""
+        how = "LAGS" if each.lagging else "ok" if not each.error else "tries again"
+        lines.append(f"{how}: {each.shipped} entries as {each.format} to {each.to}{last}, {each.behind} to go")
+        if each.error:
+            lines.append(f"{each.failures} tries failed: {each.error}")
+    return lines
 
 
 def _janitor_lines(each: TargetStatus) -> list[str]:

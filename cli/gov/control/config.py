@@ -181,6 +181,33 @@ class Audit(Section):
     retention: Retention = Retention()
 
 
+def _destination(to: str, info: ValidationInfo) -> str:
+    """A file, its path resolved, or a URL."""
+    if "://" not in to or to.startswith("file://"):
+        return str(_base(info) / to.removeprefix("file://"))
+    parts = urlsplit(to)
+    local = Address(parts.hostname or "", parts.port or 0).loopback
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+        raise ValueError("write a file, or https://HOST/PATH; http only to this machine")
+    if parts.username or parts.password:
+        raise ValueError("no password in a URL: write it into a file, and that under `headers`")
+    return to
+
+
+class Ship(Section):
+    """Where the trail goes continuously."""
+
+    to: Annotated[str, Field(min_length=1), AfterValidator(_destination)]
+    """A file, or an https URL that entries are posted to."""
+    format: Literal["ocsf", "jsonl", "csv"] = "ocsf"
+    headers: FilePath | None = None
+    """A file of `Name: value` lines for every request: this is where a token goes."""
+    ca: FilePath | None = None
+    """PEM of the root that signs the endpoint's certificate; left out: the system's roots."""
+    lag: Annotated[float, Field(ge=1), BeforeValidator(lambda value: _duration(value))] = 60.0
+    """Seconds that an entry may wait before the trail says that the destination lags."""
+
+
 class TargetConfig(Section):
     """A database to govern."""
 
@@ -242,6 +269,7 @@ class Config(Section):
     audit: Audit
     policy: tuple[FilePath, ...] = Field(min_length=1)
     targets: dict[TargetName, TargetConfig] = Field(min_length=1)
+    ship: tuple[Ship, ...] = ()
     analysis: Analysis = Analysis()
     janitor: Janitor = Janitor()
     limits: Limits = Limits()
@@ -371,7 +399,8 @@ def _suggestion(key: str) -> str:
 
 
 def _sections() -> tuple[type[Section], ...]:
-    return (Config, Listen, Public, Certificate, Identity, Audit, Retention, TargetConfig, Analysis, Janitor, Limits)
+    sections = Config, Listen, Public, Certificate, Identity, Audit, Retention, Ship, TargetConfig, Analysis, Janitor
+    return (*sections, Limits)
 
 
 def _contradictions(document: yaml.Node, config: Config) -> Iterator[Complaint]:

@@ -602,6 +602,24 @@ class TargetStatus(Model):
     """Tables that nobody may reach now, each with the reason."""
 
 
+class ShipStatus(Model):
+    """How far a destination has the trail."""
+
+    to: str
+    format: str
+    shipped: int
+    """Entries that it has."""
+    behind: int
+    """Entries that it does not have yet."""
+    lagging: bool
+    """Whether the oldest of these waits for longer than the configuration allows."""
+    error: str = ""
+    """Why the last delivery failed; empty when it did not."""
+    failures: int = 0
+    """How often in a row."""
+    delivered_at: str | None = None
+
+
 class Status(Model):
     """How the broker is."""
 
@@ -619,3 +637,9 @@ class Status(Model):
     """What of the log was taken away or replaced under the broker since its start, the last time; usually nothing."""
     targets: list[TargetStatus]
     requests_pending: int
+    indexed: int = 0
+    """Entries of the log that the index of questions has."""
+    index_error: str = ""
+    """Why it does not follow."""
+    ships: list[ShipStatus] = Field(default_factory=list)
+    """Where the trail is shipped to."""

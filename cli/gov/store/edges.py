@@ -97,6 +97,9 @@ class LineageFiller:
     def erase(self, connection: sqlite3.Connection, first: int, end: int) -> None:
         """Nothing here comes from a payload."""
 
+    def settle(self, connection: sqlite3.Connection) -> None:
+        """Nothing was erased."""
+
     def _shape(self, connection: sqlite3.Connection, target: str, lineage: list[Any]) -> int:
         key = shape_key(target, lineage)
         known = self._shapes.get(key) or id_of(connection, "flow_shape", key)

@@ -52,6 +52,9 @@ class Filler(Protocol):
     def erase(self, connection: sqlite3.Connection, first: int, end: int) -> None:
         """Forget what came from the payloads of the entries first ≤ index < end."""
 
+    def settle(self, connection: sqlite3.Connection) -> None:
+        """All that was to be forgotten has been: leave no trace of it in the file."""
+
 
 class Writer:
     """The one process that fills the index. Whatever is wrong with the file, it is made anew."""
@@ -118,6 +121,8 @@ class Writer:
             for first, end in ranges(index, fields):
                 for filler in self._fillers:
                     filler.erase(self._connection, first, end)
+        for filler in self._fillers:
+            filler.settle(self._connection)
 
     def _opened(self) -> sqlite3.Connection:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -208,8 +213,11 @@ class EntryFiller:
                            " AND body IS NOT NULL")
         connection.execute(f"DELETE {unsaid}")
         connection.execute("DROP TABLE gone")
-        connection.execute("INSERT INTO words (words) VALUES ('optimize')")  # or deleted words stay in old segments
         self._unname(connection, span)
+
+    def settle(self, connection: sqlite3.Connection) -> None:
+        """Words that were deleted stay in old segments until these are merged."""
+        connection.execute("INSERT INTO words (words) VALUES ('optimize')")
 
     def _unname(self, connection: sqlite3.Connection, span: Mapping[str, int]) -> None:
         """Names of people from halves that no entry with a payload has any more."""

@@ -8,9 +8,9 @@ import pytest
 
 from gov.audit.formats import Format, Writer, head
 from gov.audit.ocsf import Source
-from gov.commands.resuming import last_whole
 from gov.control.models import EntryView
 from gov.errors import UsageError
+from gov.store.resuming import last_whole
 
 
 def written(format: Format) -> list[bytes]:

@@ -1,0 +1,78 @@
+"""An HTTP endpoint on loopback that keeps what is posted, and fails as it is told to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Receiver(ThreadingHTTPServer):
+    """`faults` has what befalls the next requests, first one first; where it is empty all is well.
+
+    `status N`: refused, nothing kept. `lost`: cut before anything is kept. `kept`: kept, and cut before the answer.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.faults: list[str] = []
+        self.always = ""
+        """What befalls every request."""
+        self.lines: list[str] = []
+        self.headers: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_address[1]}/in"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A cut connection is what it was told to do."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Receiver
+
+    def do_POST(self) -> None:
+        """Keep it, or not."""
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        fault = self.server.always or (self.server.faults.pop(0) if self.server.faults else "")
+        if fault == "lost":
+            self.connection.close()
+            raise ConnectionError
+        if fault.startswith("status"):
+            self._answer(int(fault.split()[1]))
+            return
+        self.server.headers.append(dict(self.headers.items()))
+        self.server.lines += body.splitlines()
+        if fault == "kept":
+            self.connection.close()
+            raise ConnectionError
+        self._answer(204)
+
+    def _answer(self, status: int) -> None:
+        self.send_response(status)
+        if status != 204:
+            self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """One that runs."""
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.shutdown()
+        thread.join()
+        receiver.server_close()
