@@ -12,7 +12,7 @@ from bypass.canaries import leaked
 from bypass.corpus import HERE, attempts
 from bypass.playing import play
 from live import door
-from live.wire import Lease, dialled
+from live.wire import SYNC, Lease, bind, dialled, execute, parse
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +84,19 @@ def test_ordinary_statements_beside_traps_pass(traps: None, lease_for: Callable[
             said = wire.query(text)
             assert not said.states, (text, said.states)
             assert not said.requests, text
+
+
+def test_a_parameter_of_a_trapped_type_is_refused(
+    traps: None, lease_for: Callable[[str], Lease], admin: psycopg.Connection[Any]
+) -> None:
+    """Parse can say by OID what no text names: Bind would run the domain's CHECK."""
+    names = ("trap.word", "trap.inner_word", "trap.word[]", "trap.pair", "trap.pair[]", "trap.words")
+    with dialled(lease_for("read")) as wire:
+        for name in names:
+            (oid,) = admin.execute("SELECT %s::regtype::oid::int8", (name,)).fetchone() or (0,)
+            value = {"trap.word[]": "{x}", "trap.pair[]": '{"(1,x)"}'}.get(name, "(1,x)")
+            said = wire.play(parse("select $1", types=[oid]), bind(values=[value]), execute(), SYNC)
+
+            assert said.states == ["0A000"], (name, said)
+            assert not leaked(bytes(wire.heard)), name
+        assert wire.play(parse("select $1", types=[25]), bind(values=["x"]), execute(), SYNC).rows == [("x",)]

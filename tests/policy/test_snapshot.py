@@ -26,7 +26,7 @@ def test_a_catalog_is_read_back() -> None:
     whole = replace(
         CATALOG, relations=relations, functions=functions, search_path=("app", "public"), server_version=180_000,
         operators={"=": (OperatorInfo("public", "=", ("a", "b"), "boolean", 7),)},
-        types={"public.d": TypeInfo("public.d", ("public", "d"), True, code)}, casts=frozenset({("a", "b")}),
+        types={"public.d": TypeInfo("public.d", ("public", "d"), 9, True, code)}, casts=frozenset({("a", "b")}),
         event_triggers=(EventTrigger("e", "sql_drop", ("DROP TABLE",), 7),),
     )  # fmt: skip
 

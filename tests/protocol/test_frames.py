@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,3 +62,22 @@ def test_a_syntax_error_keeps_state_and_position() -> None:
 def test_rows_of_a_tag(tag: str, rows: int) -> None:
     """The last word of a command tag, where it is a number."""
     assert frames.tag_rows(tag) == rows
+
+
+@pytest.mark.parametrize(
+    ("types", "found"),
+    [
+        (struct.pack("!h", 0), False),
+        (struct.pack("!hI", 1, 25), False),
+        (struct.pack("!hII", 2, 25, 70_000), True),
+        (struct.pack("!hI", 0, 70_000), True),
+        (struct.pack("!hI", 2, 70_000)[:-1], False),
+        (b"", False),
+    ],
+)
+def test_a_parse_tells_whether_it_declares_a_type(types: bytes, found: bool) -> None:
+    """Whatever its count says: too much is looked at rather than too little, and what is cut off is no OID."""
+    asked = frames.read_parse(b"\0select $1\0" + types)
+
+    assert asked.declares(frozenset({70_000})) is found
+    assert not asked.declares(frozenset())

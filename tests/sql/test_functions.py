@@ -211,6 +211,14 @@ def test_no_operator_of_postgresql_is_more_than_a_read(cluster: Cluster, eightee
     assert [name for name, oid in found if effect_of(eighteen.by_oid[oid])[0] is not Effect.READ] == []
 
 
+def test_what_somebody_puts_into_pg_catalog_is_not_built_in(eighteen: Catalog) -> None:
+    """What comes with the server has an OID from before the first of a user's."""
+    (like,) = eighteen.functions["pg_client_encoding"]
+
+    assert effect_of(like)[0] is Effect.READ
+    assert effect_of(replace(like, oid=16_384))[0] is Effect.CALL
+
+
 def test_built_in_schemas_are_closed_to_others() -> None:
     """Nobody but initdb puts functions there."""
     assert {"pg_catalog", "information_schema"} == BUILT_IN

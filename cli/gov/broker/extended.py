@@ -50,6 +50,9 @@ def _parsed(group: Group, asked: frames.Parse, text: str, judged: Judged) -> Non
     if judged.decision.verdict in (Verdict.DENY, Verdict.CONFIRM):
         group.play(Statement(text, (), group.session.count(), "extended"), lambda *_: None, group.refuse)
         return
+    if asked.declares(group.session.judging.trapped):
+        group.refuse(objections.trapped())
+        return
     if asked.name.startswith(_RESERVED):
         group.refuse(objections.reserved())
         return

@@ -6,7 +6,7 @@ Everything the gateway, `gov explain` and `gov exec --no-wait` say about a state
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -21,7 +21,8 @@ from gov.policy.outcome import outcome as outcome_of
 from gov.policy.situation import Situation
 from gov.protocol.frames import RESERVED
 from gov.sql.bind import prepared
-from gov.sql.catalog import Catalog
+from gov.sql.calls import DOMAIN
+from gov.sql.catalog import Catalog, Code
 from gov.sql.columns import Columns
 from gov.sql.facts import Facts
 from gov.sql.outline import Outline, size
@@ -264,6 +265,22 @@ def masked_fields(catalog: Catalog, outcome: Outcome) -> frozenset[tuple[int, in
         if (info := catalog.relations.get(relation)) is not None
         for column in info.columns
         if Column(relation, column.name) in secret
+    )
+
+
+def trapped_types(catalog: Catalog, vouched: Collection[str]) -> frozenset[int]:
+    """OIDs of the types whose input runs somebody's code that policy does not vouch for.
+
+    A Parse can give them to its parameters, and then no text names what Bind runs.
+    """
+
+    def known(code: Code) -> bool:
+        function = catalog.by_oid.get(code.function)
+        return function is not None and f"{function.schema}.{function.name}" in vouched
+
+    return frozenset(
+        kind.oid for kind in catalog.types.values()
+        if not all(known(code) for code in kind.code if code.why.startswith(DOMAIN))
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from gov.broker import objections
-from gov.broker.judge import BeingAltered, Subject, estimated, judge_outline, masked_fields, outlined
+from gov.broker.judge import BeingAltered, Subject, estimated, judge_outline, masked_fields, outlined, trapped_types
 from gov.broker.plans import Plans
 from gov.broker.playing import Playing
 from gov.broker.prepared import named_by
@@ -45,6 +45,8 @@ class Judging:
         self.search_path: tuple[str, ...] = ()
         self.masked: frozenset[tuple[int, int]] = frozenset()
         """What no RowDescription may name."""
+        self.trapped: frozenset[int] = frozenset()
+        """Types that no parameter may be declared to have."""
         self.reads_otherwise = False
         """Whether the client has changed one of READS_VALUES."""
         self._plans = Plans()
@@ -170,7 +172,9 @@ class Judging:
         versions = self._versions()
         outcome, profile = await session.house.leases.current(session.lease)
         self.subject = replace(self.subject, outcome=outcome, views=profile.views)
-        self.masked = masked_fields(await session.target.catalog(), outcome)
+        catalog = await session.target.catalog()
+        self.masked = masked_fields(catalog, outcome)
+        self.trapped = trapped_types(catalog, session.house.policy.vouched_functions)
         self._plans.clear()
         self._plans_for = versions
 

@@ -54,3 +54,11 @@ def aborted() -> GovError:
         "current transaction is aborted, commands ignored until end of transaction block", hint="ROLLBACK",
         state="25P02",
     )
+
+
+def trapped() -> GovError:
+    """A Parse declares a parameter of a type whose input runs code: the text would not say so."""
+    return NotUnderstood(
+        "a parameter is declared to have a type with checks that call functions nobody vouches for",
+        hint="leave its type to the server, and write the cast in the statement: $1::schema.type",
+    )

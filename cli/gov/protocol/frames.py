@@ -123,6 +123,15 @@ class Parse:
     types: bytes
     """Count and OIDs of parameter types, as they came."""
 
+    def declares(self, oids: frozenset[int]) -> bool:
+        """Whether a parameter is declared to have one of these types."""
+        return bool(oids) and not oids.isdisjoint(each for (each,) in struct.iter_unpack("!I", self._oids()))
+
+    def _oids(self) -> bytes:
+        """What stands behind the count, in whole OIDs: more than PostgreSQL would look at does no harm."""
+        behind = self.types[2:]
+        return behind[: len(behind) // 4 * 4]
+
 
 def read_parse(body: bytes) -> Parse:
     """The fields of Parse."""

@@ -26,6 +26,11 @@ NO_VALUES = frozenset({
     "DefineStmt", "DropStmt", "GrantStmt", "RenameStmt", "SecLabelStmt",
 })  # fmt: skip
 """Statements that name types and turn no value into them."""
+FILLING = frozenset(
+    f"{kind}_populate_{what}" for kind in ("json", "jsonb") for what in ("record", "recordset", "record_valid")
+) | {"populate_record"}
+"""Functions that make new rows of the type of one that they are given, and so check the domains in it."""
+DOMAIN = "domain "
 _DEFINES = frozenset({Effect.CREATE, Effect.ALTER, Effect.DROP, Effect.GRANT})
 
 
@@ -52,7 +57,8 @@ class Ran:
         if statement.kind not in NO_VALUES:
             for parts in statement.types:
                 self._type(parts, world)
-        self._relations(statement, known, columns, world)
+        fills = any(call.name[-1] in FILLING for call in statement.calls)
+        self._relations(statement, known, columns, world, fills=fills)
         self._event_triggers(statement, world)
         if Effect.CALL in statement.effects and statement.kind != "CallStmt":
             self._call("DO" if statement.kind == "DoStmt" else statement.command)
@@ -124,7 +130,9 @@ class Ran:
                 found = True
         return found
 
-    def _relations(self, statement: Statement, known: list[Relation], columns: Columns, world: World) -> None:
+    def _relations(
+        self, statement: Statement, known: list[Relation], columns: Columns, world: World, *, fills: bool
+    ) -> None:
         read = {known[hit.name] for hit in columns.hits}
         effects = {_OF_EFFECT[each] for each in map(Effect, statement.effects) if each in _OF_EFFECT}
         for name, relation in zip(statement.names, known, strict=True):
@@ -142,7 +150,11 @@ class Ran:
                 happens |= effects - _ROWS
             if info.kind is RelationKind.MATERIALIZED_VIEW and Effect.MAINTENANCE not in statement.effects:
                 happens.discard(Event.REFRESH)
-            self._code((each for each in info.code if each.event in happens), world)
+            filled = Event.INSERT if fills and Event.READ in happens else None
+            self._code((
+                each for each in info.code
+                if each.event in happens or (each.event is filled and each.why.startswith(DOMAIN))
+            ), world)
 
     def _code(self, code: Iterable[Code], world: World) -> None:
         for each in code:

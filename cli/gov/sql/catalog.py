@@ -132,6 +132,7 @@ class TypeInfo:
     """As `format_type` spells it with an empty search path."""
     bare: tuple[str, str]
     """(schema, name) as `pg_type` has them."""
+    oid: int = 0
     domain: bool = False
     code: tuple[Code, ...] = ()
 

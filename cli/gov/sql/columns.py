@@ -20,6 +20,8 @@ from gov.terms import Column, Relation
 HINT = "split the statement, or qualify its columns"
 _MODIFIER = re.compile(r"\([0-9, -]+\)")
 """Of a type: `character varying(20)`."""
+_INTERVAL = re.compile(r"^interval [a-z ]+")
+"""The other modifier of an interval: `interval day to second`."""
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 
@@ -129,7 +131,7 @@ class Columns:
     def _type(self, table: Table, column: str | None) -> str | None:
         info = self._catalog.relations.get(table.relation)
         found = [each.type for each in info.columns if each.name == column] if info else []
-        return _MODIFIER.sub("", found[0]) if found else None
+        return _INTERVAL.sub("interval", _MODIFIER.sub("", found[0])) if found else None
 
     def _meant(self, reference: Reference) -> list[tuple[Table, str]]:
         *qualifier, last = reference.parts

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from gov.sql.catalog import FunctionInfo
 
 BUILT_IN = frozenset({"pg_catalog", "information_schema"})
-"""Schemas whose functions come with the server: only a superuser can put one there."""
+"""Schemas whose functions come with the server."""
+FIRST_USER_OID = 16_384
+"""FirstNormalObjectId: what comes with the server is below it, whatever its schema."""
 
 
 def effect_of(function: FunctionInfo) -> Review:
     """The effect of calling it, and the reason."""
-    if function.schema in BUILT_IN and function.extension is None:
+    if function.schema in BUILT_IN and function.extension is None and function.oid < FIRST_USER_OID:
         return _built_in(function)
     if function.extension is not None:
         return _of_extension(function, function.extension)

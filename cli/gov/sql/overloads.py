@@ -51,7 +51,9 @@ class Overloads:
         found = self._visible(call.name, self._world.catalog.functions.get(call.name[-1], ()))
         if call.loose or any(each.arguments is None for each in found):
             return found
-        return self._chosen(self._types(call, depth), [each for each in found if _takes(each, len(call.operands))])
+        count = len(call.operands)
+        fitting = [(each, _expanded(each, count)) for each in found if _takes(each, count)]
+        return self._chosen(self._types(call, depth), fitting)
 
     def operators(self, call: Call, depth: int = 0) -> list[OperatorInfo]:
         """Those that the operator may be."""
@@ -64,7 +66,7 @@ class Overloads:
             exact = [each for each in found if each.arguments == (other, other)]
             if other is not None and exact:
                 return exact
-        return self._chosen(types, [each for each in found if len(each.arguments) == count])
+        return self._chosen(types, [(each, each.arguments) for each in found if len(each.arguments) == count])
 
     def _visible(self, name: tuple[str, ...], overloads: Iterable[C]) -> list[C]:
         """Those in reach, but for ones that another of the same types hides, earlier in the path."""
@@ -76,13 +78,15 @@ class Overloads:
                     found.setdefault(id(each) if each.arguments is None else each.arguments, each)
         return list(found.values())
 
-    def _chosen(self, types: list[str | None], candidates: list[C]) -> list[C]:
+    def _chosen(self, types: list[str | None], candidates: list[tuple[C, tuple[str, ...]]]) -> list[C]:
+        """Of candidates with the types that they have for so many operands, in the order of the path."""
         if None not in types and UNTYPED not in types:
-            exact = [each for each in candidates if each.arguments == tuple(types)]
+            exact = [each for each, arguments in candidates if arguments == tuple(types)]
             if exact:
-                return exact
+                return [each for each in exact if each.schema == exact[0].schema]
         catalog = self._world.catalog
-        return [each for each in candidates if _reachable(types, each.arguments or (), catalog)]
+        reached = [each for each, arguments in candidates if _reachable(types, arguments, catalog)]
+        return reached or [each for each, _ in candidates]
 
     def _types(self, call: Call, depth: int) -> list[str | None]:
         return [self._type(each, depth) for each in call.operands]
@@ -133,13 +137,22 @@ def _takes(function: FunctionInfo, count: int) -> bool:
     return most - function.optional <= count <= most or (function.variadic and count >= most - 1)
 
 
+def _expanded(function: FunctionInfo, count: int) -> tuple[str, ...]:
+    """Its types for so many operands: without defaults, and with the elements of a VARIADIC."""
+    arguments = function.arguments or ()
+    more = count - len(arguments)
+    if function.variadic and more >= 0:
+        return (*arguments[:-1], *[arguments[-1].removesuffix("[]")] * (more + 1))
+    return arguments[:count]
+
+
 def _built_in(kind: str | None) -> str | None:
     """`kind` where it is a type of pg_catalog and stands for nothing else."""
     return kind if kind and "." not in kind and not kind.startswith(_POLYMORPHIC) else None
 
 
 def _reachable(types: Sequence[str | None], wanted: Sequence[str], catalog: Catalog) -> bool:
-    """Whether every operand can become what is wanted by itself; a VARIADIC's last are not looked at."""
+    """Whether every operand can become what is wanted by itself."""
     return all(_becomes(have, want, catalog) for have, want in zip(types, wanted, strict=False))
 
 
@@ -147,6 +160,6 @@ def _becomes(have: str | None, want: str, catalog: Catalog) -> bool:
     if have in (None, UNTYPED, want) or want.startswith(_POLYMORPHIC) or (have, want) in catalog.casts:
         return True
     if want.endswith("[]"):
-        return True  # elements have casts of their own, and a VARIADIC takes elements
+        return True  # elements have casts of their own
     kind = catalog.types.get(want)
     return kind is not None and kind.domain

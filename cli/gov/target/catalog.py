@@ -126,7 +126,8 @@ def build(rows: Rows, search_path: tuple[str, ...], server_version: int) -> Cata
     held, types = code.by_type(functions, rows.types, rows.fields, rows.type_code)
     names = {row[2]: f"{row[0]}.{row[1]}" for row in rows.relations}
     kinds = {row[2]: row[3] for row in rows.relations}
-    runs = code.by_relation(names, kinds, functions, rows.code, rows.edges, rows.fields, held)
+    domains = frozenset(row[0] for row in rows.types if row[4] == "d")
+    runs = code.by_relation(names, kinds, functions, rows.code, rows.edges, rows.fields, held, domains)
     infos = [_relation(row, by_oid, runs) for row in rows.relations]
     operators: dict[str, list[OperatorInfo]] = defaultdict(list)
     for schema, name, arguments, result, function in rows.operators:

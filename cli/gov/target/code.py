@@ -12,13 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gov.sql.catalog import Code, Event, FunctionInfo, TypeInfo
-from gov.sql.functions import effect_of
+from gov.sql.functions import FIRST_USER_OID, effect_of
 from gov.terms import Effect
 
 Row = tuple[Any, ...]
-
-FIRST_USER_OID = 16_384
-"""Below it is what initdb made (FirstNormalObjectId)."""
 
 SEEN = r"""n.nspname !~ '^pg_(toast|temp)' AND n.nspname NOT LIKE 'gov\_m\_%'"""
 """Namespaces `n` that a snapshot tells of: neither a session's own nor gov's."""
@@ -161,6 +158,7 @@ def by_relation(
     edges: Iterable[Row],
     fields: Iterable[Row],
     types: Mapping[int, tuple[Code, ...]],
+    domains: frozenset[int],
 ) -> dict[int, tuple[Code, ...]]:
     """What runs by itself with each relation (by OID), from any depth.
 
@@ -170,13 +168,15 @@ def by_relation(
     for relation, when, what, function in code:
         if function is not None and _harmless(functions.get(function), what):
             continue
-        happens = events(when)
+        happens = _ROWS if what == "view" else events(when)  # what is written may be asked for its condition
         if kinds.get(relation) == "m" and what == "view":
             happens = frozenset({Event.REFRESH})
         own[relation].update(Code(function or 0, f"{what} of {names.get(relation, relation)}", e) for e in happens)
     for relation, kind in fields:
         for each in types.get(kind, ()):
-            happens = _ROWS if each.event is Event.READ else _WRITES
+            # A check of the column's own domain runs when it is written; of what is in a row or an array it may
+            # run for what a polymorphic function builds from it.
+            happens = _ROWS if each.event is Event.READ or kind not in domains else _WRITES
             own[relation].update(Code(each.function, each.why, event) for event in happens)
     ways: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for source, to, how in edges:
@@ -237,7 +237,7 @@ def by_type(
         if every:
             held[oid] = tuple(each for each in every if each.event)
         if every or kind == "d":
-            named[name] = TypeInfo(name, (schema, bare), kind == "d", tuple(every))
+            named[name] = TypeInfo(name, (schema, bare), oid, kind == "d", tuple(every))
     return held, named
 
 

@@ -95,3 +95,8 @@ CREATE TRIGGER i INSTEAD OF INSERT ON instead FOR EACH ROW EXECUTE FUNCTION touc
 CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN END';
 CREATE EVENT TRIGGER seen ON ddl_command_end WHEN TAG IN ('DROP TABLE') EXECUTE FUNCTION on_ddl();
 CREATE TABLE "Groß"("Fuß" integer);
+CREATE FUNCTION upper(interval) RETURNS text LANGUAGE sql AS 'SELECT ''x''';
+CREATE TABLE timed(i interval day to second(3), d numeric(10, 2));
+CREATE FUNCTION positive(integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+CREATE VIEW allowed AS SELECT id FROM plain WHERE positive(id) WITH CHECK OPTION;
+CREATE FUNCTION replace(text, VARIADIC text[]) RETURNS text LANGUAGE sql AS 'SELECT $1';

@@ -452,3 +452,42 @@ delete from watched where id = 1
 -- calls: f
 -- called: public.f(integer): immutable
 select public.f(1)
+
+--- Found by thinking about what PostgreSQL weighs.
+
+--- a default makes the two equally good, and then the path decides
+-- effects: call, read
+-- calls: length
+-- path: public, pg_catalog
+select length(name) from plain
+
+-- effects: call, read
+-- calls: replace
+-- path: public, pg_catalog
+select replace(name, name, name) from plain
+
+select replace(name, name, name) from plain
+
+--- the modifier of a type can stand behind it
+-- effects: call, read
+-- calls: upper
+select upper(i) from timed
+
+--- a row of a table is a base to fill, and its domains check
+-- effects: call, read
+-- calls: is_code
+select jsonb_populate_record(t, '{"c": "x"}') from coded t
+
+-- effects: call, read
+-- calls: is_code
+select jsonb_populate_recordset(b, '[{"c": "x"}]') from boxes
+
+--- what stands in a row or array of such a domain can be checked by what is built of it
+-- effects: call, read
+-- calls: is_code
+select b from boxes
+
+--- WITH CHECK OPTION asks the view's own condition
+-- effects: call, insert
+-- calls: positive
+insert into allowed values (1)
