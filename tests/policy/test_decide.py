@@ -309,3 +309,36 @@ def test_a_dump_of_clear_columns_passes() -> None:
         facts = resolve(outline(text), CATALOG, ("public",))
 
         assert decide(POLICY, ALICE, dumping, facts, profile(ALICE, Scope.READ)).verdict is Verdict.ALLOW
+
+
+CALLING = {"f": (
+    FunctionInfo("public", "f", "v", False, "f", None, False, 20_001, ("integer",)),
+    FunctionInfo("public", "f", "v", True, "f", None, False, 20_002, ("text",)),
+)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("vouched", "statement", "verdict"),
+    [
+        ((), "select public.f(1)", Verdict.DENY),
+        (("public.f",), "select public.f(1)", Verdict.ALLOW),
+        (("public.f(integer)",), "select public.f(1)", Verdict.ALLOW),
+        (("public.f(integer)",), "select public.f('x'::text)", Verdict.DENY),
+        (("public.f(integer)",), "select public.f($1)", Verdict.DENY),
+        (("public.f(integer)", "public.f(text)"), "select public.f($1)", Verdict.ALLOW),
+        (("public.f(integer)",), "select public.f(1), public.g()", Verdict.DENY),
+    ],
+)
+def test_policy_vouches_for_a_function_or_for_one_overload(
+    vouched: tuple[str, ...], statement: str, verdict: Verdict
+) -> None:
+    """Where it cannot be told which overload is meant, each has to be vouched for; a refusal names the rest."""
+    catalog = replace(CATALOG, functions=CALLING)
+    facts = resolve(outline(statement), catalog, ("public",))
+    policy = replace(POLICY, vouched_functions=frozenset(vouched))
+    decision = decide(policy, ALICE, on(Scope.READ), facts, profile(ALICE, Scope.READ, policy))
+
+    assert decision.verdict is verdict, decision
+    if verdict is Verdict.DENY:
+        assert "nobody vouches for public." in decision.reasons[1]
+        assert decision.hint.startswith("whoever owns the policy can vouch for it: vouch: { functions: [public.")

@@ -6,7 +6,7 @@ Everything the gateway, `gov explain` and `gov exec --no-wait` say about a state
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -268,7 +268,7 @@ def masked_fields(catalog: Catalog, outcome: Outcome) -> frozenset[tuple[int, in
     )
 
 
-def trapped_types(catalog: Catalog, vouched: Collection[str]) -> frozenset[int]:
+def trapped_types(catalog: Catalog, vouched: frozenset[str]) -> frozenset[int]:
     """OIDs of the types whose input runs somebody's code that policy does not vouch for.
 
     A Parse can give them to its parameters, and then no text names what Bind runs.
@@ -276,7 +276,8 @@ def trapped_types(catalog: Catalog, vouched: Collection[str]) -> frozenset[int]:
 
     def known(code: Code) -> bool:
         function = catalog.by_oid.get(code.function)
-        return function is not None and f"{function.schema}.{function.name}" in vouched
+        names = (f"{function.schema}.{function.name}", function.signature) if function else ()
+        return not vouched.isdisjoint(names)
 
     return frozenset(
         kind.oid for kind in catalog.types.values()

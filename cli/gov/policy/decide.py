@@ -7,6 +7,7 @@ rule. An `allow` guardrail overrides none of these; it is named in the trail and
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -59,9 +60,16 @@ class _Case:
     @property
     def effects(self) -> frozenset[Effect]:
         """The effects, without the calls that policy vouches for."""
-        calls = self.facts.calls
-        vouched = bool(calls) and calls <= self.policy.vouched_functions
+        vouched = bool(self.facts.calls) and not self.unvouched
         return self.facts.effects - {Effect.CALL} if vouched else self.facts.effects
+
+    @property
+    def unvouched(self) -> frozenset[str]:
+        """The calls that policy vouches for neither by name nor by every overload that they may mean."""
+        known, overloads = self.policy.vouched_functions, defaultdict[str, set[str]](set)
+        for each in self.facts.called:
+            overloads[each.bare].add(each.name)
+        return frozenset(name for name in self.facts.calls - known if not overloads[name] or overloads[name] - known)
 
     @property
     def beyond(self) -> frozenset[Effect]:
@@ -246,7 +254,9 @@ def _beyond_scope(case: _Case) -> Decision | None:
         lacking |= case.beyond & {Effect.GRANT}
     if not lacking:
         return None
-    reasons = (f"{effect} is not within the scope {case.on.scope}" for effect in sorted(lacking))
+    reasons = [f"{effect} is not within the scope {case.on.scope}" for effect in sorted(lacking)]
+    if Effect.CALL in lacking and (names := sorted(case.unvouched)):
+        reasons.append(f"nobody vouches for {', '.join(names[:_NAMED])}{' and more' * (len(names) > _NAMED)}")
     return _deny(reasons, hint=_wider(case, lacking))
 
 
@@ -257,7 +267,14 @@ def _wider(case: _Case, lacking: frozenset[Effect]) -> str:
             return f"gov connect {case.on.target} --scope {offer.scope}"
     if any(lacking <= within for within in WITHIN.values()):
         return f"gov targets shows your scopes on {case.on.target}; none of them includes it"
+    names = sorted(case.unvouched)
+    if lacking == {Effect.CALL} and names and all("." in name and " " not in name for name in names):
+        return f"whoever owns the policy can vouch for it: vouch: {{ functions: [{', '.join(names[:_NAMED])}] }}"
     return "no scope includes it; ask whoever owns the policy for a hold rule"
+
+
+_NAMED = 5
+"""How many functions a refusal names."""
 
 
 def _held(case: _Case) -> Decision | None:

@@ -21,7 +21,7 @@ from gov.terms import Effect, Scope
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _DATA = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
-_FUNCTION = re.compile(r"[^.\s]+\.[^.\s]+")
+_FUNCTION = re.compile(r"[^.\s()]+\.[^.\s()]+(?:\([^()]*\))?")
 _HOURS = re.compile(r"([0-9]{1,2})-([0-9]{1,2})")
 
 _PERSONS = ("groups", "users", "services", "agents")
@@ -159,7 +159,7 @@ VOUCH = ("functions", "settings", "channels")
 
 
 def vouched(section: Section) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """`{ functions: [public.tax], settings: [app.tenant], channels: [cache_is_stale] }`."""
+    """`{ functions: [public.tax, "public.net(numeric, text)"], settings: [app.tenant], channels: [stale] }`."""
     functions = section.spelled("functions", _function, "schema.function")
     settings = frozenset(text.lower() for text in section.texts("settings"))
     return frozenset(functions), settings, frozenset(section.texts("channels"))

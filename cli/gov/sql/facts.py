@@ -22,6 +22,11 @@ class Called:
     why: str = ""
     """What calls it when the text does not: `trigger audit of public.orders`."""
 
+    @property
+    def bare(self) -> str:
+        """The name as `Facts.calls` has it: `public.tax`."""
+        return self.name.partition("(")[0]
+
     def __str__(self) -> str:
         how = [self.volatility or "not known", "SECURITY DEFINER" if self.security_definer else "", self.why]
         return f"{self.name}: {', '.join(filter(None, how))}"
