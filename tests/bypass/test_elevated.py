@@ -1,0 +1,79 @@
+"""What runs as an owner, after a yes where it needs one, returns no value of a row, whatever goes wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import psycopg
+import pytest
+
+from bypass.canaries import leaked
+from bypass.corpus import EXTENDED, SIMPLE, Attempt, attempts
+from gov.client.api import Broker
+from gov.control.models import ApproveAsk
+from gov.protocol import frames
+from live import door
+from live.wire import SYNC, Lease, Wire, dialled, run
+
+ELEVATED = list(attempts("attacks/elevated.sql"))
+Environment = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def lease(as_user: Environment) -> Lease:
+    """Dave's, who may define and for whom all is masked."""
+    return door.credentials(as_user("dave"), "--scope", "admin", "--reason", "a test")
+
+
+@pytest.fixture(scope="module")
+def bob(as_user: Environment) -> Iterator[Broker]:
+    """The broker as Bob, who says yes to everything."""
+    with Broker.current(as_user("bob")) as broker:
+        yield broker
+
+
+def sent(wire: Wire, text: str, form: str, yes: Callable[[str], object]) -> None:
+    """Send one message, have what is held approved, and hear it out."""
+    wire.play(*([frames.build_query(text.encode())] if form == SIMPLE else [run(text) + SYNC]), held=yes)
+
+
+@pytest.mark.parametrize("attempt", ELEVATED, ids=lambda each: each.name)
+def test_errors_of_the_owner_quote_nothing(
+    attempt: Attempt, lease: Lease, bob: Broker, canaries: psycopg.Connection[Any]
+) -> None:
+    """The client hears SQLSTATE, names and a sentence of ours; no row, no key, no context, no notice with a value."""
+    for form in (SIMPLE, EXTENDED):
+        with dialled(lease) as wire:
+            for text in attempt.messages:
+                sent(wire, text, form, lambda request: bob.approve(request, ApproveAsk()))
+            assert not leaked(bytes(wire.heard)), f"{attempt.why}, {form}"
+    for name in ("alter table customers drop constraint if exists one_of_them",
+                 "drop index if exists one_of_them", "drop statistics if exists one_of_them"):
+        canaries.execute(f"SET lock_timeout = '5s'; {name}")
+
+
+def entries(environment: Mapping[str, str], *words: str) -> list[dict[str, Any]]:
+    """What `gov audit search` shows somebody."""
+    found: list[dict[str, Any]] = json.loads(door.gov(environment, "audit", "search", "--json", *words))
+    return found
+
+
+def test_who_reads_their_own_trail_reads_no_value(
+    as_user: Environment, bob: Broker, canaries: psycopg.Connection[Any]
+) -> None:
+    """Alice's own entries say what she was told; what the database had said is for auditors."""
+    alice = as_user("alice")
+    with dialled(door.credentials(alice, "--scope", "write", "--reason", "a test")) as wire:
+        sent(wire, "alter table customers alter column email type int using email::int", SIMPLE,
+             lambda request: bob.approve(request, ApproveAsk()))
+        assert not leaked(bytes(wire.heard))
+    shown = entries(alice, "--limit", "5")
+    done = next(each for each in shown if each["kind"] == "statement.done" and each["fields"]["sqlstate"] == "22P02")
+    assert not leaked(json.dumps(shown).encode())
+    assert not leaked(door.gov(alice, "audit", "show", str(done["index"])).encode())
+    assert not leaked(door.gov(alice, "why").encode())
+    assert "does not fit" in done["payload"]["error"]
+    auditors = entries(as_user("carol"), "--limit", "20")
+    assert leaked(json.dumps(auditors).encode())
