@@ -95,6 +95,9 @@ class Tally:
     seconds: float = 0.0
     sqlstate: str = "00000"
     error: str = ""
+    """What the client heard."""
+    original: str = ""
+    """What the database had said, where that can hold values of rows and the client heard something else."""
     relayed: int | None = None
     """Rows that came back, where `rows` counts others: those that were changed."""
     copied: tuple[Mapping[str, object], ...] = ()
@@ -261,6 +264,8 @@ def _done(statement: Statement, index: int, tally: Tally) -> Record:
     if tally.relayed is not None and tally.relayed != tally.rows:
         fields["relayed"] = tally.relayed
     payload: dict[str, object] = {"error": tally.error} if tally.error else {}
+    if tally.original:
+        payload["original"] = tally.original
     if tally.copied:
         fields["digests"], payload["copied"] = tally.digests, tally.copied
     return Record("statement.done", fields, payload)

@@ -63,7 +63,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     ),
     "statement.done": _fields(
         public="session lease subject issuer n statement rows bytes duration_ms sqlstate outcome relayed digests",
-        hidden="error notices copied",
+        hidden="error original notices copied",
     ),
     "receipt": _fields(
         public=f"{_WHO} receipt target environment purpose run dataset statements envelope key digests",

@@ -18,7 +18,7 @@ from gov.approval.settle import Voided
 from gov.broker import upstream
 from gov.broker.exchange import Exchange, Message, own
 from gov.broker.extended import prepare_quietly
-from gov.broker.playing import Playing, touched
+from gov.broker.playing import LONGEST_ERROR, Playing, touched
 from gov.broker.prepared import Prepared
 from gov.errors import BoundExceeded, Denied, GovError, NotUnderstood, StatementFailed
 from gov.protocol import frames
@@ -121,8 +121,8 @@ def _joined(replies: Sequence[Message]) -> bytes:
 
 def _refused(playing: Playing, error: GovError) -> None:
     outcome = "rolled_back" if isinstance(error, BoundExceeded | Voided) else "failed"
-    said = error.original if isinstance(error, OwnerFailed) else error.what
-    playing.end(Tally(outcome, sqlstate=error.wire_state, error=said))
+    original = error.original[:LONGEST_ERROR] if isinstance(error, OwnerFailed) else ""
+    playing.end(Tally(outcome, sqlstate=error.wire_state, error=error.what, original=original))
 
 
 async def _run(session: Session, playing: Playing, run: Run, query: bytes) -> list[Message]:
@@ -318,11 +318,15 @@ def _certain(session: Session, run: Run, replies: list[Message]) -> list[Message
 
 _SENTENCES = {
     "2BP01": "other objects depend on it; name them, or say CASCADE",
+    "22001": "a value is longer than the new type has room for",
+    "22003": "a number is larger than the new type has room for",
+    "22007": "a value is no date or time",
     "22P02": "a value does not fit the new type",
     "23502": "a column would hold NULL that must not",
     "23503": "a row would refer to one that is not there",
     "23505": "two rows would have the same key",
     "23514": "a row would violate a check",
+    "23P01": "two rows would exclude each other",
     "42501": "the owner may not do this",
     "42601": "the statement is not well formed",
     "42701": "there is a column of that name already",

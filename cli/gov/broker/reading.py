@@ -44,7 +44,7 @@ async def page(call: Call) -> Response:
     found = await asyncio.to_thread(lambda: [*search(_files(call), filters, call.house.indexing.index)])
     if filters.after is None or not all(_own_reading(call, each) for each in found):
         await _recorded(call, "entries", filters=dict(call.request.query_params), count=len(found))
-    newest_last = found if filters.oldest else found[::-1]
+    newest_last = [_seen_by(each, auditor=auditor) for each in (found if filters.oldest else found[::-1])]
     return reply(Entries(entries=newest_last, size=call.house.trail.size))
 
 
@@ -54,10 +54,23 @@ async def one(call: Call) -> Response:
         raise UsageError(f"`{call.id}` is no index of an entry", hint="gov audit tail")
     found = await asyncio.to_thread(entry, _files(call), int(call.id))
     mine = (found.fields.get("subject"), found.fields.get("issuer")) == (call.who.subject, call.who.issuer)
-    if not mine and not may_read_trail(call.house.policy, call.who):
+    auditor = may_read_trail(call.house.policy, call.who)
+    if not mine and not auditor:
         raise Denied(f"entry {call.id} is about somebody else", hint=_ASK_AUDITOR)
     await _recorded(call, "entry", index=found.index)
-    return reply(found)
+    return reply(_seen_by(found, auditor=auditor))
+
+
+def _seen_by(found: EntryView, *, auditor: bool) -> EntryView:
+    """The entry without what its own author was not told: the words of the database can quote masked values."""
+    if auditor:
+        return found
+    told, done = dict(found.payload or {}), found.fields.get("done")
+    told.pop("original", None)
+    fields = dict(found.fields)
+    if isinstance(done, Mapping):
+        fields["done"] = {name: value for name, value in done.items() if name != "original"}
+    return found.model_copy(update={"fields": fields, "payload": None if found.payload is None else told})
 
 
 async def file(call: Call) -> Response:
