@@ -7,11 +7,22 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 from gov.identity.principal import Kind, Principal
+from gov.policy.conditions import read
 from gov.policy.decide import decide
 from gov.policy.decision import Decision, Verdict
 from gov.policy.outcome import outcome
 from gov.policy.pattern import ColumnPattern, RelationPattern
-from gov.policy.rules import AccessRule, Classification, Guardrail, MaskRule, People, Policy, When
+from gov.policy.rules import (
+    AccessRule,
+    Budget,
+    Classification,
+    Guardrail,
+    MaskRule,
+    People,
+    Policy,
+    RowRule,
+    When,
+)
 from gov.policy.situation import Situation
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
 from gov.sql.facts import Facts
@@ -105,12 +116,33 @@ guardrails = st.builds(
     approvers=some,
     count=st.integers(1, 2),
 )
+row_rules = st.builds(
+    RowRule,
+    name=st.sampled_from(["f1", "f2", "f3"]),
+    tables=st.lists(relation_patterns, min_size=1, max_size=2).map(tuple),
+    where=st.sampled_from([read(each) for each in ("consent", "id = 1 -- mine", "email = gov.user")]),
+    people=st.just(People()) | people,
+    excepted=st.just(People()) | people,
+    purposes=st.just(frozenset[str]()) | st.just(frozenset({"train*"})),
+)
+budgets = st.builds(
+    Budget,
+    name=st.sampled_from(["b1", "b2", "b3"]),
+    data=st.sampled_from(DATA),
+    rows=st.sampled_from([10, 1000]),
+    per=st.sampled_from([3600.0, 86400.0]),
+    unmasked=st.booleans(),
+    people=st.just(People()) | people,
+    excepted=st.just(People()) | people,
+)
 policies = st.builds(
     Policy,
     classify=st.lists(classifications, max_size=3).map(tuple),
     access=st.lists(access_rules, min_size=1, max_size=4).map(tuple),
     masking=st.lists(mask_rules, max_size=3).map(tuple),
     guardrails=st.lists(guardrails, min_size=1, max_size=3).map(tuple),
+    rows=st.just(()) | st.lists(row_rules, max_size=2).map(tuple),
+    budget=st.just(()) | st.lists(budgets, max_size=2).map(tuple),
     vouched_functions=st.frozensets(st.just("public.f"), max_size=1),
 )
 

@@ -68,7 +68,9 @@ class Judged:
     steady: bool = field(init=False, compare=False)
     """Whether names, settings and the transaction mean behind it what they meant before."""
     limited: bool = field(init=False, compare=False)
-    """Whether the rows that it may show are counted."""
+    """Whether the rows that it may show are limited."""
+    counted: bool = field(init=False, compare=False)
+    """Whether they may be: a FETCH's are when its cursor's are."""
 
     def __post_init__(self) -> None:
         # Computed here because a judgment is made once and used for every run of its text.
@@ -77,7 +79,9 @@ class Judged:
         object.__setattr__(self, "changes", changes)
         steady = facts.effects <= _STEADY and not facts.settings and not self.prepares
         object.__setattr__(self, "steady", steady)
-        object.__setattr__(self, "limited", self.decision.most_rows is not None)
+        limited = self.decision.most_rows is not None or bool(self.decision.budgets)
+        object.__setattr__(self, "limited", limited)
+        object.__setattr__(self, "counted", limited or "FetchStmt" in facts.kinds)
 
 
 _CHANGING = DML | OWNED | {Effect.CALL, Effect.ROLE, Effect.UNKNOWN}

@@ -32,6 +32,7 @@ from gov.demo.cluster import Cluster
 from gov.errors import Unreachable
 from gov.identity.principal import Kind, Principal
 from gov.lease.names import installation
+from gov.store.budgets import Budgets
 from gov.store.columns import Columns
 from gov.store.database import Database
 from gov.store.journal import Journal
@@ -208,6 +209,7 @@ class Rig:
         house.desk = RequestDesk(house, Requests(database))
         house.sessions = Sessions()
         house.schemas = Schemas(house, Columns(database), Releases(database))
+        house.budgets = Budgets(database)
         for target in targets.values():
             with suppress(Unreachable):
                 await target.open()

@@ -53,7 +53,7 @@ def test_a_rule_behind_others_changes_nothing(world: World) -> None:
     for rule, _ in behind(world.policy):
         rest = replace(world.policy, **{
             part: tuple(each for each in getattr(world.policy, part) if each is not rule)
-            for part in ("access", "masking", "guardrails")
+            for part in ("access", "masking", "rows", "budget", "guardrails")
         })
         assert world.under(rest).decision().verdict is world.decision().verdict
         assert terms(rest, world) == terms(world.policy, world)

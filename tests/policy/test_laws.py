@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from gov.policy.access import access, offers
 from gov.policy.check import NEVER
-from gov.policy.decision import Access, Verdict
+from gov.policy.decision import Access, Outcome, Verdict
 from gov.policy.document import read
 from gov.policy.masks import parse, strictest
 from gov.policy.outcome import outcome
-from gov.policy.rules import Guardrail, People, Policy, When
-from gov.terms import WITHIN, Effect
-from policy_worlds import CATALOG, RELATIONS, World, whens, worlds
+from gov.policy.rules import Budget, Guardrail, People, Policy, RowRule, When
+from gov.terms import DML, WITHIN, Effect
+from policy_worlds import CATALOG, RELATIONS, World, budgets, row_rules, whens, worlds
 
 LAW = settings(max_examples=100, deadline=None)
 
@@ -71,7 +71,7 @@ def test_order_does_not_matter(world: World, data: st.DataObject) -> None:
     # Two different rules of one name are refused by `check`, so they may tie here.
     shuffled = replace(policy, **{
         part: tuple(data.draw(st.permutations(getattr(policy, part))))
-        for part in ("classify", "access", "masking", "guardrails")
+        for part in ("classify", "access", "masking", "rows", "budget", "guardrails")
     })
 
     assert shuffled.digest == policy.digest
@@ -90,12 +90,19 @@ def test_removing_a_permission_never_widens(world: World, data: st.DataObject) -
             replace(rule, excepted=People(), write=False) if data.draw(st.booleans()) else rule
             for rule in policy.masking
         ),
+        rows=tuple(
+            replace(rule, excepted=People()) if data.draw(st.booleans()) else rule for rule in policy.rows
+        ),
+        budget=tuple(
+            replace(rule, excepted=People()) if data.draw(st.booleans()) else rule for rule in policy.budget
+        ),
         vouched_functions=frozenset(),
     )
     wide = outcome(policy, world.who, on.target, on.environment, on.scope, CATALOG)
     narrow = outcome(fewer, world.who, on.target, on.environment, on.scope, CATALOG)
 
     assert narrow.relations <= wide.relations
+    assert _hides_as_much(narrow, wide)
     for column, spec in wide.masks.items():
         if column.relation in narrow.relations:
             assert shows_no_more(narrow.masks[column].mask, spec.mask)
@@ -106,6 +113,63 @@ def test_removing_a_permission_never_widens(world: World, data: st.DataObject) -
     assert _ttl(fewer, world) <= _ttl(policy, world)
     if fewer.masking == policy.masking:
         assert SEVERITY[world.under(fewer).decision().verdict] >= SEVERITY[world.decision().verdict]
+
+
+def _hides_as_much(narrow: Outcome, wide: Outcome) -> bool:
+    """Whether every condition that rows of `wide` must meet is one in `narrow` too."""
+    return all(
+        {spec.where for spec in specs} <= {spec.where for spec in narrow.filters.get(relation, ())}
+        for relation, specs in wide.filters.items() if relation in narrow.relations
+    )
+
+
+@LAW
+@given(world=worlds, rule=row_rules)
+def test_adding_a_row_filter_never_widens(world: World, rule: RowRule) -> None:
+    """Nothing comes into reach, no row comes back, no mask goes, and no decision gets milder."""
+    policy, on = world.policy, world.on
+    more = replace(policy, rows=(*policy.rows, replace(rule, name="more")))
+    before, after = (
+        outcome(each, world.who, on.target, on.environment, on.scope, CATALOG, purpose=on.purpose)
+        for each in (policy, more)
+    )
+
+    assert after.relations <= before.relations
+    assert _hides_as_much(after, before)
+    assert all(after.masks[each] == spec for each, spec in before.masks.items() if each.relation in after.relations)
+    assert SEVERITY[world.under(more).decision().verdict] >= SEVERITY[world.decision().verdict]
+
+
+@LAW
+@given(world=worlds, budget=budgets)
+def test_adding_a_budget_never_widens(world: World, budget: Budget) -> None:
+    """No decision gets milder, and what counted against a budget still does."""
+    more = world.under(replace(world.policy, budget=(*world.policy.budget, replace(budget, name="more"))))
+    before, after = world.decision(), more.decision()
+
+    assert SEVERITY[after.verdict] >= SEVERITY[before.verdict]
+    assert after.verdict is Verdict.DENY or set(before.budgets) <= set(after.budgets)
+
+
+@LAW
+@given(world=worlds)
+def test_what_is_filtered_is_never_written_nor_copied(world: World) -> None:
+    """A statement that changes rows of such a table, or makes a table of them, is denied."""
+    on = world.on
+    profile = outcome(world.policy, world.who, on.target, on.environment, on.scope, CATALOG)
+    if world.facts.effects & DML and world.facts.writes & profile.filters.keys():
+        assert world.decision().verdict is Verdict.DENY
+
+
+@LAW
+@given(world=worlds)
+def test_families_share_their_row_filters(world: World) -> None:
+    """What hides rows of a partitioned table hides them in its partitions, and the other way round."""
+    on = world.on
+    profile = outcome(world.policy, world.who, on.target, on.environment, on.scope, CATALOG)
+    whole, part = RELATIONS[0], RELATIONS[2]
+    if {whole, part} <= profile.relations:
+        assert profile.filters.get(whole) == profile.filters.get(part)
 
 
 def _ttl(policy: Policy, world: World) -> float:
@@ -152,6 +216,8 @@ TEXTS = {
         "{ name: w, users: [b], targets: [prod], scope: write, max_ttl: 1h, relations: public.orders }",
     ],
     "masking": ["{ name: m, data: pii, with: { round: 10 } }", "{ name: n, data: pii.contact, with: partial }"],
+    "rows": ["{ name: f, table: public.people, where: consent }", "{ name: e, table: '*.*', where: id > 1 }"],
+    "budget": ["{ name: c, data: pii, rows: 10, per: 1d }"],
     "guardrails": [
         "{ name: g, when: { effects: [drop] }, then: hold, approvers: [a] }",
         "{ name: h, when: { hours: 22-6 }, then: deny }",

@@ -39,6 +39,7 @@ def test_any_policy(world: World) -> None:
     )
     policy = Policy(
         policy.classify, policy.access, policy.masking, tuple(each for each in guardrails if each.when != When()),
+        policy.rows, policy.budget,
         vouched_functions=policy.vouched_functions,
     )  # fmt: skip
 

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from gov.errors import BoundExceeded, Denied, GovError
+from gov.broker.views import rfc3339
+from gov.errors import BoundExceeded, Denied, GovError, Unavailable
+from gov.identity.principal import Principal
 from gov.policy.decision import Decision
+from gov.policy.rules import Budget
 from gov.protocol.allowance import Allowance
+from gov.store.budgets import Use
 
 if TYPE_CHECKING:
+    from gov.broker.house import House
     from gov.broker.session import Session
     from gov.turn import Run
 
@@ -51,6 +57,57 @@ class AtMost:
     async def give_back(self, rows: int) -> None:
         """They may be shown yet."""
         self._left += rows
+
+
+class Counted:
+    """A budget of policy: every row that a person sees counts, in whatever session, on whatever target."""
+
+    def __init__(self, house: House, who: Principal, budget: Budget) -> None:
+        self._house, self.budget = house, budget
+        self._person = person(who)
+
+    async def take(self, most: int) -> int:
+        """Set aside up to `most` rows, on disk when it returns."""
+        budget = self.budget
+        taken, use = await asyncio.to_thread(
+            self._house.budgets.take, self._person, budget.name, most, budget.rows, budget.per, self._house.clock()
+        )
+        if taken:
+            return taken
+        raise Denied(
+            f"the budget {budget.name} is used up: {use.used} of {budget.rows} rows with {budget.data} in"
+            f" {_span(budget.per)}, and the rows beyond were not shown",
+            hint="gov whoami shows what is left; whoever owns the policy can raise it or make an exception",
+            detail=f"the first of them is free again at {rfc3339(use.frees_at)}" if use.frees_at else "",
+        )
+
+    async def give_back(self, rows: int) -> None:
+        """They were not shown. A store that does not answer keeps them: too many count, never too few."""
+        budget = self.budget
+        with suppress(Unavailable):
+            await asyncio.to_thread(
+                self._house.budgets.give_back, self._person, budget.name, rows, budget.per, self._house.clock()
+            )
+
+
+def person(who: Principal) -> str:
+    """Whose budget it is: an agent's rows are those of the human for whom it acts."""
+    return f"{who.issuer} {who.subject}"
+
+
+def budgets_left(house: House, who: Principal) -> list[tuple[Budget, Use]]:
+    """Every budget that limits `who` somewhere, and what is used of it. For a thread.
+
+    Raises:
+        Unavailable: The store does not answer.
+    """
+    meant = [each for each in house.policy.budget if any(each.meant(who, target) for target in house.targets)]
+    return [(each, house.budgets.use(person(who), each.name, house.clock())) for each in meant]
+
+
+def _span(seconds: float) -> str:
+    units = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+    return next(f"{int(seconds // unit)}{letter}" for unit, letter in units if seconds % unit == 0)
 
 
 class _Blocks:
@@ -100,9 +157,16 @@ def allowance(bounds: Sequence[Bound]) -> Allowance | None:
 
 
 def bounds(session: Session, run: Run) -> list[Bound]:
-    """What limits the rows of a statement that may run."""
-    found: list[Bound] = []
-    decision, permit = run.judged.decision, run.permit
+    """What limits the rows of a statement that may run.
+
+    A cursor's rows come with FETCH, which does not say what it reads: it counts against whatever a cursor of the
+    session counts against.
+    """
+    decision, permit, kinds = run.judged.decision, run.permit, run.judged.facts.kinds
+    known = {each.name: each for each in session.house.policy.budget}
+    found: list[Bound] = [
+        Counted(session.house, session.lease.principal, known[name]) for name in decision.budgets if name in known
+    ]
     if decision.most_rows is not None:
         found.append(AtMost(decision.most_rows, _unasked(decision, session.lease.target)))
     if permit.max_rows is not None and not run.judged.changes:
@@ -111,7 +175,23 @@ def bounds(session: Session, run: Run) -> list[Bound]:
             f"it has more than the {permit.max_rows} rows that {permit.request} was approved for; the rows beyond"
             " were not shown", hint="run it again to ask for more, or narrow it",
         )))
-    return found
+    if "DeclareCursorStmt" in kinds:
+        session.cursors_counted += found
+    if "FetchStmt" in kinds:
+        found += session.cursors_counted
+    return _once(found)
+
+
+def _once(found: Sequence[Bound]) -> list[Bound]:
+    """Without the second of two bounds for one budget: a row counts once."""
+    seen: set[object] = set()
+    kept = []
+    for each in found:
+        key = each.budget.name if isinstance(each, Counted) else id(each)
+        if key not in seen:
+            seen.add(key)
+            kept.append(each)
+    return kept
 
 
 def _unasked(decision: Decision, target: str) -> Denied:

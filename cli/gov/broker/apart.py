@@ -291,10 +291,17 @@ async def _bounded(session: Session, run: Run, exchange: Exchange, query: bytes)
 
 
 async def _charged(playing: Playing, replies: list[Message]) -> None:
-    """Take the rows that it returns off what it may show. Raises what the client hears when they are too many."""
+    """Take the rows that it returns, or makes of what it reads, off what it may show.
+
+    Raises:
+        GovError: They are too many, in the words that the client hears.
+    """
     if playing.allowance is None:
         return
-    rows = sum(kind in BULK for kind, _ in replies)
+    rows = max(
+        sum(kind in BULK for kind, _ in replies),
+        sum(frames.tag_rows(body[:-1].decode(errors="replace")) for kind, body in replies if kind == ord("C")),
+    )
     while playing.allowance.left < rows:
         await playing.allowance.more(playing.allowance)
     playing.allowance.left -= rows

@@ -30,6 +30,7 @@ from gov.broker import (
     unmasking,
     views,
 )
+from gov.broker.allowing import budgets_left
 from gov.broker.house import House
 from gov.broker.http import Call, Front, replies, reply
 from gov.broker.reach import reach
@@ -130,7 +131,7 @@ async def info(house: House) -> Response:
 
 async def whoami(call: Call) -> Response:
     """The principal that the broker made of the token."""
-    return reply(views.whoami(call.who, call.expires_at))
+    return reply(views.whoami(call.who, call.expires_at, await asyncio.to_thread(budgets_left, call.house, call.who)))
 
 
 async def targets(call: Call) -> Response:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gov.broker.tokens import Verifier
     from gov.broker.trail import Trail
     from gov.policy.rules import Policy
+    from gov.store.budgets import Budgets
     from gov.target.target import Target
 
 
@@ -65,6 +66,7 @@ class House:
     sessions: Sessions = field(init=False)
     schemas: Schemas = field(init=False)
     receipts: Receipts = field(init=False)
+    budgets: Budgets = field(init=False)
 
     def target(self, name: str) -> Target:
         """The target of that name, up or down.

@@ -206,8 +206,9 @@ async def _rewritten(
     hidden: frozenset[Column], search_path: tuple[str, ...],
 ) -> str:
     """The text as it is sent, proven to be the same statement over other relations."""
+    # Of a relation with hidden rows every read goes to its view.
     masked = {
-        relation: frozenset(
+        relation: frozenset() if relation in subject.outcome.filters else frozenset(
             {*subject.outcome.masked_in(relation), *(each.name for each in hidden if each.relation == relation)}
         )
         for relation in subject.views
@@ -239,6 +240,10 @@ def _with_fields(house: House, subject: Subject, judged: Judged, text: str, cata
     }
     if unmasked := clear & subject.outcome.lifted.keys():
         fields["unmasked"] = _names(frozenset(unmasked))
+    if decision.filters:
+        fields["row_filters"] = [{"table": str(relation), "rule": rule} for relation, rule in decision.filters]
+    if decision.budgets:
+        fields["budgets"] = decision.budgets
     if facts.unknown:
         fields["unknown"] = facts.unknown
     if judged.route is not Route.SESSION:
@@ -257,14 +262,17 @@ def masked_and_clear(
 
 
 def masked_fields(catalog: Catalog, outcome: Outcome) -> frozenset[tuple[int, int]]:
-    """(OID, number) of every masked or closed column of a base table: what no RowDescription may name."""
+    """(OID, number) of every masked or closed column of a base table, and of every one of a table with hidden rows:
+
+    what no RowDescription may name.
+    """
     secret = outcome.masks.keys() | closed(outcome, catalog)
     return frozenset(
         (info.oid, column.number)
-        for relation in {column.relation for column in secret}
+        for relation in {*(column.relation for column in secret), *outcome.filters}
         if (info := catalog.relations.get(relation)) is not None
         for column in info.columns
-        if Column(relation, column.name) in secret
+        if relation in outcome.filters or Column(relation, column.name) in secret
     )
 
 
@@ -332,7 +340,9 @@ async def judge(
     )
     hidden = closed(content, catalog)
     # The purpose changes tokens and nothing in the judgment: asking must not make a profile for each.
-    views = (await target.profile(unbound)).views if content.masks or hidden else {}
+    same = content.filters == unbound.filters
+    needed = content.masks or content.filters or hidden
+    views = (await target.profile(unbound if same else content)).views if needed else {}
     subject = Subject(who, target, environment, scope, content, views, client, purpose)
     judged = await judge_outline(house, subject, text, await outlined(house, text, who), catalog.search_path)
     masks, _ = masked_and_clear(judged.facts.columns_read, content)

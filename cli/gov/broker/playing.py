@@ -83,7 +83,7 @@ class Playing:
             while True:
                 if isinstance(need, Run):
                     self.run, self.started = need, time.monotonic()
-                    if need.judged.limited or need.permit.max_rows is not None:
+                    if need.judged.counted or need.permit.max_rows is not None:
                         self.allowance = allowing.allowance(allowing.bounds(self.session, need))
                     return need
                 try:

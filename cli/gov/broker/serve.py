@@ -40,6 +40,7 @@ from gov.control.config import Address, Config
 from gov.errors import Unavailable
 from gov.lease.names import installation
 from gov.lease.secret import expand
+from gov.store.budgets import Budgets
 from gov.store.columns import Columns
 from gov.store.database import Database
 from gov.store.journal import Journal
@@ -155,6 +156,7 @@ def build(config: Config, stack: AsyncExitStack) -> House:
         house, keys.receipt_key(config.key_directory, config.origin), expand(broker_key, "gov file digests v1")
     )
     house.schemas = Schemas(house, Columns(database), Releases(database))
+    house.budgets = Budgets(database)
     return house
 
 

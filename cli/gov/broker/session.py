@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from gov.broker import upstream
+from gov.broker.allowing import Bound
 from gov.broker.group import Group
 from gov.broker.house import House
 from gov.broker.inbox import Inbox
@@ -49,6 +50,8 @@ class Session:
         self.judging = Judging(self, subject, link.parameters.get("search_path"))
         self.listening = Listening(self)
         self.replies = Replies(self.listening)
+        self.cursors_counted: list[Bound] = []
+        """What the rows of its cursors count against."""
         self.held: RequestId | None = None
         self.running_apart: upstream.Link | None = None
         self.ending: str | None = None

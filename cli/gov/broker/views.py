@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gov.approval.request import Request
 from gov.control.models import (
     AnswerView,
+    BudgetView,
     Explained,
+    FilterView,
     LeaseGrant,
     LeaseView,
     MaskView,
@@ -20,7 +22,9 @@ from gov.control.models import (
 from gov.identity.principal import Principal
 from gov.lease.lease import Lease
 from gov.policy.decision import Access, Outcome
+from gov.policy.rules import Budget
 from gov.policy.unmask import spelled
+from gov.store.budgets import Use
 
 if TYPE_CHECKING:
     from gov.broker.judge import Opinion
@@ -32,7 +36,14 @@ def rfc3339(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def whoami(who: Principal, expires_at: float) -> Whoami:
+def _budget(budget: Budget, use: Use) -> BudgetView:
+    return BudgetView(
+        name=budget.name, data=budget.data, unmasked=budget.unmasked, rows=budget.rows, per=int(budget.per),
+        left=max(budget.rows - use.used, 0), frees_at=rfc3339(use.frees_at) if use.frees_at else None,
+    )
+
+
+def whoami(who: Principal, expires_at: float, budgets: Sequence[tuple[Budget, Use]] = ()) -> Whoami:
     """The principal as the person sees it."""
     return Whoami(
         name=who.name,
@@ -43,6 +54,7 @@ def whoami(who: Principal, expires_at: float) -> Whoami:
         agent=who.agent,
         display=who.display,
         expires_at=rfc3339(expires_at),
+        budgets=[_budget(*each) for each in budgets],
     )
 
 
@@ -172,6 +184,8 @@ def explained(opinion: Opinion) -> Explained:
             for column, spec in sorted(opinion.masks.items())
         ],
         rewritten=opinion.rewritten,
+        filters=[FilterView(table=str(table), rule=rule) for table, rule in decision.filters],
+        budgets=[*decision.budgets],
         closed=_names(opinion.closed),
     )
 

@@ -71,6 +71,8 @@ def _facts(explained: Explained) -> Iterator[tuple[str, str]]:
         ("calls", [", ".join(explained.functions)]),
         ("code", explained.code),
         ("masked", [f"{m.column}: {m.mask}, by {m.rule} ({m.classification})" for m in explained.masks]),
+        ("filtered", [f"{each.table}, by {each.rule}" for each in explained.filters]),
+        ("counted", [", ".join(explained.budgets)]),
         ("closed", [", ".join(explained.closed)]),
         ("rows", ["" if explained.estimated_rows is None else f"about {explained.estimated_rows:,}"]),
     )

@@ -118,7 +118,9 @@ def _summary(policy: Policy) -> str:
         (len(policy.access), "access rule"), (len(policy.masking), "masking"),
         (len(policy.guardrails), "guardrail"), (len(policy.classify), "classification"),
     )
-    return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counted)
+    limits = ((len(policy.rows), "row filter"), (len(policy.budget), "budget"))
+    said = [*counted, *(each for each in limits if each[0])]
+    return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in said)
 
 
 app.command("test")(policy_testing.run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gov.client.api import Broker
 from gov.commands.asking import JsonFlag
-from gov.control.models import Whoami
+from gov.control.models import BudgetView, Whoami
 from gov.ui.escape import escape
 from gov.ui.output import print_json
 
@@ -17,6 +17,14 @@ def run(json: JsonFlag = False) -> None:
         print_json(whoami)
     else:
         print(escape(f"{whoami.display} ({described(whoami)})"))
+        for budget in whoami.budgets:
+            print(escape(_left(budget)))
+
+
+def _left(budget: BudgetView) -> str:
+    clear = " unmasked" if budget.unmasked else ""
+    frees = f", the first used ones are free again at {budget.frees_at}" if budget.frees_at else ""
+    return f"budget {budget.name}: {budget.left:,} of {budget.rows:,} rows with{clear} {budget.data} left{frees}"
 
 
 def described(whoami: Whoami) -> str:

@@ -54,6 +54,20 @@ class Info(Model):
 # GET /v1/whoami
 
 
+class BudgetView(Model):
+    """How many rows with data of one kind one may see, and how many are left now."""
+
+    name: str
+    data: str
+    unmasked: bool
+    rows: int
+    per: int
+    """Seconds."""
+    left: int
+    frees_at: str | None = None
+    """When the first of those used is free again."""
+
+
 class Whoami(Model):
     """The principal the broker made of the token."""
 
@@ -66,6 +80,7 @@ class Whoami(Model):
     display: str
     expires_at: str
     """When the access token ends."""
+    budgets: list[BudgetView] = Field(default_factory=list)
 
 
 # GET /v1/targets
@@ -375,6 +390,13 @@ class MaskView(Model):
     """Groups that may lift the mask for a while; empty: nobody may."""
 
 
+class FilterView(Model):
+    """A table of which some rows are hidden, and by which rule."""
+
+    table: str
+    rule: str
+
+
 class Explained(Model):
     """The decision about a statement that was not run."""
 
@@ -399,6 +421,10 @@ class Explained(Model):
     """What would be sent to the database, when it differs from the statement."""
     estimated_rows: int | None = None
     """None: not estimated."""
+    filters: list[FilterView] = Field(default_factory=list)
+    """Tables that it reads of which some rows are hidden."""
+    budgets: list[str] = Field(default_factory=list)
+    """The budgets that its rows count against."""
     closed: list[str] = Field(default_factory=list)
     """Columns of the tables it reads that nobody reads: new, and neither classified nor accepted."""
 

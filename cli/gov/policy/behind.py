@@ -12,7 +12,7 @@ from dataclasses import replace
 from gov.policy.decision import Verdict
 from gov.policy.masks import parse, strictest
 from gov.policy.pattern import within
-from gov.policy.rules import REACH, AccessRule, Guardrail, MaskRule, People, Policy, When
+from gov.policy.rules import REACH, AccessRule, Budget, Guardrail, MaskRule, People, Policy, RowRule, When
 
 _OUTWEIGHS = {
     Verdict.DENY: ("denies", frozenset({Verdict.HOLD, Verdict.CONFIRM, Verdict.ALLOW})),
@@ -21,7 +21,7 @@ _OUTWEIGHS = {
 """What a verdict does to a statement, and which other verdicts then come too late."""
 
 
-def behind(policy: Policy) -> Iterator[tuple[AccessRule | MaskRule | Guardrail, str]]:
+def behind(policy: Policy) -> Iterator[tuple[AccessRule | MaskRule | RowRule | Budget | Guardrail, str]]:
     """Each such rule with the reason."""
     for guardrail in policy.guardrails:
         for before in policy.guardrails:
@@ -32,6 +32,10 @@ def behind(policy: Policy) -> Iterator[tuple[AccessRule | MaskRule | Guardrail, 
         for other in policy.masking:
             if _masks_as_much(other, mask):
                 yield mask, f"`{other.name}` masks the same data as strictly for the same people"
+    limits: tuple[RowRule | Budget, ...] = policy.rows + policy.budget
+    for limit in limits:
+        if limit.people and _people_among(limit.people, limit.excepted):
+            yield limit, "everybody it is for is excepted"
     for access in policy.access:
         for wider in policy.access:
             if _grants_more(wider, access):

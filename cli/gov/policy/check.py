@@ -11,8 +11,10 @@ from gov.policy.behind import behind
 from gov.policy.complaint import Complaint, Position, did_you_mean
 from gov.policy.decision import Verdict
 from gov.policy.pattern import any_word, wild, within
-from gov.policy.rules import REACH, AccessRule, Guardrail, Marks, MaskRule, Policy, When
+from gov.policy.rules import REACH, AccessRule, Budget, Guardrail, Marks, MaskRule, Policy, RowRule, When
 from gov.terms import Effect, Scope
+
+Rule = AccessRule | MaskRule | RowRule | Budget | Guardrail
 
 NEVER = frozenset({Effect.UNKNOWN, Effect.ROLE, Effect.NOTIFY})
 """Effects that are denied whatever a rule says."""
@@ -24,7 +26,8 @@ def complaints_about(policy: Policy) -> list[Complaint]:
     """Every complaint, at the rule or value it is about."""
     # Rules of one name are complained about already; comparing them would say it twice.
     names = [*_names(policy)]
-    return [*names, *_data(policy), *_idle(policy), *_nowhere(policy), *([] if names else _behind(policy))]
+    found = [*names, *_data(policy), *_idle(policy), *_nowhere(policy), *_unvouched(policy)]
+    return found if names else [*found, *_behind(policy)]
 
 
 def _at(marks: Marks, key: str) -> Position:
@@ -33,8 +36,8 @@ def _at(marks: Marks, key: str) -> Position:
 
 def _names(policy: Policy) -> Iterator[Complaint]:
     """A decision names its rule, so a name may belong to one rule only, of whatever section."""
-    first: dict[str, AccessRule | MaskRule | Guardrail] = {}
-    rules: tuple[AccessRule | MaskRule | Guardrail, ...] = policy.access + policy.masking + policy.guardrails
+    first: dict[str, Rule] = {}
+    rules: tuple[Rule, ...] = policy.access + policy.masking + policy.rows + policy.budget + policy.guardrails
     for rule in rules:
         other = first.setdefault(rule.name, rule)
         if other is not rule:
@@ -46,6 +49,8 @@ def _data(policy: Policy) -> Iterator[Complaint]:
     known = frozenset(each.data for each in policy.classify)
     for mask in policy.masking:
         yield from _classified(mask.data, known, _at(mask.marks, "data"))
+    for budget in policy.budget:
+        yield from _classified(budget.data, known, _at(budget.marks, "data"))
     for rule in policy.guardrails:
         if rule.when.reads is not None:
             yield from _classified(rule.when.reads, known, _at(rule.marks, "when"))
@@ -93,6 +98,24 @@ def _nowhere(policy: Policy) -> Iterator[Complaint]:
             yield Complaint(at, what)
         else:
             yield Complaint(at, "can never apply: no access rule gives a lease of such a target, environment and scope")
+
+
+    known = frozenset[str]().union(*(each.targets for each in policy.access))
+    limits: tuple[RowRule | Budget, ...] = policy.rows + policy.budget
+    for limit in limits if policy.access else ():
+        for lost in sorted(limit.targets):
+            if not any(map(_meets(lost), known)):
+                what = f"can never apply: no access rule is for the target `{lost}`{did_you_mean(lost, known)}"
+                yield Complaint(_at(limit.marks, "targets"), what)
+
+
+def _unvouched(policy: Policy) -> Iterator[Complaint]:
+    """Conditions that call what nobody vouches for."""
+    for rule in policy.rows:
+        for name in sorted(rule.where.functions - policy.vouched_functions):
+            meant = did_you_mean(name, policy.vouched_functions)
+            what = f"nobody vouches for {name}{meant}; say: vouch: {{ functions: [{name}] }}"
+            yield Complaint(_at(rule.marks, "where"), what)
 
 
 def _may_meet(access: AccessRule, when: When) -> bool:

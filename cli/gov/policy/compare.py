@@ -16,10 +16,10 @@ from gov.policy.access import access
 from gov.policy.decide import decide
 from gov.policy.decision import Access, Decision, Outcome, Verdict
 from gov.policy.masks import parse, strictest
-from gov.policy.outcome import outcome
-from gov.policy.rules import People, Policy, Roles
+from gov.policy.outcome import filtered, outcome
+from gov.policy.rules import Budget, People, Policy, Roles
 from gov.policy.situation import Situation
-from gov.policy.universe import Circumstances, Subject, World
+from gov.policy.universe import OTHERWISE, Circumstances, Subject, World
 from gov.sql.catalog import Catalog
 from gov.sql.facts import Facts
 from gov.terms import Relation, Scope
@@ -49,7 +49,7 @@ class Change:
     """Empty: in all."""
     scopes: tuple[str, ...]
     kind: str
-    """`lease`, `reach`, `mask`, `statement`, `role` or `trust`."""
+    """`lease`, `reach`, `mask`, `rows`, `budget`, `statement`, `role` or `trust`."""
     on: tuple[str, ...]
     """Tables or columns; empty where it is about none."""
     doing: tuple[str, ...]
@@ -120,6 +120,8 @@ def _here(place: _Place, old: Policy, new: Policy, world: World) -> Iterator[Cha
         for each in world.alike[relation]:
             yield place.change("reach", universe.said(str(each)), old_word, new_word, direction)
     yield from _masks(place, was, now, world)
+    yield from _rows(place, old, new, was.relations & now.relations, world)
+    yield from _budgets(place, old, new)
     yield from _statements(place, old, new, was, now, world)
 
 
@@ -175,6 +177,51 @@ def _masks(place: _Place, was: Outcome, now: Outcome, world: World) -> Iterator[
             direction = _direction(more=writes[1], less=writes[0])
             for name in names:
                 yield place.change("mask", name, was_set, is_set, direction)
+
+
+def _rows(
+    place: _Place, old: Policy, new: Policy, reach: frozenset[Relation], world: World
+) -> Iterator[Change]:
+    """Row filters: each more hides rows, and of two that are otherwise nobody knows which shows more."""
+    purposes = {"", *(each for policy in (old, new) for rule in policy.rows for each in rule.purposes)}
+    for purpose in sorted(purposes):
+        when = f"purpose {purpose}" if purpose else OTHERWISE if len(purposes) > 1 else ""
+        was, now = (
+            filtered(policy, place.subject.who, place.target, purpose, world.catalog) for policy in (old, new)
+        )
+        for relation in sorted((was.keys() | now.keys()) & reach):
+            before, after = ({spec.where for spec in each.get(relation, ())} for each in (was, now))
+            words = [" and ".join(sorted(each)) or "all rows" for each in (before, after)]
+            direction = _direction(more=after < before, less=before < after)
+            for each in world.alike[relation] if before != after else ():
+                yield place.change("rows", universe.said(str(each)), words[0], words[1], direction, when=when)
+
+
+def _budgets(place: _Place, old: Policy, new: Policy) -> Iterator[Change]:
+    """Budgets, by what they count: of a name that stays, more rows or less time is wider."""
+    known = [
+        {each.name: each for each in policy.budget if each.meant(place.subject.who, place.target)}
+        for policy in (old, new)
+    ]
+    for name in sorted(known[0].keys() | known[1].keys()):
+        before, after = (each.get(name) for each in known)
+        if before is not None and after is not None:
+            same = before.data == after.data and before.unmasked == after.unmasked
+            if same and (before.rows, before.per) == (after.rows, after.per):
+                continue
+            direction = _direction(
+                more=same and after.rows / after.per >= before.rows / before.per and after.rows >= before.rows,
+                less=same and after.rows / after.per <= before.rows / before.per and after.rows <= before.rows,
+            )
+        else:
+            direction = Direction.WIDER if after is None else Direction.NARROWER
+        was, now = (_amount(each) if each else "no budget" for each in (before, after))
+        yield place.change("budget", name, was, now, direction)
+
+
+def _amount(budget: Budget) -> str:
+    clear = " clear" if budget.unmasked else ""
+    return f"{budget.rows} rows of{clear} {budget.data} in {_span(budget.per)}"
 
 
 def _unmasked(old: str, new: str) -> Direction:

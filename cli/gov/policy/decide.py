@@ -17,7 +17,7 @@ from gov.policy import settings
 from gov.policy.access import access, offers
 from gov.policy.check import NEVER
 from gov.policy.decision import Access, Decision, NoAccess, Outcome, Verdict
-from gov.policy.matching import held_by_one, speaks
+from gov.policy.matching import held_by_one, reads_of, speaks
 from gov.policy.outcome import governed
 from gov.policy.permit import Permit, grant
 from gov.policy.rules import Guardrail, Policy
@@ -32,6 +32,13 @@ _PUBLIC_CATALOGS = frozenset({"pg_catalog", "information_schema"})
 DUMP = "pg_dump"
 """What pg_dump calls itself."""
 _READS_TARGET = frozenset({Effect.UPDATE, Effect.DELETE, Effect.MERGE})
+_GATHERING = frozenset(f"pg_catalog.{name}" for name in (
+    "array_agg", "string_agg", "json_agg", "json_agg_strict", "jsonb_agg", "jsonb_agg_strict", "json_object_agg",
+    "json_object_agg_strict", "json_object_agg_unique", "json_object_agg_unique_strict", "jsonb_object_agg",
+    "jsonb_object_agg_strict", "jsonb_object_agg_unique", "jsonb_object_agg_unique_strict", "xmlagg", "range_agg",
+    "tsvector_agg", "percentile_disc", "percentile_cont",
+))
+"""Aggregates of PostgreSQL whose one result can hold values of many rows."""
 _COPIES_ROWS = frozenset({Effect.CREATE, Effect.ALTER})
 
 _SPOKEN = {
@@ -82,6 +89,18 @@ class _Case:
         spoken_of = (rule.when.effects or DML | DDL for rule in self.matching(Verdict.HOLD))
         return self.beyond & frozenset[Effect]().union(*spoken_of)
 
+    @property
+    def budgets(self) -> tuple[str, ...]:
+        """The budgets that the rows of the statement count against, by name."""
+        found = (each for each in self.policy.budget if each.meant(self.who, self.on.target))
+        return tuple(sorted(each.name for each in found if reads_of(self.facts, self.outcome, each)))
+
+    @property
+    def filters(self) -> tuple[tuple[Relation, str], ...]:
+        """(relation, rule) of each row filter on what it reads."""
+        known = self.outcome.filters
+        return tuple((each, spec.rule) for each in sorted(self.facts.reads & known.keys()) for spec in known[each])
+
     def matching(self, then: Verdict) -> tuple[Guardrail, ...]:
         return tuple(rule for rule in self.hits if rule.then is then)
 
@@ -92,10 +111,21 @@ def decide(policy: Policy, who: Principal, on: Situation, facts: Facts, outcome:
     hits.sort(key=lambda rule: rule.name)
     granted = access(policy, who, on.target, on.environment, on.scope)
     case = _Case(policy, who, on, facts, outcome, granted, tuple(hits))
-    for question in QUESTIONS:
-        if (decision := question(case)) is not None:
-            return decision
-    return _allow(case)
+    decision = next((found for question in QUESTIONS if (found := question(case)) is not None), None)
+    decision = decision or _allow(case)
+    return decision if decision.verdict is Verdict.DENY else _limited(case, decision)
+
+
+def _limited(case: _Case, decision: Decision) -> Decision:
+    """What is not denied, with what still limits the rows that it shows."""
+    if not case.policy.rows and not case.policy.budget:
+        return decision
+    filters = case.filters
+    more = tuple(f"{rule} hides rows of {relation}" for relation, rule in filters)
+    return replace(
+        decision, budgets=case.budgets, filters=filters, reasons=decision.reasons + more,
+        rules=tuple(dict.fromkeys((*decision.rules, *(rule for _, rule in filters)))),
+    )
 
 
 def permit(decision: Decision, statement: str, session: str) -> Permit:
@@ -208,6 +238,43 @@ def _reads_raw(case: _Case) -> tuple[str, list[Column]] | None:
     return None
 
 
+def _hidden_rows(case: _Case) -> Decision | None:
+    """Of a table with a row filter only reads are safe: a write would touch hidden rows, or tell of them."""
+    facts, filters = case.facts, case.outcome.filters
+    written = sorted(facts.writes & filters.keys()) if facts.effects & DML else []
+    copied = sorted(facts.reads & filters.keys()) if facts.effects & _COPIES_ROWS else []
+    if not written and not copied:
+        return None
+    relation = (written or copied)[0]
+    rule = filters[relation][0].rule
+    what = f"{relation} is read-only for {case.who.display}"
+    if not written:
+        what = f"a copy of {relation} would hold every row"
+    return Decision(
+        Verdict.DENY,
+        (f"{what}: {rule} hides some of its rows",),
+        rule=rule,
+        rules=(rule,),
+        hint=f"whoever {rule} makes an exception of can do it; ask the owner of the policy",
+    )
+
+
+def _gathers(case: _Case) -> Decision | None:
+    """What puts the values of many rows in one would let a budget count one."""
+    names = sorted(case.facts.functions & _GATHERING)
+    if not case.budgets or not names:
+        return None
+    rule = case.budgets[0]
+    what = names[0].removeprefix("pg_catalog.")
+    return Decision(
+        Verdict.DENY,
+        (f"{what} puts values of many rows into one, and {rule} counts rows",),
+        rule=rule,
+        rules=case.budgets,
+        hint="select the rows themselves",
+    )
+
+
 def _dumped(case: _Case) -> Decision | None:
     """A dump is there to be restored: masks in it would take the place of values."""
     columns = _masked(case, case.facts.columns_read) if case.on.client == DUMP else []
@@ -296,7 +363,7 @@ def _confirmed(case: _Case) -> Decision | None:
 
 QUESTIONS: tuple[Callable[[_Case], Decision | None], ...] = (
     _not_understood, _wrong_profile, _empty, _forbidden, _never, _settings, _channels,
-    _out_of_reach, _raw, _dumped, _beyond_scope, _held, _confirmed,
+    _out_of_reach, _raw, _hidden_rows, _gathers, _dumped, _beyond_scope, _held, _confirmed,
 )
 """In this order. Removing one can only make decisions wider, never narrower."""
 

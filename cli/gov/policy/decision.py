@@ -47,6 +47,10 @@ class Decision:
     """The rule that says so: it did not speak because few rows were estimated."""
     most_rows_ask: frozenset[str] = frozenset()
     """Groups that can let more pass."""
+    budgets: tuple[str, ...] = ()
+    """The budgets that its rows count against, by name."""
+    filters: tuple[tuple[Relation, str], ...] = ()
+    """(relation, rule) of every row filter on what it reads."""
 
     def __post_init__(self) -> None:
         if not self.reasons:
@@ -94,6 +98,19 @@ class MaskSpec:
         return " and ".join(self.rules or (self.rule,))
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class FilterSpec:
+    """Which rows of one relation are there, and which rule says so."""
+
+    rule: str
+    where: str
+    """The condition, with what it says of the person as literals."""
+    tables: tuple[Relation, ...] = ()
+    """What its subqueries read."""
+    functions: tuple[str, ...] = ()
+    """`schema.name` of every function that it calls."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What policy makes of one (principal's groups, target, scope, catalog): the content of a profile.
@@ -112,16 +129,21 @@ class Outcome:
     lifted: dict[Column, MaskSpec] = field(default_factory=dict)
     """Masks that an approval has lifted for this lease: see `policy.unmask`."""
     opened: dict[Relation, frozenset[str]] = field(default_factory=dict)
+    filters: dict[Relation, tuple[FilterSpec, ...]] = field(default_factory=dict)
+    """Relations of which not every row is there; a row must meet each condition."""
     """For those with classified columns, the columns that are not closed: see `policy.accepted`."""
 
     @property
     def digest(self) -> str:
-        """16 hex characters, equal exactly when target, scope, relations, masks and open columns are."""
+        """16 hex characters, equal exactly when target, scope, relations, masks, open columns and filters are."""
         parts = [self.target, self.scope, *sorted(map(str, self.relations))]
         parts += sorted(
             f"{column}={spec.mask}{':write' if spec.write else ''}" for column, spec in self.masks.items()
         )
         parts += sorted(f"{relation}({','.join(sorted(names))})" for relation, names in self.opened.items())
+        parts += sorted(
+            f"{relation}?{sorted({each.where for each in specs})}" for relation, specs in self.filters.items()
+        )
         return sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def masked_in(self, relation: Relation) -> dict[str, MaskSpec]:

@@ -17,8 +17,8 @@ from gov.policy.nodes import Section, Source
 from gov.policy.rules import FRESH_WITHIN, People, Policy, Roles
 
 VERSION = "1"
-KEYS = ("version", "classify", "access", "masking", "guardrails", "roles", "vouch", "approvals")
-LATER = ("rows", "budget", "datasets", "notify", "break_glass")
+KEYS = ("version", "classify", "access", "masking", "rows", "budget", "guardrails", "roles", "vouch", "approvals")
+LATER = ("datasets", "notify", "break_glass")
 
 
 def load(files: Sequence[tuple[str, str]]) -> Policy:
@@ -74,6 +74,8 @@ def _part(root: Section) -> Policy:
         classify=tuple(map(sections.classification, root.sections("classify", sections.CLASSIFY))),
         access=tuple(map(sections.access_rule, root.sections("access", sections.ACCESS))),
         masking=tuple(map(sections.mask_rule, root.sections("masking", sections.MASKING))),
+        rows=tuple(map(sections.row_rule, root.sections("rows", sections.ROWS))),
+        budget=tuple(map(sections.budget, root.sections("budget", sections.BUDGET))),
         guardrails=tuple(map(sections.guardrail, root.sections("guardrails", sections.GUARDRAIL))),
         roles=sections.roles(roles) if roles else Roles(),
         vouched_functions=functions,
@@ -92,6 +94,8 @@ def _merge(parts: Sequence[Policy]) -> Policy:
             access=whole.access + part.access,
             masking=whole.masking + part.masking,
             guardrails=whole.guardrails + part.guardrails,
+            rows=whole.rows + part.rows,
+            budget=whole.budget + part.budget,
             roles=_united(whole.roles, part.roles),
             vouched_functions=whole.vouched_functions | part.vouched_functions,
             vouched_settings=whole.vouched_settings | part.vouched_settings,

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from gov.policy.complaint import Complaint, Position, did_you_mean
+from gov.policy.conditions import unsuited
 from gov.policy.pattern import ColumnPattern, RelationPattern, any_word
-from gov.policy.rules import Guardrail, Marks, People, Policy
+from gov.policy.rules import Budget, Guardrail, Marks, People, Policy, RowRule
 from gov.sql.catalog import Catalog
 from gov.terms import SYSTEM_SCHEMAS
 
@@ -45,6 +46,16 @@ def _unmatched(policy: Policy, catalogs: Mapping[str, Catalog]) -> Iterator[Comp
     for access in policy.access:
         there = {name: catalog for name, catalog in catalogs.items() if any_word(name, access.targets)}
         yield from _relations(access.relations, there, _at(access.marks, "relations"))
+    for row_rule in policy.rows:
+        there = {
+            name: each for name, each in catalogs.items() if not row_rule.targets or any_word(name, row_rule.targets)
+        }
+        yield from _relations(row_rule.tables, there, _at(row_rule.marks, "table"))
+        for filtered in (catalog for catalog in there.values()):
+            yield from (
+                Complaint(_at(row_rule.marks, "where"), f"the filter cannot be made, so its table is closed: {why}")
+                for why in unsuited(row_rule.where.tables, row_rule.where.calls, filtered)
+            )
     for rule in policy.guardrails:
         when, at = rule.when, _at(rule.marks, "when")
         there = {name: each for name, each in catalogs.items() if not when.targets or any_word(name, when.targets)}
@@ -86,6 +97,10 @@ def _groups(policy: Policy) -> Iterator[tuple[str, Position]]:
         yield from _of(access.people, _at(access.marks, "groups"))
     for mask in policy.masking:
         yield from _of(mask.excepted, _at(mask.marks, "except"))
+    limits: tuple[RowRule | Budget, ...] = policy.rows + policy.budget
+    for limit in limits:
+        yield from _of(limit.people, _at(limit.marks, "for"))
+        yield from _of(limit.excepted, _at(limit.marks, "except"))
     for rule in policy.guardrails:
         yield from _of(rule.when.people, _at(rule.marks, "when"))
         yield from _of(People(rule.approvers), _approvers(rule))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from gov.identity.principal import Principal
 from gov.policy.decision import Outcome, Verdict
 from gov.policy.pattern import ColumnPattern, RelationPattern, any_word, within
-from gov.policy.rules import Guardrail, When
+from gov.policy.rules import Budget, Guardrail, When
 from gov.policy.situation import Situation
 from gov.sql.facts import Facts
 from gov.terms import Column, Relation
@@ -74,6 +74,11 @@ def _any_relation(patterns: Iterable[RelationPattern], relations: frozenset[Rela
 
 def _any_column(patterns: Iterable[ColumnPattern], columns: frozenset[Column]) -> bool:
     return any(pattern.matches(column) for pattern in patterns for column in columns)
+
+
+def reads_of(facts: Facts, outcome: Outcome, budget: Budget) -> bool:
+    """Whether the statement reads what `budget` counts."""
+    return _reads(When(reads=budget.data, unmasked=budget.unmasked), facts, outcome)
 
 
 def _reads(when: When, facts: Facts, outcome: Outcome) -> bool:

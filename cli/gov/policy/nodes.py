@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -142,6 +142,21 @@ class Section:
     def complain(self, key: str, what: str) -> None:
         """Note a mistake at the value of `key`, or at the mapping when there is none."""
         self.source.complain(self._values.get(key, self.node), what)
+
+    def complain_within(self, key: str, what: str, at: int | None) -> None:
+        """Note a mistake at byte `at` of the text under `key`: at its own place where that can be told."""
+        node = self._values.get(key, self.node)
+        if at is None or not isinstance(node, yaml.ScalarNode):
+            self.source.complain(node, what)
+            return
+        before = node.value.encode()[:at].decode(errors="replace")
+        here = self.source.at(node.start_mark)
+        if node.start_mark.line == node.end_mark.line:
+            column = here.column + len(before) + (node.style in ("'", '"'))
+            self.source.complaints.append(Complaint(replace(here, column=column), what))
+        else:
+            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+            self.source.complain(node, f"line {line}, column {column} of it: {what}")
 
     def require(self, *keys: str) -> None:
         """Complain about each of `keys` that is not there."""

@@ -7,7 +7,7 @@ Four things are stricter than the patterns alone:
 * A generated column that the policy does not speak of holds what it is computed from, and since nobody said what
   its shape tells (the cents of a rounded salary, an address spelled backwards), it is redacted.
 * A view runs with its owner's rights and may return a masked column under any name. While anything on the
-  target is masked for the principal, views are in reach only when a rule names them without a wildcard.
+  target is masked or filtered for the principal, views are in reach only when a rule names them without a wildcard.
 * Of several masks for one column the strictest counts, as `masks.strictest` has it.
 """
 
@@ -20,7 +20,7 @@ from dataclasses import replace
 from gov.identity.principal import Principal
 from gov.policy.accepted import Ledger, met, watched
 from gov.policy.access import granting
-from gov.policy.decision import MaskSpec, Outcome
+from gov.policy.decision import FilterSpec, MaskSpec, Outcome
 from gov.policy.masks import for_purpose, parse, strictest
 from gov.policy.pattern import within
 from gov.policy.rules import AccessRule, Policy
@@ -31,6 +31,7 @@ from gov.terms import SYSTEM_SCHEMAS, Column, Relation, Scope
 _TABLES = frozenset({
     RelationKind.TABLE, RelationKind.PARTITIONED, RelationKind.FOREIGN_TABLE, RelationKind.SEQUENCE,
 })
+_ROWS = frozenset(RelationKind) - {RelationKind.SEQUENCE, RelationKind.COMPOSITE}
 _VIEWS = frozenset({RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW})
 
 OURS = "gov_m_"
@@ -55,11 +56,12 @@ def outcome(
         column: _shapeless(spec) if column in computed else spec
         for column, each in classes.items() if (spec := made[each])
     }  # fmt: skip
+    filters = filtered(policy, principal, target, purpose, catalog)
     rules = granting(policy, principal, target, environment, scope)
     reach = frozenset(
         relation
         for relation, info in catalog.relations.items()
-        if governed(relation) and _in_reach(info, rules, masked=bool(masks))
+        if governed(relation) and _in_reach(info, rules, masked=bool(masks or filters))
     )
     return Outcome(
         target=target,
@@ -69,6 +71,7 @@ def outcome(
         classified={
             column: ", ".join(sorted(each)) for column, each in classes.items() if column.relation in reach
         },
+        filters={relation: specs for relation, specs in filters.items() if relation in reach},
         opened={name: columns for name, columns in watched(known, classes, catalog).items() if name in reach},
     )
 
@@ -113,6 +116,34 @@ def _derived(family: Iterable[RelationInfo], found: Mapping[str, set[str]]) -> M
 
 def _shapeless(spec: MaskSpec) -> MaskSpec:
     return spec if spec.mask == "null" else replace(spec, mask="redact")
+
+
+def filtered(
+    policy: Policy, who: Principal, target: str, purpose: str, catalog: Catalog
+) -> dict[Relation, tuple[FilterSpec, ...]]:
+    """Every relation outside system schemas of which `who` sees some rows only, in a lease for `purpose`.
+
+    As with classifications, what filters one relation of a family filters all of it.
+    """
+    meant = [rule for rule in policy.rows if rule.meant(who, target, purpose)]
+    values: dict[str, str | tuple[str, ...]] = {
+        "user": who.name, "subject": who.subject, "agent": who.agent or "", "groups": tuple(who.groups),
+        "purpose": purpose,
+    }
+    found: dict[Relation, tuple[FilterSpec, ...]] = {}
+    for family in _families(catalog) if meant else ():
+        speaking = [
+            rule for rule in meant
+            if any(pattern.matches(info.relation) for pattern in rule.tables for info in family)
+        ]
+        specs = tuple(sorted({
+            FilterSpec(
+                rule.name, rule.where.bound(values), tuple(sorted(rule.where.tables)), tuple(sorted(rule.where.calls))
+            )
+            for rule in speaking
+        }))
+        found |= {info.relation: specs for info in family if specs and info.kind in _ROWS}
+    return found
 
 
 def _spoken_of(policy: Policy, info: RelationInfo) -> Iterable[tuple[str, str]]:

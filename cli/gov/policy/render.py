@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gov.policy.decision import Unmask
 from gov.policy.masks import JSON, KEYED, PLAIN, parse
-from gov.policy.rules import AccessRule, Classification, Guardrail, MaskRule, People, Policy, When
+from gov.policy.rules import AccessRule, Budget, Classification, Guardrail, MaskRule, People, Policy, RowRule, When
 
 Value = str | bool | Iterable[str]
 
@@ -24,6 +24,8 @@ def text(policy: Policy) -> str:
         ("classify", [_flow(_classification(each)) for each in policy.classify]),
         ("access", [_flow(_access(each)) for each in policy.access]),
         ("masking", [_flow(_masking(each)) for each in policy.masking]),
+        ("rows", [_block(_rows(each)) for each in policy.rows]),
+        ("budget", [_flow(_budget(each)) for each in policy.budget]),
         ("guardrails", [_block(_guardrail(each)) for each in policy.guardrails]),
     )
     lines = ["version: 1"]
@@ -81,6 +83,28 @@ def _unmask(terms: Unmask) -> dict[str, str]:
         "purposes": _yaml(sorted(frozenset().union(*terms.purposes))),
         "count": str(terms.count),
         "expires": duration(terms.expires),
+    })
+
+
+def _rows(rule: RowRule) -> dict[str, str]:
+    return _given({
+        "name": _scalar(rule.name),
+        "table": _yaml(list(map(str, rule.tables))),
+        "where": _quoted(rule.where.text),
+        "for": _flow(_people(rule.people)) if rule.people else "",
+        "except": _flow(_people(rule.excepted)) if rule.excepted else "",
+        "targets": _yaml(sorted(rule.targets)),
+        "purpose": _yaml(sorted(rule.purposes)),
+    })
+
+
+def _budget(rule: Budget) -> dict[str, str]:
+    return _present({"name": rule.name, "data": rule.data, "unmasked": rule.unmasked}) | _given({
+        "rows": str(rule.rows),
+        "per": duration(rule.per),
+        "for": _flow(_people(rule.people)) if rule.people else "",
+        "except": _flow(_people(rule.excepted)) if rule.excepted else "",
+        "targets": _yaml(sorted(rule.targets)),
     })
 
 
@@ -158,6 +182,10 @@ def _scalar(text: str) -> str:
     """Text that YAML reads as this text: plain where it can be, else in double quotes."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
     return '"' + "".join(each if each.isprintable() and each not in '"\\' else _escaped(each) for each in text) + '"'
 
 

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from gov.identity.principal import Kind, Principal
 from gov.policy.complaint import Position
+from gov.policy.conditions import Condition
 from gov.policy.decision import Unmask, Verdict
 from gov.policy.pattern import ColumnPattern, RelationPattern, any_word
 from gov.terms import Effect, Scope
@@ -122,6 +123,58 @@ class MaskRule:
 
 
 @dataclass(frozen=True, slots=True)
+class RowRule:
+    """Of some tables only the rows that meet a condition are there, for everybody it is for but the excepted."""
+
+    name: str
+    tables: tuple[RelationPattern, ...]
+    where: Condition
+    people: People = People()
+    """Empty: everybody."""
+    excepted: People = People()
+    targets: frozenset[str] = frozenset()
+    """Empty: any."""
+    purposes: frozenset[str] = frozenset()
+    """Of leases; empty: any."""
+    marks: Marks = field(default_factory=_marks, compare=False, repr=False)
+
+    def meant(self, who: Principal, target: str, purpose: str) -> bool:
+        """Whether it speaks of `who` in a lease for `purpose` on `target`."""
+        return (
+            (not self.people or self.people.includes(who))
+            and not self.excepted.includes(who)
+            and (not self.targets or any_word(target, self.targets))
+            and (not self.purposes or any_word(purpose, self.purposes))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """So many rows with data of one kind may a person see in any span of `per` seconds."""
+
+    name: str
+    data: str
+    rows: int
+    per: float
+    unmasked: bool = False
+    """Only rows count whose data is clear in the lease."""
+    people: People = People()
+    """Empty: everybody."""
+    excepted: People = People()
+    targets: frozenset[str] = frozenset()
+    """Empty: any. All that are meant count together."""
+    marks: Marks = field(default_factory=_marks, compare=False, repr=False)
+
+    def meant(self, who: Principal, target: str) -> bool:
+        """Whether it limits `who` on `target`."""
+        return (
+            (not self.people or self.people.includes(who))
+            and not self.excepted.includes(who)
+            and (not self.targets or any_word(target, self.targets))
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class When:
     """Conditions of a guardrail. All that are given must hold; within a list one is enough."""
 
@@ -175,6 +228,8 @@ class Policy:
     access: tuple[AccessRule, ...] = ()
     masking: tuple[MaskRule, ...] = ()
     guardrails: tuple[Guardrail, ...] = ()
+    rows: tuple[RowRule, ...] = ()
+    budget: tuple[Budget, ...] = ()
     roles: Roles = Roles()
     vouched_functions: frozenset[str] = frozenset()
     """Functions, `schema.name`, whose calls count as reads."""
@@ -195,7 +250,9 @@ class Policy:
 def _canonical(value: object) -> object:
     """`value` as JSON whose lists are sorted: no list in a policy has an order that means something."""
     if is_dataclass(value):
-        return {f.name: _canonical(getattr(value, f.name)) for f in fields(value) if f.compare}
+        # What is left out of a later version's sections leaves the digest of a policy without them as it was.
+        parts = {f.name: _canonical(getattr(value, f.name)) for f in fields(value) if f.compare}
+        return {name: part for name, part in parts.items() if part or name not in ("rows", "budget")}
     if isinstance(value, frozenset | tuple):
         # The two hours are the one pair whose order matters.
         if len(value) == 2 and all(type(part) is int for part in value):

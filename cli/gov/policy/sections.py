@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 
-from gov.policy import masks
+from gov.policy import conditions, masks
 from gov.policy.decision import Unmask, Verdict
 from gov.policy.nodes import Section
 from gov.policy.pattern import column_pattern, relation_pattern
 from gov.policy.rules import (
     AccessRule,
+    Budget,
     Classification,
     Guardrail,
     MaskRule,
     People,
     Roles,
+    RowRule,
     When,
 )
 from gov.terms import Effect, Scope
@@ -37,6 +39,8 @@ WHEN = (
     "effects", "relations", "columns", "reads", "unmasked", "where", "environment", "targets", "scope",
     *_PEOPLE, "client", "purpose", "hours", "rows_over",
 )
+ROWS = ("name", "table", "where", "for", "except", "targets", "purpose")
+BUDGET = ("name", "data", "unmasked", "rows", "per", "for", "except", "targets")
 GUARDRAIL = ("name", "when", "then", "approvers", "count", "expires", "message")
 ROLES = ("auditor", "operator", "policy_admin")
 
@@ -97,6 +101,53 @@ def unmask(section: Section) -> Unmask:
         count=section.whole("count", 1, 1),
         expires=section.duration("expires", 900.0),
     )
+
+
+def row_rule(section: Section) -> RowRule:
+    """`{ name: consenting-only, table: public.customers, where: marketing_consent, except: { groups: [privacy] } }`."""
+    section.require("name", "table", "where")
+    return RowRule(
+        name=_name(section),
+        tables=section.spelled("table", relation_pattern, "schema.table"),
+        where=_condition(section),
+        people=_whom(section, "for"),
+        excepted=_whom(section, "except"),
+        targets=frozenset(section.texts("targets")),
+        purposes=frozenset(section.texts("purpose")),
+        marks=section.marks(),
+    )
+
+
+def budget(section: Section) -> Budget:
+    """`{ name: clear-pii-per-day, data: pii, unmasked: true, rows: 1000, per: 1d }`."""
+    section.require("name", "data", "rows", "per")
+    return Budget(
+        name=_name(section),
+        data=_data(section, "data"),
+        rows=section.whole("rows", 1, 1),
+        per=section.duration("per", 86400.0),
+        unmasked=section.flag("unmasked"),
+        people=_whom(section, "for"),
+        excepted=_whom(section, "except"),
+        targets=frozenset(section.texts("targets")),
+        marks=section.marks(),
+    )
+
+
+def _whom(section: Section, key: str) -> People:
+    inner = section.section(key, _PEOPLE)
+    return people(inner) if inner else People()
+
+
+def _condition(section: Section) -> conditions.Condition:
+    text = section.text("where").strip()
+    if not text:
+        return conditions.Condition("true")
+    try:
+        return conditions.read(text)
+    except conditions.Mistaken as why:
+        section.complain_within("where", str(why), why.at)
+        return conditions.Condition("true")
 
 
 def guardrail(section: Section) -> Guardrail:

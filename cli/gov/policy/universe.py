@@ -14,7 +14,7 @@ from itertools import product
 from gov.identity.principal import Kind, Principal
 from gov.policy.outcome import governed
 from gov.policy.pattern import wild
-from gov.policy.rules import People, Policy
+from gov.policy.rules import Budget, People, Policy, RowRule
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
 from gov.sql.facts import Facts
 from gov.terms import Column, Effect, Relation
@@ -56,7 +56,9 @@ def subjects(*policies: Policy) -> list[Subject]:
         each.label: each
         for policy in policies
         for people in (
-            *(rule.excepted for rule in policy.masking), *(rule.when.people for rule in policy.guardrails),
+            *(rule.excepted for rule in policy.masking),
+            *(each for limit in limits(policy) for each in (limit.people, limit.excepted)),
+            *(rule.when.people for rule in policy.guardrails),
             *(rule.people for rule in policy.access),
         )
         for each in _of(people)
@@ -67,6 +69,11 @@ def subjects(*policies: Policy) -> list[Subject]:
         and (both := _together(one, other)) is not None
     ]
     return [*base.values(), *(each for label, each in others.items() if label not in base), *together]
+
+
+def limits(policy: Policy) -> tuple[RowRule | Budget, ...]:
+    """Everything that limits which rows, or how many."""
+    return (*policy.rows, *policy.budget)
 
 
 def _of(people: People) -> Iterator[Subject]:
@@ -114,6 +121,8 @@ def places(*policies: Policy) -> list[tuple[str, str]]:
         for rule in policy.guardrails:
             targets |= rule.when.targets
             environments |= rule.when.environments
+        for limit in limits(policy):
+            targets |= limit.targets
     return sorted(product(targets, environments))
 
 
@@ -124,6 +133,7 @@ def catalog(*policies: Policy) -> Catalog:
         for policy in policies
         for pattern in (
             *(each for rule in policy.access for each in rule.relations),
+            *(each for rule in policy.rows for each in rule.tables),
             *(each for rule in policy.guardrails for each in rule.when.relations),
             *(column.relation for rule in policy.guardrails for column in rule.when.columns),
             *(column.relation for rule in policy.classify for column in rule.columns),
@@ -159,6 +169,7 @@ def world(whole: Catalog, *policies: Policy) -> World:
     """`whole`, of the tables that no pattern of any policy tells apart only the first: the others fare like it."""
     tables = [each for policy in policies for rule in policy.access for each in rule.relations]
     tables += [each for policy in policies for rule in policy.guardrails for each in rule.when.relations]
+    tables += [each for policy in policies for rule in policy.rows for each in rule.tables]
     columns = [each for policy in policies for rule in policy.classify for each in rule.columns]
     columns += [each for policy in policies for rule in policy.guardrails for each in rule.when.columns]
     parents = {info.parent for info in whole.relations.values()} - {None}

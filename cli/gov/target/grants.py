@@ -85,10 +85,19 @@ def wanted(
     writes = outcome.scope != Scope.READ
     for relation in outcome.relations.difference(withheld):
         info = catalog.relations[relation]
-        grants = set(_on(info, outcome.masked_in(relation).keys(), writes, whole=relation not in partial))
+        if relation in outcome.filters:
+            grants = set(_names_only(info))
+        else:
+            grants = set(_on(info, outcome.masked_in(relation).keys(), writes, whole=relation not in partial))
         if grants:
             found |= grants | {Grant(On.SCHEMA, "USAGE", relation.schema)}
     return frozenset(found)
+
+
+def _names_only(info: RelationInfo) -> Iterator[Grant]:
+    """Of a relation with hidden rows nothing may be read or written but through its view; its columns show."""
+    for column in info.columns:
+        yield Grant(On.TABLE, "REFERENCES", info.relation.name, info.relation.schema, column.name)
 
 
 def _on(info: RelationInfo, masked: Collection[str], writes: bool, *, whole: bool) -> Iterator[Grant]:

@@ -13,11 +13,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gov.policy.conditions import unsuited
 from gov.policy.decision import Outcome
 from gov.sql.catalog import Catalog
 from gov.target.connection import Connection
 from gov.target.origins import Origins, origins
-from gov.terms import Column, Relation
+from gov.terms import SYSTEM_SCHEMAS, Column, Relation
 
 _OURS = r"n.nspname LIKE 'gov\_m\_%'"
 _SYSTEM = "n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast')"
@@ -144,7 +145,24 @@ def withheld(
             reasons[relation] = f"the broker is no member of its owner {info.owner}"
         elif not terrain.may_use(relation.schema):
             reasons[relation] = f"the broker may not grant the use of schema {relation.schema}"
+        elif why := _no_filter(outcome, catalog, terrain, relation):
+            reasons[relation] = why
     return leaky(outcome, catalog, terrain, hidden) | reasons
+
+
+def _no_filter(outcome: Outcome, catalog: Catalog, terrain: Terrain, relation: Relation) -> str:
+    """Why a row filter of `relation` cannot be made; empty when it can, or there is none."""
+    for spec in outcome.filters.get(relation, ()):
+        reasons = [*unsuited(spec.tables, spec.functions, catalog)]
+        reasons += [
+            f"the broker is no member of the owner of {each}" for each in spec.tables
+            if each in catalog.relations and catalog.relations[each].oid not in terrain.grantable
+        ]
+        reasons += [f"the broker may not use the schema {each.schema}" for each in spec.tables
+                    if each.schema not in SYSTEM_SCHEMAS and not terrain.may_use(each.schema)]
+        if reasons:
+            return f"its row filter {spec.rule} cannot be made: {reasons[0]}"
+    return ""
 
 
 def leaky(
@@ -158,9 +176,10 @@ def leaky(
     reasons: dict[Relation, str] = {}
     for reader, source in _leaks(outcome, catalog, terrain, hidden):
         if names.get(reader) in outcome.relations:
-            reasons[names[reader]] = f"it shows masked values of {names[source]}"
+            what = "hidden rows" if names[source] in outcome.filters else "masked values"
+            reasons[names[reader]] = f"it shows {what} of {names[source]}"
     for relative, masked in _uneven(outcome, catalog, terrain):
-        reasons[names[relative]] = f"it shares rows with {names[masked]}, whose masks it lacks"
+        reasons[names[relative]] = f"it shares rows with {names[masked]}, whose masks or row filters it lacks"
     return reasons
 
 
@@ -173,11 +192,15 @@ def _leaks(
     for reading in terrain.readings:
         readers[reading.source].add(reading.reader)
     seen: set[int] = set()
+    filtered = {catalog.relations[each].oid for each in outcome.filters if each in catalog.relations}
     found = [
         (reading.reader, reading.source)
         for reading in terrain.readings
-        if reading.source in masked and (reading.whole or reading.column in masked[reading.source])
-        and not _masks_itself(reading.reader, reading.source, masked, terrain)
+        if reading.source in filtered
+        or (
+            reading.source in masked and (reading.whole or reading.column in masked[reading.source])
+            and not _masks_itself(reading.reader, reading.source, masked, terrain)
+        )
     ]
     while found:
         reader, source = found.pop()
@@ -211,16 +234,17 @@ def _uneven(outcome: Outcome, catalog: Catalog, terrain: Terrain) -> Iterator[tu
     family = _families(terrain.parents)
     infos = {info.oid: info for info in catalog.relations.values()}
     for relation in outcome.relations:
-        masks = outcome.masked_in(relation)
+        masks, filters = outcome.masked_in(relation), outcome.filters.get(relation, ())
         info = catalog.relations.get(relation)
-        if not masks or info is None:
+        if not (masks or filters) or info is None:
             continue
         for relative in family.get(info.oid, frozenset()) - {info.oid}:
             other = infos.get(relative)
             if other is None or other.relation not in outcome.relations:
                 continue
             shared = {column.name for column in other.columns} & masks.keys()
-            if shared - outcome.masked_in(other.relation).keys():
+            its = {each.where for each in outcome.filters.get(other.relation, ())}
+            if {each.where for each in filters} - its or shared - outcome.masked_in(other.relation).keys():
                 yield relative, info.oid
 
 

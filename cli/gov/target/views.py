@@ -23,7 +23,7 @@ from gov.policy.decision import Outcome
 from gov.sql.catalog import RelationInfo
 from gov.target.connection import Connection
 from gov.target.grants import Grant, On
-from gov.terms import Relation
+from gov.terms import SYSTEM_SCHEMAS, Relation
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,15 @@ class Plan:
     """Table to view."""
     definitions: Mapping[Relation, str]
     """View to its CREATE VIEW."""
+    read_beside: frozenset[Relation] = frozenset()
+    """What the subqueries of row filters read."""
 
     @property
     def owner_needs(self) -> frozenset[Grant]:
         """What the owner of the views must be able to read."""
-        tables = {Grant(On.TABLE, "SELECT", table.name, table.schema) for table in self.views}
-        return frozenset(tables | {Grant(On.SCHEMA, "USAGE", table.schema) for table in self.views})
+        tables = {each for each in (*self.views, *self.read_beside) if each.schema not in SYSTEM_SCHEMAS}
+        select = {Grant(On.TABLE, "SELECT", table.name, table.schema) for table in tables}
+        return frozenset(select | {Grant(On.SCHEMA, "USAGE", table.schema) for table in tables})
 
 
 class Refused(Unavailable):
@@ -55,7 +58,7 @@ class Refused(Unavailable):
 def plan(
     profile: str, outcome: Outcome, infos: Iterable[RelationInfo], partial: Collection[Relation] = ()
 ) -> Plan:
-    """The views of the profile role `profile` over the tables `infos`; tables without masks need none.
+    """The views of the profile role `profile` over the tables `infos`; tables without masks and filters need none.
 
     Args:
         profile: The role.
@@ -67,22 +70,25 @@ def plan(
         Refused: A mask cannot keep the type of its column.
     """
     masked = {
-        info.relation: info for info in infos if info.relation in partial or outcome.masked_in(info.relation)
+        info.relation: info for info in infos
+        if info.relation in partial or info.relation in outcome.filters or outcome.masked_in(info.relation)
     }
 
     def definition(view: Relation, table: Relation) -> str:
         try:
-            return view_sql(view, masked[table], outcome.masked_in(table))
+            return view_sql(view, masked[table], outcome.masked_in(table), outcome.filters.get(table, ()))
         except ConfigError as error:
             raise Refused(table, error.what, hint=error.hint, detail=error.detail) from error
 
     anywhere = [(str(table), info.oid, definition(table, table)) for table, info in sorted(masked.items())]
     version = sha256(repr(anywhere).encode()).hexdigest()[:12]
     views = {table: Relation(mask_schema(profile, version, table.schema), table.name) for table in masked}
+    specs = [spec for table in masked for spec in outcome.filters.get(table, ())]
     return Plan(
         version=mask_schema_prefix(profile).removeprefix("gov_m_") + version,
         views=views,
         definitions={view: definition(view, table) for table, view in views.items()},
+        read_beside=frozenset(each for spec in specs for each in spec.tables),
     )
 
 
@@ -117,7 +123,7 @@ async def ensure(connection: Connection, plan: Plan, *, owner: str, profile: str
     for view in missing:
         try:
             await connection.execute(plan.definitions[view].encode())
-        except (errors.ProgrammingError, errors.NotSupportedError) as error:
+        except (errors.ProgrammingError, errors.NotSupportedError, errors.DataError) as error:
             what = f"the masked view of {tables[view]} cannot be made: {error.diag.message_primary}"
             raise Refused(tables[view], what, hint="gov broker check TARGET") from error
     for view in closed:
@@ -169,10 +175,12 @@ async def standing_on(
         "owner": owner,
     }
     rows = await (await connection.execute(STANDING_ON, parameters)).fetchall()
-    return {
-        Relation(str(schema), str(name)): Relation(str(base_schema), str(base))
-        for schema, name, base_schema, base in rows
-    }
+    found: dict[Relation, Relation] = {}
+    for schema, name, base_schema, base in rows:
+        # A view has the name of its table; what its row filter reads beside may have another.
+        if str(base) == str(name) or Relation(str(schema), str(name)) not in found:
+            found[Relation(str(schema), str(name))] = Relation(str(base_schema), str(base))
+    return found
 
 
 async def drop(connection: Connection, views: Collection[Relation]) -> None:
