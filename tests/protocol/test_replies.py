@@ -265,7 +265,6 @@ def fed(made: Replies, data: bytes, cuts: list[int], *, then: int, refusal: byte
         while made.withheld:
             allowance = made.expected[0].allowance
             assert allowance is not None
-            assert allowance.left == 0
             if rows := more.pop() if more else 0:
                 allowance.left = rows
             else:
@@ -329,3 +328,19 @@ def test_the_digest_of_a_copy(cuts: list[int]) -> None:
     told = [("copied", "copies", len(data), sha256(data).hexdigest()) for data in (b"1\tann\n2\tbob\n", b"")]
     assert [each for each in ear.heard if each[0] == "copied"] == told
     assert ear.heard.index(told[0]) < ear.heard.index(("completed", "copies", "COPY 2", 3))
+
+
+@given(sizes=st.lists(st.integers(0, 300), min_size=1, max_size=20), left=st.integers(0, 12), cuts=CUTS)
+def test_what_is_packed_into_few_rows_counts_as_many(sizes: list[int], left: int, cuts: list[int]) -> None:
+    """However the bytes are cut, what passes has no more rows than allowed, nor more bytes than those may have."""
+    made, _ = replies(bounded(Awaits.QUERY, left))
+    allowance = made.expected[0].allowance
+    assert allowance is not None
+    allowance.octets = 100
+    rows = [message(b"D", bytes(size)) for size in sizes]
+    out = fed(made, b"".join(rows) + done("SELECT 9") + ready(), cuts, then=0, refusal=REFUSAL)
+    shown = out[: out.index(REFUSAL)] if REFUSAL in out else b"".join(rows)
+    assert b"".join(rows).startswith(shown)
+    assert len(shown) < 100 * (left + 1 + len(sizes))
+    if REFUSAL not in out:
+        assert len(rows) <= left

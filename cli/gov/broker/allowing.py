@@ -28,6 +28,8 @@ FIRST = 128
 """Rows of the first block."""
 LARGEST = 1 << 14
 """Rows of a block, at the most."""
+ROW = 1 << 10
+"""Bytes of one row of a budget: what has more on average counts as several, however much was put into one value."""
 
 
 class Bound(Protocol):
@@ -151,7 +153,8 @@ def allowance(bounds: Sequence[Bound]) -> Allowance | None:
     if not bounds:
         return None
     blocks = _Blocks(bounds)
-    made = Allowance(blocks.more)
+    counted = any(isinstance(bound, Counted) for bound in bounds)
+    made = Allowance(blocks.more, octets=ROW if counted else 0)
     made.done = lambda: blocks.over(made)
     return made
 

@@ -302,9 +302,11 @@ async def _charged(playing: Playing, replies: list[Message]) -> None:
         sum(kind in BULK for kind, _ in replies),
         sum(frames.tag_rows(body[:-1].decode(errors="replace")) for kind, body in replies if kind == ord("C")),
     )
-    while playing.allowance.left < rows:
-        await playing.allowance.more(playing.allowance)
-    playing.allowance.left -= rows
+    allowance = playing.allowance
+    cost = allowance.cost(rows, sum(len(body) for kind, body in replies if kind in BULK))
+    while allowance.left < cost:
+        await allowance.more(allowance)
+    allowance.left -= cost
 
 
 def _certain(session: Session, run: Run, replies: list[Message]) -> list[Message]:

@@ -22,5 +22,11 @@ class Allowance:
     """Raises `left`, or raises the GovError that the client hears in place of the rows beyond."""
     left: int = 0
     """Rows that may pass before `more` is asked."""
+    octets: int = 0
+    """Where not 0: rows with more than so many bytes on average count as more than one, so that packing is in vain."""
     done: Callable[[], None] = _nothing
     """Called once when the statement is over; what is left was not used."""
+
+    def cost(self, rows: int, octets: int) -> int:
+        """What so many rows take of what is left."""
+        return max(rows, octets // self.octets) if self.octets else rows

@@ -249,16 +249,22 @@ class Replies:
         head = self.expected[0] if self.expected else None
         if head is None or (allowance := head.allowance) is None:
             return at
-        if rows <= allowance.left:
-            allowance.left -= rows
+        cost = allowance.cost(rows, at - run + self._skip)
+        if cost <= allowance.left:
+            allowance.left -= cost
             return at
-        for _ in range(allowance.left):
-            run += 1 + int(_header.unpack_from(data, run)[1])
-        self._rows += allowance.left
-        allowance.left = 0
+        passed, after = 0, run
+        for row in range(1, rows + 1):
+            after += 1 + int(_header.unpack_from(data, after)[1])
+            if allowance.cost(row, after - run) > allowance.left:
+                break
+            passed, end = row, after
+        end = end if passed else run
+        self._rows += passed
+        allowance.left -= allowance.cost(passed, end - run)
         self.withheld = True
         self.listener.exhausted(head.turn, allowance)
-        return run
+        return end
 
     def _cut(self, out: list[bytes | memoryview], data: bytes | memoryview, mark: int, passed: int) -> bytes:
         """Keep what does not pass for `resume`; what the client gets."""
