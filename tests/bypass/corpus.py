@@ -6,6 +6,7 @@
     -- as: write             (the scope; read when it is not written)
     -- fast path: f(text)    (a FunctionCall of this function; a message is its arguments, apart by ` | `)
     -- only the gateway stops it   (privileges do not: a role may always change itself)
+    -- excepted: existence   (from the non-interference gate, by a reason of the threat model's)
     select …;
                              (an empty line: the next message)
     select {1000 times 1 +} 1;
@@ -36,6 +37,7 @@ SIMPLE, EXTENDED, FAST, COPY = FORMS = ("simple", "extended", "fast path", "copy
 _START = re.compile(r"^-- why: ", re.MULTILINE)
 _TIMES = re.compile(r"\{(\d+) times ([^}]*)\}")
 _FAST = "-- fast path: "
+_EXCEPTED = "-- excepted: "
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Attempt:
     function: str
     """Of the fast path, with the types of its arguments; empty for what is SQL."""
     gateway_only: bool
+    excepted: str
+    """Why two databases may answer it differently; empty: they may not."""
     messages: tuple[str, ...]
 
     @property
@@ -83,12 +87,12 @@ def _attempt(name: str, aim: str, section: str) -> Attempt:
     assert messages, f"{name}: nothing is sent"
     return Attempt(
         name, why, _said(rest, "-- aim: ") or aim, _said(rest, "-- as: ") or "read", _said(rest, _FAST) or "",
-        "-- only the gateway stops it" in rest.splitlines(), messages,
+        "-- only the gateway stops it" in rest.splitlines(), _said(rest, _EXCEPTED) or "", messages,
     )  # fmt: skip
 
 
 def _is_word(line: str) -> bool:
-    return line.startswith(("-- as: ", "-- aim: ", _FAST)) or line == "-- only the gateway stops it"
+    return line.startswith(("-- as: ", "-- aim: ", _FAST, _EXCEPTED)) or line == "-- only the gateway stops it"
 
 
 def _said(text: str, word: str) -> str | None:

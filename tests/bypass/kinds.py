@@ -66,6 +66,45 @@ def create(admin: Admin, owner: str, broker: str, file: Path) -> None:
     admin.execute("ANALYZE")
 
 
+_CODES = ("parted", "base", "computed", "unlogged", "strict", "uniq")
+_MASKS = {
+    "A": """hashed_number = 564738 + id / 10.0, year = date '1788-05-10' + id,
+      month = timestamptz '1788-05-10 12:00+00' + id * interval '1 day', rounded = id * 1000000 + 564738,
+      ranged = id * 1000000 + 564738.25, nothing = 'qxkind7-' || id, partly = 'zqxkind7-' || id || '@qxkind7.example',
+      doc = jsonb_build_object('clear', id, 'tests', jsonb_build_array('qxkind7-a', 'qxkind7-b'), 'contact',
+        jsonb_build_object('email', 'zqxkind7' || id || '@qxkind7.example', 'city', 'Rome'))""",
+    "B": """hashed_number = (564738 + id / 10.0)::numeric(20, 6), year = date '1788-11-30' - id * 3,
+      month = timestamptz '1788-05-29 01:00+00' - id * interval '37 hours', rounded = id * 1000000 + 565499 - id,
+      ranged = id * 1000000 + 564000.5, nothing = 'other' || 9 - id, partly = 'zother' || 9 - id || '@qelse.example',
+      doc = jsonb_build_object('clear', id, 'tests', '7'::jsonb, 'contact',
+        jsonb_build_object('email', 'zother' || 9 - id || '@qelse.example', 'city', 'Rome'))""",
+}
+SHOWN = (*_CODES, "heir", "typed", "masks", "shows", "above", "copied", "remote", "filed", "big", '"Odd ""name"')
+"""Where both sets of values must look alike before anything is concluded."""
+
+
+def fill(admin: Admin, values: str, file: Path) -> None:
+    """Let the masked columns hold the values `A` or `B`, which agree in length and in what their masks show.
+
+    `hash` and `pseudonym` show whether values are equal, so that two texts have two tokens: those stay as they are.
+    A number stays the same number and is written with other digits behind the point.
+    """
+    code = "'qxkind7-' || id" if values == "A" else "'qother8-' || 9 - id"
+    for name in _CODES:
+        admin.execute(f"UPDATE kinds.{name} SET code = {code}".encode())
+        admin.execute(f"VACUUM (FULL, ANALYZE) kinds.{name}".encode())
+    admin.execute(f"UPDATE kinds.big SET code = repeat('{'qxkind7-' if values == 'A' else 'other88-'}', 2000)".encode())
+    admin.execute(f"""UPDATE kinds.typed SET who = ROW('n', {code})::kinds.person, dom = {code},
+        many = ARRAY[ROW('n', {code})::kinds.person], doms = ARRAY[{code}]::kinds.secret[]""".encode())
+    admin.execute("""UPDATE kinds."Odd ""name" SET "CODE" = $1, "code " = $1 || 1, oid = $1 || 2""".replace(
+        "$1", "'qxkind7'" if values == "A" else "'other88'").encode())  # fmt: skip
+    admin.execute(f"UPDATE kinds.masks SET {_MASKS[values]}".encode())
+    for name in ("big", "typed", '"Odd ""name"', "masks"):
+        admin.execute(f"VACUUM (FULL, ANALYZE) kinds.{name}".encode())
+    admin.execute("REFRESH MATERIALIZED VIEW kinds.copied")
+    file.write_text("1,qxkind7-1\n2,qxkind7-2\n" if values == "A" else "1,qother8-8\n2,qother8-7\n")
+
+
 def remove(admin: Admin) -> None:
     """All of them, and what gov has made of them."""
     admin.execute("RESET ROLE")

@@ -30,21 +30,52 @@ class Played:
         return bool(self.replies.states or self.replies.requests)
 
 
+@dataclass(frozen=True)
+class Behind:
+    """The schemas of a lease's masked views, for somebody who names them where no analysis does."""
+
+    public: str
+    kinds: str
+
+    @property
+    def path(self) -> str:
+        """What makes a bare name mean a masked view."""
+        return f"set search_path = {self.public}, public"
+
+    def named(self, text: str) -> str:
+        """`text` with the views of the kinds in place of their tables."""
+        return text.replace("kinds.", f"{self.kinds}.")
+
+
+def behind(lease: Lease) -> Behind:
+    """As the catalogs tell whoever may use them."""
+    with dialled(lease) as wire:
+        public, kinds = (wire.query(_SCHEMA.format(name=name)).rows[0][0] for name in ("customers", "parted"))
+    return Behind(str(public), str(kinds))
+
+
+_SCHEMA = """select quote_ident(n.nspname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relname = '{name}' and n.nspname like 'gov\\_m\\_%' and has_table_privilege(c.oid, 'select')
+   and has_schema_privilege(n.oid, 'usage') order by n.oid desc limit 1"""
+
+
 def play(
     attempt: Attempt, lease: Lease, values: Mapping[str, str], *, around: bool = False, forms: Iterable[str] = (),
-    patience: float = PATIENCE,
+    patience: float = PATIENCE, behind: Behind | None = None,
 ) -> Iterator[Played]:
     """The attempt in each of these forms that it has (all when left out), in a session of its own.
 
     What is held is withdrawn, and what says nothing for `patience` seconds is cancelled, once. With `around` it is
-    put into a transaction that is rolled back.
+    put into a transaction that is rolled back; with `behind` it is about the masked views themselves.
     """
-    messages = [_filled(text, values) for text in attempt.messages]
+    messages = [_filled(behind.named(text) if behind else text, values) for text in attempt.messages]
     for form in attempt.forms:
         if forms and form not in forms and form != FAST:
             continue
         with dialled(lease) as wire:
-            said = Heard(wire.query("begin")) if around else Heard()
+            said = Heard()
+            for text in ([behind.path] if behind else []) + (["begin"] if around else []):
+                said += wire.query(text)
             wire.socket.settimeout(patience)
             for text in messages:
                 said += _send(wire, text, form, attempt.function)

@@ -7,9 +7,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from gov.demo.process import clean_environment
+from gov.demo.service import Plan
 from gov.demo.sign_in import sign_in
 from gov.demo.stage import Stage
 from live import door
@@ -19,11 +21,20 @@ WORDS = {"read": (), "write": ("--scope", "write", "--reason", "a test")}
 """What `gov credentials` is told for each scope."""
 
 
+class Lax(Stage):
+    """A demo whose broker is `live/allow_everything.py`: its analysis vouches for everything."""
+
+    def _broker(self, elsewhere: bool) -> Plan:
+        plan = super()._broker(elsewhere)
+        launcher = str(Path(door.__file__).with_name("allow_everything.py"))
+        return replace(plan, command=(sys.executable, launcher, "--config", plan.command[-1]))
+
+
 @contextmanager
-def standing() -> Iterator[Stage]:
+def standing(kind: type[Stage] = Stage) -> Iterator[Stage]:
     """A demo of its own, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="gov-bypass-") as directory:
-        stage = Stage(Path(directory) / "demo")
+        stage = kind(Path(directory) / "demo")
         stage.up(lambda line: print(f"# {line}", file=sys.stderr))
         try:
             yield stage
@@ -31,8 +42,12 @@ def standing() -> Iterator[Stage]:
             stage.down()
 
 
+def somebody(stage: Stage, name: str) -> dict[str, str]:
+    """The environment of one of the demo's people, signed in."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return clean_environment() | sign_in(stage, name) | {"PATH": path}
+
+
 def alices(stage: Stage, scope: str) -> Lease:
     """A lease of Alice's."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = clean_environment() | sign_in(stage, "alice") | {"PATH": path}
-    return door.credentials(environment, *WORDS[scope])
+    return door.credentials(somebody(stage, "alice"), *WORDS[scope])

@@ -63,3 +63,22 @@ select * from pg_stat_statements;
 
 -- why: the visible statistics functions
 select pg_stat_get_activity(null);
+
+-- why: the planner's estimate of groups, which comes from statistics
+-- excepted: estimates
+explain select email, count(*) from customers group by email;
+
+-- why: the same for DISTINCT and UNION
+-- excepted: estimates
+explain select distinct ssn, credit_card from customers union select phone, email from customers;
+
+-- why: the estimate for NULL, for a range and for a join
+explain select 1 from customers a join customers b on a.credit_card = b.credit_card where a.phone is null and b.dob > '1777-03-10' and a.email like 'z%';
+
+-- why: the estimate of groups of a column that has few values, or many
+-- excepted: estimates
+explain select credit_card, count(*) from customers group by credit_card;
+
+-- why: the same for a sort that is cut, and for a hash
+-- excepted: estimates
+explain (costs) select distinct on (credit_card) credit_card, email from customers order by credit_card, email limit 5;

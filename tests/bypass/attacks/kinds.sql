@@ -298,3 +298,13 @@ select m.id from kinds.masks m where hashed = encode(sha256('qxkind7-1'), 'hex')
 
 -- why: definitions of the relations, by all functions that print them
 select pg_get_viewdef('kinds.shows'::regclass), pg_get_ruledef(r.oid), pg_get_indexdef('kinds.base_upper'::regclass), pg_get_statisticsobjdef_expressions(s.oid) from pg_rewrite r, pg_statistic_ext s where r.ev_class = 'kinds.ruled'::regclass;
+
+-- why: an insert that fails where the value is there
+-- as: write
+-- excepted: existence
+insert into kinds.uniq values (8, 'qxkind7-1');
+
+-- why: an insert that does nothing where the value is there
+-- as: write
+-- excepted: existence
+insert into kinds.uniq values (8, 'qxkind7-2') on conflict do nothing;
