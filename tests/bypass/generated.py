@@ -36,21 +36,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--statements", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=600, help="stop then, with what was sent so far")
     args = parser.parse_args()
     if shutil.which("sqlsmith") is None:
         print("sqlsmith is not installed: apt-get install sqlsmith", file=sys.stderr)
         return 2
     with standing() as stage:
-        return over(stage, args.statements, args.seed)
+        return over(stage, args.statements, args.seed, args.minutes)
 
 
-def over(stage: Stage, count: int, seed: int) -> int:
-    """Send `count` statements; the exit status."""
+def over(stage: Stage, count: int, seed: int, minutes: float) -> int:
+    """Send `count` statements, or as many as go in `minutes`; the exit status."""
     dsn = stage.cluster.admin_dsn_of("shop")
     lease = alices(stage, "read")
     with psycopg.connect(dsn, autocommit=True) as admin, planted(admin):
         before = state(admin)
-        outcomes, leaks = played(lease, generated(dsn, count, seed))
+        outcomes, leaks = played(lease, until(time.monotonic() + minutes * 60, generated(dsn, count, seed)))
         changed = state(admin) != before
     total = sum(outcomes.values())
     print(f"{total} statements: " + ", ".join(f"{many} {what}" for what, many in outcomes.most_common()))
@@ -59,6 +60,14 @@ def over(stage: Stage, count: int, seed: int) -> int:
     for text, found in leaks[:10]:
         print(f"LEAK {found}: {text}")
     return 1 if leaks or changed or not total else 0
+
+
+def until(end: float, texts: Iterator[str]) -> Iterator[str]:
+    """`texts` until that moment."""
+    for text in texts:
+        if time.monotonic() > end:
+            return
+        yield text
 
 
 def generated(dsn: str, count: int, seed: int) -> Iterator[str]:

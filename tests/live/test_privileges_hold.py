@@ -20,7 +20,11 @@ from bypass.playing import Behind, behind, play
 from bypass.standing import Lax, alices, somebody
 from live.wire import Lease, dialled
 
-CORPUS = [each for each in attempts("attacks") if not each.gateway_only and each.aim not in ("wedge", "trail")]
+CORPUS = sorted(
+    (each for each in attempts("attacks") if not each.gateway_only and each.aim not in ("wedge", "trail")),
+    key=lambda each: each.scope,
+)
+"""What reads comes first: what writes may well delete a table that it was given."""
 SAMPLE = random.Random(2).sample([each for each in corpora() if not each.gateway_only], 16)
 FILES = {"file": "/etc/passwd", "owned": "/nonexistent/owned"}
 ROWS = "SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM orders)"
@@ -86,24 +90,27 @@ def test_no_canary_comes_back(
 ) -> None:
     """No byte of a masked value returns, and in read scope no row goes, with no analysis at all.
 
-    What reads is sent once more about the masked views, by their own names: there is something to be seen then.
+    Every other attempt to read is also sent about the masked views, by their own names: there is something to be
+    seen then. `bypass/interference.py --allow-everything` sends all of them so.
     """
     assert_lax(lease_for("read"))
     failed, shown = [], 0
     with planted(admin):
         before = admin.execute(ROWS).fetchone()
-        for attempt in CORPUS:
-            for views in (None, views_of[attempt.scope]) if attempt.aim == "read" else (None,):
+        for number, attempt in enumerate(CORPUS):
+            if attempt.scope != "read" and CORPUS[number - 1].scope == "read":
+                assert admin.execute(ROWS).fetchone() == before
+            also = attempt.aim == "read" and number % 2
+            for views in (None, views_of[attempt.scope]) if also else (None,):
                 for played in play(
                     attempt, lease_for(attempt.scope), FILES, around=attempt.scope == "write", forms=[SIMPLE],
                     behind=views,
                 ):
-                    shown += bool(views and played.replies.rows)
+                    shown += bool(views and "D" in played.replies.kinds)
                     if found := leaked(played.heard):
                         failed.append((attempt.name, attempt.why, found))
-        assert admin.execute(ROWS).fetchone() == before
     assert failed == []
-    assert shown > 100
+    assert shown > 50
 
 
 def test_answers_do_not_depend_on_masked_values(

@@ -131,6 +131,70 @@ def test_a_view_of_raw_values_is_found(shop: Shop) -> None:
     assert ("public-grant", "error") in serious(findings(shop))
 
 
+EXPOSED = [
+    ("CREATE VIEW v AS SELECT ssn AS x FROM customers", "shows-classified", "view public.v"),
+    ("CREATE VIEW above AS SELECT x FROM v", "shows-classified", "view public.above"),
+    ("CREATE VIEW filters AS SELECT id FROM customers WHERE email > ''", "shows-classified", "view public.filters"),
+    ("CREATE MATERIALIZED VIEW m AS SELECT email FROM customers", "shows-classified", "materialized view public.m"),
+    (
+        "CREATE TABLE r(i int); CREATE RULE x AS ON UPDATE TO r DO ALSO SELECT ssn FROM customers",
+        "shows-classified", "rule of table public.r",
+    ),
+    (
+        "CREATE TABLE one(i int); CREATE TABLE two() INHERITS (one, customers)",
+        "shows-classified", "table public.two: it shares rows",
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT max(ssn) FROM public.customers'",
+        "definer-function", "function public.f()",
+    ),
+    (
+        "CREATE PROCEDURE p() LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'", "definer-function", "public.p()",
+    ),
+    (
+        "CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END';"
+        " REVOKE EXECUTE ON FUNCTION t() FROM PUBLIC;"
+        " CREATE TRIGGER fills BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION t()",
+        "definer-trigger", "trigger fills of public.orders",
+    ),
+    ("GRANT SELECT ON customers TO PUBLIC", "public-grant", "SELECT public.customers"),
+    ("GRANT SELECT ON v TO PUBLIC", "public-grant", "SELECT public.v"),
+    (
+        "SELECT lo_from_bytea(4711, 'x'); GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC",
+        "large-objects", "SELECT 1 large objects",
+    ),
+]  # fmt: skip
+
+
+def test_everything_that_lets_raw_values_out_is_named(shop: Shop) -> None:
+    """Views on views, copies, rules, children, definer functions and triggers, PUBLIC: each with its fix."""
+    for change, *_ in EXPOSED:
+        shop.as_owner(change)
+    with shop.admin() as admin:
+        admin.execute("CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w")
+        admin.execute("CREATE FOREIGN TABLE elsewhere (ssn text) SERVER s")
+        admin.execute(f"ALTER TABLE elsewhere OWNER TO {shop.owner}")
+    found = findings(shop)
+
+    expected = [*EXPOSED, ("", "foreign-table", "public.elsewhere")]
+    for change, name, what in expected:
+        assert [each for each in found if each.name == name and what in each.what and each.why and each.fix], change
+
+
+def test_old_statistics_views_are_found(shop: Shop) -> None:
+    """A server that was updated keeps the views of its first day; these showed what they should not."""
+    with shop.admin() as admin:
+        admin.execute("SET allow_system_table_mods = on")
+        admin.execute(
+            "DO $$ BEGIN EXECUTE 'CREATE OR REPLACE VIEW pg_catalog.pg_stats_ext_exprs AS ' || regexp_replace("
+            "pg_get_viewdef('pg_catalog.pg_stats_ext_exprs'::regclass),"
+            " 'pg_has_role[(]c.relowner, .USAGE.::text[)]', 'true'); END $$"
+        )
+    (found,) = [each for each in findings(shop) if each.name == "statistics"]
+    assert found.severity == "error"
+    assert "pg_stats_ext_exprs" in found.what
+
+
 def test_a_column_that_is_closed_is_found(shop: Shop) -> None:
     """With both ways to open it."""
     (found,) = [each for each in findings(shop, "ALTER TABLE customers ADD note text") if each.severity != "info"]

@@ -103,6 +103,31 @@ SELECT 'definer-function', 'warning', 'function ' || p.oid::regprocedure || ' ru
  WHERE p.prosecdef AND n.nspname !~ '^(pg_|information_schema$)'
    AND has_function_privilege('public', p.oid, 'EXECUTE')
 UNION ALL
+SELECT 'definer-trigger', 'warning', 'trigger ' || quote_ident(t.tgname) || ' of ' || t.tgrelid::regclass
+       || ' runs with the rights of ' || quote_ident(pg_get_userbyid(p.proowner)) || ' (SECURITY DEFINER)',
+       'see that it writes nothing secret where leases read, or: ALTER FUNCTION ' || p.oid::regprocedure
+       || ' SECURITY INVOKER'
+  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+  JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND p.prosecdef
+   AND n.nspname !~ '^(pg_|information_schema$|gov_m_)'
+UNION ALL
+SELECT 'statistics', 'error',
+       'the view ' || c.oid::regclass || ' shows values of columns to those who may not read them',
+       'run fix-CVE-2024-4317.sql of the server''s own release in every database'
+  FROM pg_class c
+ WHERE c.oid IN ('pg_catalog.pg_stats_ext'::regclass, 'pg_catalog.pg_stats_ext_exprs'::regclass)
+   AND pg_get_viewdef(c.oid) NOT LIKE '%pg_has_role(%'
+UNION ALL
+SELECT 'large-objects', 'error', 'every role may read every large object (lo_compat_privileges)',
+       'ALTER SYSTEM RESET lo_compat_privileges'
+ WHERE current_setting('lo_compat_privileges')::bool
+UNION ALL
+SELECT 'large-objects', 'warning', 'PUBLIC may ' || string_agg(DISTINCT x.privilege_type, ', ') || ' '
+       || count(DISTINCT l.oid) || ' large objects of ' || quote_ident(pg_get_userbyid(l.lomowner)),
+       'REVOKE ALL ON LARGE OBJECT ' || string_agg(DISTINCT l.oid::text, ', ') || ' FROM PUBLIC'
+  FROM pg_largeobject_metadata l, aclexplode(l.lomacl) x WHERE x.grantee = 0 GROUP BY l.lomowner
+UNION ALL
 SELECT 'event-trigger', 'warning', 'an event trigger ' || quote_ident(evtname) || ' runs when gov makes its views',
        'see that it can do no harm'
   FROM pg_event_trigger WHERE evtenabled <> 'D'
@@ -136,6 +161,9 @@ WHY = {
     "public-create": "whoever has a lease can put objects in the way of others' names",
     "public-default": "leases, too, are PUBLIC: a table that holds classified data would be open past its masks",
     "definer-function": "whoever may call it reads what its owner may; policy decides about calls through gov only",
+    "definer-trigger": "it may read what its owner may, and write it where whoever changes a row can read it",
+    "statistics": "most common values of masked columns are there, in statistics of several columns and expressions",
+    "large-objects": "no policy speaks of large objects, and whoever has a lease is PUBLIC",
     "event-trigger": "it runs as whoever runs the DDL, so with the broker's rights",
     "row-security": "the policies see the role of the lease, or the owner of the masked view, and may hide every row",
     "server-version": "its privileges and its grammar may differ from what gov counts on",

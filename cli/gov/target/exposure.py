@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gov.policy import accepted
 from gov.policy.decision import MaskSpec, Outcome
-from gov.sql.catalog import Catalog
+from gov.sql.catalog import Catalog, RelationKind
 from gov.target import terrain
 from gov.target.check import Finding
 from gov.target.connection import Connection
@@ -40,6 +40,9 @@ SELECT DISTINCT bn.nspname, base.relname
 """
 
 
+_KINDS = {"v": "view", "m": "materialized view", "r": "table", "p": "table", "f": "foreign table", "S": "sequence"}
+
+
 @dataclass(frozen=True)
 class Known:
     """What the broker's own files say of a target."""
@@ -58,6 +61,7 @@ async def findings(connection: Connection, name: str, catalog: Catalog, known: K
     return (
         *_public(grants, catalog, around, known),
         *_shown(grants, catalog, around, known),
+        *_abroad(catalog, known),
         *_closed(name, catalog, known),
         *_released(name, known),
         *_blocked(name, viewed, known),
@@ -106,9 +110,10 @@ def _shown(
     grants: list[tuple[str, ...]], catalog: Catalog, around: Terrain, known: Known
 ) -> Iterator[Finding]:
     """Views and copies that show a classified column as it is."""
-    kinds = {"v": "view", "m": "materialized view", "r": "table", "p": "table"}
     for relation, reason in sorted(terrain.leaky(_everything(catalog, known), catalog, around).items()):
-        kind = kinds.get(catalog.relations[relation].kind.value, "relation")
+        kind = _KINDS.get(catalog.relations[relation].kind.value, "relation")
+        if kind == "table" and catalog.relations[relation].oid in {each.reader for each in around.readings}:
+            kind = "rule of table"
         yield Finding(
             "shows-classified", "warning", f"{kind} {relation}: {reason}",
             "it is read with its owner's rights: gov keeps it from every lease that has masks, and whoever else may"
@@ -116,6 +121,18 @@ def _shown(
             "classify the columns that show one, if it shows them as they are; leave the classified ones out of it;"
             " or drop it",
         )
+
+
+def _abroad(catalog: Catalog, known: Known) -> Iterator[Finding]:
+    """Foreign tables of which the policy says nothing: their rows are somewhere else, under other names."""
+    spoken = {column.relation for column in known.classified}
+    for relation, info in sorted(catalog.relations.items() if spoken else ()):
+        if info.kind is RelationKind.FOREIGN_TABLE and relation not in spoken:
+            yield Finding(
+                "foreign-table", "warning", f"nothing of foreign table {relation} is classified",
+                "what it shows is kept elsewhere, perhaps classified there: no mask of this database covers it",
+                "classify its columns in the policy, or leave it out of the relations of every access rule",
+            )
 
 
 def _closed(name: str, catalog: Catalog, known: Known) -> Iterator[Finding]:
