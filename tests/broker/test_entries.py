@@ -27,7 +27,7 @@ SPENT = replace(held(), answers=(ANSWER,))
 EVERY = [
     entries.broker_started(1.0, version="1", policy="d", targets=["prod"], origin="o", recovered=1),
     entries.broker_stopped(1.0, version="1", because="told to stop"),
-    entries.policy_loaded(1.0, policy="d", version=1, files=["policy.yaml"]),
+    entries.policy_loaded(1.0, policy="d", version=1, files=["policy.yaml"], document="version: 1\n"),
     entries.policy_refused(1.0, policy="d", version=1, files=["policy.yaml"], complaints="1:1: no"),
     entries.login(ALICE, 1.0, expires_at=2.0, client="gov"),
     entries.lease_created(LEASE, "production", 1.0),
@@ -42,6 +42,12 @@ EVERY = [
     entries.request_answered(a_request(), ANSWER, 1.0),
     entries.request_ended(a_request(), "withdrawn", 1.0),
     entries.request_spent(SPENT, "ss-000000000001", 1.0, lease="ls-000000000001"),
+    entries.receipt_issued(
+        ALICE, 1.0, predicate={"receipt": "rc-1", "target": "prod", "statements": [{"entry": 1}],
+                               "files": [{"name": "x.csv", "sha256": "ab"}]},
+        key="k", document="{}", envelope="cd", digests=["ab"],
+    ),
+    entries.ship_changed("https://siem.example.com", "ocsf", 1.0, lagging=True, behind=7, error="HTTP status 500"),
     entries.kill(BOB, ["ls-000000000001"], [], "alice", 1.0),
     entries.log_erased(BOB, 1.0, of="id-alice", policy="90d", reason="asked to"),
     entries.key_changed(BOB, "old", "new", 1.0, reason="yearly"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -43,3 +45,23 @@ def test_export(as_user: AsUser, reader: dict[str, Any], tmp_path: Path) -> None
     index = str(mine[0]["index"])
     assert rows[index]["statement"] == "select 'export-9c1e'"
     assert not [row for row in rows.values() if row["kind"] == "statement.done" and row["statement"] == index]
+
+
+def test_evidence(as_user: AsUser, reader: dict[str, Any], tmp_path: Path) -> None:
+    """A pack of a period and one of an answer, each verified by the script in it, with the key that was pinned."""
+    carol = as_user("carol")
+    with psycopg.connect(**door.parameters(reader), autocommit=True) as session:
+        session.execute("select email from customers where id = 1 /* evidence-77aa */")
+    packs = {"period": ["--since", "5m"], "answer": ["ask", "column-readers", "customers.email", "--since", "5m"]}
+    for name, words in packs.items():
+        pack = tmp_path / name
+        door.gov(carol, "audit", "evidence", "-o", str(pack), *words)
+        command = [sys.executable, str(pack / "verify.py"), "--key", (pack / "log/key.pub").read_text().strip()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=door.PATIENCE)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "evidence-77aa" in (pack / "payloads.jsonl").read_text()
+    answer = json.loads((tmp_path / "answer" / "answer.json").read_text())
+    entries = [json.loads(each) for each in (tmp_path / "answer" / "entries.jsonl").read_text().splitlines()]
+    assert {row["entry"] for row in answer["rows"]} <= {each["index"] for each in entries}
+    assert "statement.done" in {each["kind"] for each in entries}
+    door.gov(carol, "audit", "verify", str(next((tmp_path / "answer" / "proofs").iterdir())))

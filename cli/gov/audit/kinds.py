@@ -30,7 +30,7 @@ _WHO = "subject issuer agent"
 KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "broker.started": _fields(public="version policy targets origin recovered", personal="host"),
     "broker.stopped": _fields(public="version because"),
-    "policy.loaded": _fields(public="policy version files roles", personal="principal"),
+    "policy.loaded": _fields(public="policy version files roles", personal="principal document"),
     "policy.refused": _fields(public="policy version files", hidden="complaints"),
     "login": _fields(public=f"{_WHO} kind groups expires_at", personal="principal client"),
     "lease.created": _fields(

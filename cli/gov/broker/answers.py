@@ -135,6 +135,8 @@ def _rows(
 ) -> tuple[list[dict[str, object]], int | None]:
     """The newest rows, and where the next ones begin."""
     what = asked(which.name, _resolved(which, given, base, read, index), base)
+    if which.name == "origin":
+        what = _with_statements(what, base, read, index)
     found = [*islice(filter(what.keep, _views(what, read, index)), limit + 1)]
     before = found[limit - 1].index if len(found) > limit else None
     return [row(each, which.columns, what.column) for each in found[:limit]], before
@@ -151,6 +153,19 @@ def _resolved(
     found = next(_views(Asked((one,)), read, index), None)
     request = found.fields.get("request") if found is not None else None
     return {**given, "about": str(request or "rq-")}  # an entry without a request has no approvals
+
+
+def _with_statements(what: Asked, base: Filters, read: Files, index: Index) -> Asked:
+    """The statements that receipts name, too, and the requests that let these run."""
+    more = list(what.filters)
+    for receipt in islice(_views(what, read, index), ROWS):
+        for statement in _list(receipt, "statements"):
+            one = replace(base, after=int(statement) - 1, before=int(statement) + 1)
+            more.append(one)
+            for found in _views(Asked((one,)), read, index):
+                if request := found.fields.get("request"):
+                    more.append(replace(base, request=str(request), kind="request"))
+    return replace(what, filters=tuple(dict.fromkeys(more)))
 
 
 def _views(what: Asked, read: Files, index: Index) -> Iterator[EntryView]:

@@ -50,9 +50,9 @@ def broker_stopped(at: float, *, version: str, because: str) -> Entry:
     return _entry("broker.stopped", at, version=version, because=because)
 
 
-def policy_loaded(at: float, *, policy: str, version: int, files: Sequence[str]) -> Entry:
-    """A policy is in force."""
-    return _entry("policy.loaded", at, policy=policy, version=version, files=[*files])
+def policy_loaded(at: float, *, policy: str, version: int, files: Sequence[str], document: str) -> Entry:
+    """A policy is in force; `document` is all of it, so that what applied then can be read later."""
+    return _entry("policy.loaded", at, policy=policy, version=version, files=[*files], document=document)
 
 
 def policy_refused(at: float, *, policy: str, version: int, files: Sequence[str], complaints: str) -> Entry:

@@ -15,6 +15,7 @@ from gov.broker import entries
 from gov.broker.config import read
 from gov.broker.house import House
 from gov.errors import ConfigError, Unavailable
+from gov.policy import render
 from gov.policy.document import load
 from gov.policy.rules import Policy
 
@@ -72,8 +73,9 @@ class PolicyWatch:
         if policy.digest != house.policy.digest:
             version = house.policy_version + 1
             entry = entries.policy_loaded(
-                house.clock(), policy=policy.digest, version=version, files=[*map(str, self._files)]
-            )
+                house.clock(), policy=policy.digest, version=version, files=[*map(str, self._files)],
+                document=render.text(policy),
+            )  # fmt: skip
             await house.trail.durable(house.trail.record(entry))
             house.policy, house.policy_version = policy, version
             house.policy_loaded_at = house.clock()

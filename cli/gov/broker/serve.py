@@ -40,6 +40,7 @@ from gov.control.config import Address, Config
 from gov.errors import Unavailable
 from gov.lease.names import installation
 from gov.lease.secret import expand
+from gov.policy import render
 from gov.store.budgets import Budgets
 from gov.store.columns import Columns
 from gov.store.database import Database
@@ -186,7 +187,10 @@ async def _record_start(house: House, recovered: int) -> None:
         )
     )
     files = [*map(str, house.config.policy)]
-    loaded = entries.policy_loaded(now, policy=house.policy.digest, version=house.policy_version, files=files)
+    policy, document = house.policy, render.text(house.policy)
+    loaded = entries.policy_loaded(
+        now, policy=policy.digest, version=house.policy_version, files=files, document=document
+    )
     await house.trail.durable(house.trail.record(loaded))
     await house.trail.integrate()
 

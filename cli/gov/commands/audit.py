@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gov.commands import audit_asking, audit_erasing, audit_exporting, audit_proving, trail
+from gov.commands import (
+    audit_asking,
+    audit_erasing,
+    audit_evidence,
+    audit_exporting,
+    audit_proving,
+    audit_replaying,
+    trail,
+)
 from gov.commands.asking import JsonFlag, broker
 from gov.commands.moments import Since, Until, moment
 from gov.errors import Unreachable
@@ -96,7 +104,9 @@ def search(
 
 
 app.command(epilog=audit_asking.EXAMPLES)(audit_asking.ask)
+app.command(epilog=audit_replaying.EXAMPLES)(audit_replaying.replay)
 app.command(epilog=audit_exporting.EXAMPLES)(audit_exporting.export)
+app.command(epilog=audit_evidence.EXAMPLES)(audit_evidence.evidence)
 
 
 app.command(epilog=audit_proving.EXAMPLES)(audit_proving.prove)
@@ -115,8 +125,10 @@ def show(
         print_json(view)
     else:
         import sys
+        from shutil import get_terminal_size
 
-        print(trail.card(view, colour=coloured(sys.stdout)))
+        width = get_terminal_size().columns if sys.stdout.isatty() else 1 << 20
+        print(trail.card(view, colour=coloured(sys.stdout), width=width))
 
 
 @app.command(

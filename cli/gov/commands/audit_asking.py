@@ -47,10 +47,7 @@ def ask(
     if name is None:
         _list(json or format == "json")
         return
-    given = question(name).given(words or [])
-    if name == "origin":
-        given["file"] = _digest(given["file"])
-    found = _asked(name, given, limit, {
+    found = _asked(name, given(name, words or []), limit, {
         "since": moment("--since", since), "until": moment("--until", until), "target": target, "before": before,
     })  # fmt: skip
     if json or format == "json":
@@ -62,12 +59,18 @@ def ask(
         show(found)
 
 
-def _asked(name: str, given: dict[str, str], limit: int, bounds: dict[str, object]) -> Answer:
+def given(name: str, words: list[str]) -> dict[str, str]:
+    """The arguments of a question; a file becomes its digest. Raises UsageError."""
+    arguments = question(name).given(words)
+    return arguments | {"file": _digest(arguments["file"])} if name == "origin" else arguments
+
+
+def _asked(name: str, arguments: dict[str, str], limit: int, bounds: dict[str, object]) -> Answer:
     """The answer, from as many pages as it takes."""
     with broker() as asked:
-        found = page = asked.ask(name, **given, **bounds, limit=min(limit, 1000))
+        found = page = asked.ask(name, **arguments, **bounds, limit=min(limit, 1000))
         while page.before is not None and (left := limit - len(found.rows)) > 0:
-            page = asked.ask(name, **given, **(bounds | {"before": page.before}), limit=min(left, 1000))
+            page = asked.ask(name, **arguments, **(bounds | {"before": page.before}), limit=min(left, 1000))
             found = page.model_copy(update={"rows": [*found.rows, *page.rows], "size": found.size})
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from gov.audit.telling import ERASED, about, approvers, how, text, time, what, who
@@ -19,6 +20,7 @@ HEADINGS = (
     Heading("HOW"), Heading("APPROVED BY"), Heading("ROWS", right=True), Heading("STATEMENT", gives=True),
 )
 _LABEL = 16
+_NARROWEST = 24
 _TEXT_WIDTH = 200
 
 
@@ -32,14 +34,22 @@ def row(view: EntryView, column: str | None = None) -> tuple[str, ...]:
     )
 
 
-def card(view: EntryView, *, colour: bool) -> str:
-    """The whole entry, ready to print."""
+def card(view: EntryView, *, colour: bool, width: int = 1 << 20) -> str:
+    """The whole entry, ready to print on a terminal of so many columns."""
     head = f"entry {view.index}  {view.kind}  {time(view)}  {times.relative(view.at)}"
     lines = [escape(head), ""]
     if said := text((view.payload or {}).get("text")):
         lines += [*(f"    {line}" for line in highlight(said.strip(), colour=colour).splitlines()), ""]
-    lines += [f"  {escape(name):<{_LABEL}}{escape(text(value))}" for name, value in _facts(view)]
+    for name, value in _facts(view):
+        lines += _fact(escape(name), escape(text(value)), width)
     return "\n".join(lines)
+
+
+def _fact(name: str, value: str, width: int) -> list[str]:
+    """`name  value`, the value on as many lines as it takes."""
+    room = max(width - _LABEL - 2, _NARROWEST)
+    first, *rest = wrap(value, room, break_on_hyphens=False) or [""]
+    return [f"  {name:<{_LABEL}}{first}", *(f"{'':<{_LABEL + 2}}{line}" for line in rest)]
 
 
 def _facts(view: EntryView) -> Iterator[tuple[str, object]]:
