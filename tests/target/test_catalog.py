@@ -117,6 +117,15 @@ def test_the_version_changes_with_any_of_it(shop: Shop, change: str) -> None:
     assert snapshot(shop).version != before
 
 
+def test_a_snapshot_of_the_same_is_the_same_one() -> None:
+    """What was made of it once is not made again."""
+    rows = Rows(*[[]] * 11)
+    first = build(rows, ("public",), 180000)
+
+    assert build(rows, ("public",), 180000, first) is first
+    assert build(rows, ("app",), 180000, first) is not first
+
+
 def test_an_empty_catalog_is_one() -> None:
     """Nothing, in nothing, is still a value with a version."""
     empty = build(Rows(*[[]] * 11), (), 180000)

@@ -43,6 +43,7 @@ class Ran:
         self.calls: set[str] = set()
         self.unknown: dict[str, None] = {}
         self.called: dict[Called, None] = {}
+        self._seen: set[int] = set()
 
     def take(self, statement: Statement, known: list[Relation], columns: Columns, world: World) -> None:
         """Add what `statement` runs in `world`, where its names mean the relations `known`."""
@@ -72,6 +73,7 @@ class Ran:
             found = tuple(overloads.functions(call))
             for each in found:
                 self._runs(each)
+                self._values(each, world)
         cast = len(call.operands) <= 1 and self._type(call.name, world)
         if not found and not cast:
             self._not_found(call)
@@ -95,6 +97,15 @@ class Ran:
         if effect is Effect.CALL or (effect is not Effect.READ and function.schema not in BUILT_IN):
             self._call(name)
         self._has(effect, reason, function.name)
+
+    def _values(self, function: FunctionInfo, world: World) -> None:
+        """What it takes and gives may be of types for which code runs."""
+        if function.oid in self._seen or function.schema in BUILT_IN:
+            return
+        self._seen.add(function.oid)
+        for name in (*(function.arguments or ()), function.result):
+            if (kind := world.catalog.types.get(name)) is not None:
+                self._code((code for code in kind.code if code.event is not None), world)
 
     def _has(self, effect: Effect, reason: str, name: str) -> None:
         if effect is Effect.UNKNOWN:
@@ -167,6 +178,7 @@ class Ran:
             self.called[Called(why)] = None
         else:
             self._runs(function, why)
+            self._values(function, world)
 
     def _event_triggers(self, statement: Statement, world: World) -> None:
         """A superuser has put them there, so they are told and count for nothing."""

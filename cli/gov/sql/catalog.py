@@ -168,6 +168,10 @@ class Catalog:
     """(from, to) of the implicit casts."""
     event_triggers: tuple[EventTrigger, ...] = ()
 
+    def prepare(self) -> None:
+        """Make what is made once now, and not for the first statement."""
+        _ = self.by_oid, self.plain, self.named_types
+
     @cached_property
     def by_oid(self) -> Mapping[int, FunctionInfo]:
         """Functions by OID."""

@@ -8,6 +8,7 @@ parse_oper.c). Here the weighing is left out: all that can be reached count.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TypeVar
 
 from gov.sql.catalog import Catalog, FunctionInfo, OperatorInfo
@@ -41,10 +42,21 @@ class Overloads:
 
     def __init__(self, statement: Statement, columns: Columns, world: World) -> None:
         self._world, self._columns = world, columns
-        self._references = {each.at: number for number, each in enumerate(statement.references) if each.at >= 0}
-        self._functions = {call.at: call for call in statement.calls}
-        self._operators = {call.at: call for call in statement.operators}
+        self._statement = statement
         self._known: dict[str, str | None] = {}
+
+    @cached_property
+    def _references(self) -> dict[int, int]:
+        references = self._statement.references
+        return {each.at: number for number, each in enumerate(references) if each.at >= 0}
+
+    @cached_property
+    def _functions(self) -> dict[int, Call]:
+        return {call.at: call for call in self._statement.calls}
+
+    @cached_property
+    def _operators(self) -> dict[int, Call]:
+        return {call.at: call for call in self._statement.operators}
 
     def functions(self, call: Call, depth: int = 0) -> list[FunctionInfo]:
         """Those that the call may mean; none when no schema in its reach has one of that name."""

@@ -5,6 +5,7 @@ System catalogs are in it, gov's own schemas are not: nobody names those.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from hashlib import sha256
 from itertools import groupby
@@ -83,8 +84,10 @@ Row = tuple[Any, ...]
 """A row of an answer."""
 
 
-async def load(connection: Connection, search_path: tuple[str, ...], server_version: int) -> Catalog:
-    """The catalogs as they are at one moment."""
+async def load(
+    connection: Connection, search_path: tuple[str, ...], server_version: int, known: Catalog | None = None
+) -> Catalog:
+    """The catalogs as they are at one moment; `known` itself while nothing has changed since."""
     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     try:
         async with connection.transaction():
@@ -95,7 +98,8 @@ async def load(connection: Connection, search_path: tuple[str, ...], server_vers
     finally:
         if not connection.closed:
             await connection.set_isolation_level(None)
-    return build(Rows(*found), search_path, server_version)
+    # Thousands of functions are put together: beside the event loop, where sessions go on meanwhile.
+    return await asyncio.to_thread(build, Rows(*found), search_path, server_version, known)
 
 
 class Rows(NamedTuple):
@@ -114,9 +118,14 @@ class Rows(NamedTuple):
     event_triggers: list[Row]
 
 
-def build(rows: Rows, search_path: tuple[str, ...], server_version: int) -> Catalog:
-    """Put the rows together; equal rows give an equal `version`."""
+def build(
+    rows: Rows, search_path: tuple[str, ...], server_version: int, known: Catalog | None = None
+) -> Catalog:
+    """Put the rows together; equal rows give an equal `version`, and `known` if it has that one."""
     content = repr((rows, search_path, server_version))
+    version = sha256(content.encode()).hexdigest()[:16]
+    if known is not None and known.version == version:
+        return known
     grouped = groupby(rows.columns, itemgetter(0))
     by_oid = {oid: tuple(map(_column, each)) for oid, each in grouped}
     overloads: dict[str, list[FunctionInfo]] = defaultdict(list)
@@ -132,8 +141,8 @@ def build(rows: Rows, search_path: tuple[str, ...], server_version: int) -> Cata
     operators: dict[str, list[OperatorInfo]] = defaultdict(list)
     for schema, name, arguments, result, function in rows.operators:
         operators[name].append(OperatorInfo(schema, name, tuple(arguments), result, function))
-    return Catalog(
-        version=sha256(content.encode()).hexdigest()[:16],
+    found = Catalog(
+        version=version,
         relations={info.relation: info for info in infos},
         functions={name: tuple(found) for name, found in overloads.items()},
         search_path=search_path,
@@ -143,6 +152,8 @@ def build(rows: Rows, search_path: tuple[str, ...], server_version: int) -> Cata
         casts=frozenset((source, to) for source, to in rows.casts),
         event_triggers=tuple(EventTrigger(row[0], row[1], tuple(row[2]), row[3]) for row in rows.event_triggers),
     )
+    found.prepare()
+    return found
 
 
 def _column(row: Row) -> ColumnInfo:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from gov.sql.calls import DOMAIN
 from gov.sql.catalog import Code, Event, FunctionInfo, TypeInfo
 from gov.sql.functions import FIRST_USER_OID, effect_of
 from gov.terms import Effect
@@ -105,6 +106,9 @@ SELECT c.contypid::int8, 'check', 'domain ' || t.typname, found.oid::int8
   ) found
  WHERE c.contypid >= {FIRST_USER_OID}
 UNION
+SELECT r.rngtypid::int8, 'check', 'differences of range ' || t.typname, r.rngsubdiff::oid::int8
+  FROM pg_range r JOIN pg_type t ON t.oid = r.rngtypid WHERE t.oid >= {FIRST_USER_OID} AND r.rngsubdiff <> 0
+UNION
 SELECT side::int8, CASE WHEN c.castcontext = 'e' AND c.casttarget <> 'json'::regtype THEN 'cast' ELSE 'implicit' END,
        'cast from ' || format_type(c.castsource, NULL) || ' to ' || format_type(c.casttarget, NULL), c.castfunc::int8
   FROM pg_cast c, unnest(ARRAY[c.castsource, c.casttarget]) side
@@ -176,7 +180,8 @@ def by_relation(
         for each in types.get(kind, ()):
             # A check of the column's own domain runs when it is written; of what is in a row or an array it may
             # run for what a polymorphic function builds from it.
-            happens = _ROWS if each.event is Event.READ or kind not in domains else _WRITES
+            inside = kind not in domains and each.why.startswith(DOMAIN)
+            happens = _ROWS if each.event is Event.READ or inside else _WRITES
             own[relation].update(Code(each.function, each.why, event) for event in happens)
     ways: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for source, to, how in edges:

@@ -187,7 +187,7 @@ class Upkeep:
     async def _read(self) -> Catalog:
         async with self._connections.work() as connection:
             path, version = self._connections.default_search_path, self._connections.server_version
-            return await catalog.load(connection, path, version)
+            return await catalog.load(connection, path, version, self._catalog)
 
     async def _refresh(self, affected: frozenset[Relation], *, mend: bool = False) -> Catalog:
         new = await self._read()

@@ -100,3 +100,8 @@ CREATE TABLE timed(i interval day to second(3), d numeric(10, 2));
 CREATE FUNCTION positive(integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
 CREATE VIEW allowed AS SELECT id FROM plain WHERE positive(id) WITH CHECK OPTION;
 CREATE FUNCTION replace(text, VARIADIC text[]) RETURNS text LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION made() RETURNS color LANGUAGE sql AS 'SELECT row(1, 2)::color';
+CREATE FUNCTION takes(code) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION apart(integer, integer) RETURNS double precision LANGUAGE sql IMMUTABLE AS 'SELECT 1.0::float8';
+CREATE TYPE span AS RANGE (SUBTYPE = integer, SUBTYPE_DIFF = apart);
+CREATE TABLE spans(id integer, s span);

@@ -491,3 +491,19 @@ select b from boxes
 -- effects: call, insert
 -- calls: positive
 insert into allowed values (1)
+
+--- a function that policy may vouch for, and the cast of what it returns
+-- effects: call, read
+-- calls: joined, made, shade
+select made() || 'x'
+
+-- effects: call, read
+-- calls: is_code, takes
+select takes('x')
+
+--- an index of ranges asks how far apart they are
+-- effects: call, insert
+-- calls: apart
+insert into spans values (1, '[1,2]')
+
+select s from spans
