@@ -317,6 +317,22 @@ CALLING = {"f": (
 )}  # fmt: skip
 
 
+def test_policy_vouches_for_an_extension_of_a_superusers() -> None:
+    """Its functions count as reads; one that somebody else owns, or an overload beside it, does not."""
+    near = FunctionInfo("public", "near", "v", False, "f", "postgis", False, 20_001, ("integer",), trusted=True)
+    policy = replace(POLICY, vouched_extensions=frozenset({"postgis"}))
+
+    def verdict(*overloads: FunctionInfo) -> Verdict:
+        catalog = replace(CATALOG, functions={"near": overloads})
+        facts = resolve(outline("select near($1)"), catalog, ("public",))
+        return decide(policy, ALICE, on(Scope.READ), facts, profile(ALICE, Scope.READ, policy)).verdict
+
+    assert verdict(near) is Verdict.ALLOW
+    assert verdict(replace(near, trusted=False)) is Verdict.DENY
+    assert verdict(replace(near, extension="other")) is Verdict.DENY
+    assert verdict(near, replace(near, extension=None, arguments=("text",))) is Verdict.DENY
+
+
 @pytest.mark.parametrize(
     ("vouched", "statement", "verdict"),
     [

@@ -91,7 +91,7 @@ guardrails:
       rows_over: 100
     then: confirm
     message: sure?
-vouch: { functions: [public.tax], settings: [App.Tenant], channels: [Prices] }
+vouch: { functions: [public.tax], extensions: [postgis], settings: [App.Tenant], channels: [Prices] }
 approvals: { fresh_within: 5m }
 """)])
     relation, column = relation_pattern("public.*"), column_pattern("public.customers.ssn")
@@ -108,6 +108,7 @@ approvals: { fresh_within: 5m }
     assert policy.vouched_functions == {"public.tax"}
     assert policy.vouched_settings == {"app.tenant"}
     assert policy.vouched_channels == {"Prices"}
+    assert policy.vouched_extensions == {"postgis"}
     assert policy.fresh_within == 300.0
 
 

@@ -58,6 +58,7 @@ def test_any_text(words: frozenset[str]) -> None:
         roles=Roles(auditor=People(words)),
         vouched_settings=frozenset({"app.tenant"}),
         vouched_channels=words,
+        vouched_extensions=words,
         fresh_within=3600.0,
     )
 

@@ -344,7 +344,7 @@ def _governing(old: Policy, new: Policy) -> list[Change]:
     for each in fields(Roles):
         before, after = (frozenset(_named(getattr(policy.roles, each.name))) for policy in (old, new))
         found += [_role(each.name, name, wider=name in after) for name in before ^ after]
-    for what in ("functions", "settings", "channels"):
+    for what in ("functions", "extensions", "settings", "channels"):
         known, vouched = (getattr(policy, f"vouched_{what}") for policy in (old, new))
         found += [_trust(f"{what.removesuffix('s')} {name}", wider=name in vouched) for name in known ^ vouched]
     if old.fresh_within != new.fresh_within:

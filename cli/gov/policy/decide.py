@@ -75,8 +75,10 @@ class _Case:
         """The calls that policy vouches for neither by name nor by every overload that they may mean."""
         known, overloads = self.policy.vouched_functions, defaultdict[str, set[str]](set)
         for each in self.facts.called:
-            overloads[each.bare].add(each.name)
-        return frozenset(name for name in self.facts.calls - known if not overloads[name] or overloads[name] - known)
+            if not each.extension or each.extension not in self.policy.vouched_extensions:
+                overloads[each.bare].add(each.name)
+        named = {each.bare for each in self.facts.called}
+        return frozenset(name for name in self.facts.calls - known if name not in named or overloads[name] - known)
 
     @property
     def beyond(self) -> frozenset[Effect]:

@@ -69,7 +69,7 @@ def _part(root: Section) -> Policy:
     roles = root.section("roles", sections.ROLES)
     vouch = root.section("vouch", sections.VOUCH)
     approvals = root.section("approvals", ("fresh_within",))
-    functions, settings, channels = sections.vouched(vouch) if vouch else (frozenset[str](),) * 3
+    functions, extensions, settings, channels = sections.vouched(vouch) if vouch else (frozenset[str](),) * 4
     return Policy(
         classify=tuple(map(sections.classification, root.sections("classify", sections.CLASSIFY))),
         access=tuple(map(sections.access_rule, root.sections("access", sections.ACCESS))),
@@ -81,6 +81,7 @@ def _part(root: Section) -> Policy:
         vouched_functions=functions,
         vouched_settings=settings,
         vouched_channels=channels,
+        vouched_extensions=extensions,
         fresh_within=approvals.duration("fresh_within", inf) if approvals else inf,
     )
 
@@ -100,6 +101,7 @@ def _merge(parts: Sequence[Policy]) -> Policy:
             vouched_functions=whole.vouched_functions | part.vouched_functions,
             vouched_settings=whole.vouched_settings | part.vouched_settings,
             vouched_channels=whole.vouched_channels | part.vouched_channels,
+            vouched_extensions=whole.vouched_extensions | part.vouched_extensions,
             fresh_within=min(whole.fresh_within, part.fresh_within),
         )
     return replace(whole, fresh_within=FRESH_WITHIN) if whole.fresh_within == inf else whole

@@ -41,7 +41,7 @@ def _governing(policy: Policy) -> Iterator[str]:
     if said:
         yield from ("", "roles:", *said)
     vouched = _present({
-        name: sorted(getattr(policy, f"vouched_{name}")) for name in ("functions", "settings", "channels")
+        name: sorted(getattr(policy, f"vouched_{name}")) for name in ("functions", "extensions", "settings", "channels")
     })
     if vouched:
         yield from ("", f"vouch: {_flow(vouched)}")

@@ -237,6 +237,8 @@ class Policy:
     """Settings beyond the reviewed ones that clients may change."""
     vouched_channels: frozenset[str] = frozenset()
     """Channels that clients may LISTEN on."""
+    vouched_extensions: frozenset[str] = frozenset()
+    """Extensions whose functions count as reads, where a superuser owns them."""
     fresh_within: float = FRESH_WITHIN
     """Seconds since an approver last proved themselves."""
 

@@ -206,14 +206,18 @@ def roles(section: Section) -> Roles:
     return Roles(**{key: people(each) for key, each in inner.items() if each})
 
 
-VOUCH = ("functions", "settings", "channels")
+VOUCH = ("functions", "extensions", "settings", "channels")
 
 
-def vouched(section: Section) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """`{ functions: [public.tax, "public.net(numeric, text)"], settings: [app.tenant], channels: [stale] }`."""
+def vouched(section: Section) -> tuple[frozenset[str], ...]:
+    """`{ functions: [public.tax, "public.net(numeric, text)"], extensions: [postgis], settings: [app.tenant], … }`.
+
+    The names in the order of `VOUCH`.
+    """
     functions = section.spelled("functions", _function, "schema.function")
     settings = frozenset(text.lower() for text in section.texts("settings"))
-    return frozenset(functions), settings, frozenset(section.texts("channels"))
+    extensions, channels = (frozenset(section.texts(key)) for key in ("extensions", "channels"))
+    return frozenset(functions), extensions, settings, channels
 
 
 def _mask(section: Section) -> str:

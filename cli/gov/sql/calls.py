@@ -92,8 +92,7 @@ class Ran:
         self.functions.add(name)
         plain = function.schema in BUILT_IN and effect is Effect.READ
         if not plain:
-            volatility = _VOLATILITY.get(function.volatility, "")
-            self.called[Called(function.signature, volatility, function.security_definer, why)] = None
+            self.called[_called(function, why)] = None
         if effect is Effect.CALL or (effect is not Effect.READ and function.schema not in BUILT_IN):
             self._call(name)
         self._has(effect, reason, function.name)
@@ -187,6 +186,10 @@ class Ran:
         for each in world.catalog.event_triggers:
             function = world.catalog.by_oid.get(each.function)
             if function is not None and (not each.tags or statement.command in each.tags):
-                volatility = _VOLATILITY.get(function.volatility, "")
-                why = f"event trigger {each.name}"
-                self.called[Called(function.signature, volatility, function.security_definer, why)] = None
+                self.called[_called(function, f"event trigger {each.name}")] = None
+
+
+def _called(function: FunctionInfo, why: str) -> Called:
+    volatility = _VOLATILITY.get(function.volatility, "")
+    extension = function.extension if function.trusted and function.extension else ""
+    return Called(function.signature, volatility, function.security_definer, extension, why)

@@ -19,6 +19,8 @@ class Called:
     volatility: str = ""
     """`immutable`, `stable` or `volatile`; empty when the function is not known."""
     security_definer: bool = False
+    extension: str = ""
+    """What it belongs to, where a superuser owns it."""
     why: str = ""
     """What calls it when the text does not: `trigger audit of public.orders`."""
 
@@ -28,7 +30,10 @@ class Called:
         return self.name.partition("(")[0]
 
     def __str__(self) -> str:
-        how = [self.volatility or "not known", "SECURITY DEFINER" if self.security_definer else "", self.why]
+        how = [
+            self.volatility or "not known", "SECURITY DEFINER" if self.security_definer else "",
+            self.extension and f"of {self.extension}", self.why,
+        ]  # fmt: skip
         return f"{self.name}: {', '.join(filter(None, how))}"
 
 
