@@ -13,7 +13,7 @@ from audit.logs import KEY, ORIGIN
 from gov.audit.entry import Entry
 from gov.store.disk import Files
 from gov.store.edges import MOST_EDGES, LineageFiller, edges_of
-from gov.store.flows import Whose
+from gov.store.flows import Whose, files, made_of
 from gov.store.index import EntryFiller, Index, Writer
 from gov.store.journal import Journal
 from gov.store.log import forwards
@@ -144,6 +144,15 @@ def test_an_answer_has_a_bound(tmp_path: Path) -> None:
         walk.column("", "s.a.x", "down")
         assert entries_of(walk) == [(5, "down"), (6, "down"), (7, "down"), (8, "down")]
         assert walk.more
+
+
+def test_a_file_is_found_by_its_digest(tmp_path: Path) -> None:
+    """By what the log calls it, and the statements that it came from are known."""
+    receipt = Entry("receipt", AT, {"subject": "a", "issuer": "i", "digests": ["ABC"], "statements": [0]})
+    index = indexed(tmp_path, [ran("a", "s.a.x"), receipt])
+    with index.reading() as connection:
+        assert files(connection, "abc") == [1]
+        assert made_of(connection, 0) == [1]
 
 
 def test_a_wide_lineage_is_kept_by_table() -> None:

@@ -5,10 +5,12 @@ Everything the gateway, `gov explain` and `gov exec --no-wait` say about a state
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import cast
 
 from gov.broker.house import House
 from gov.broker.lineages import lineage_fields
@@ -97,18 +99,19 @@ async def judge_outline(
         raise NotUnderstood(
             f"{facts.command} of a statement that runs on a connection of its own", hint="send the statement itself"
         )
-    sent = text
-    if decision.verdict is not Verdict.DENY and way is not Route.OWNER and subject.views:
-        sent = await _rewritten(house, subject, text, outline, facts, catalog, hidden, search_path)
+    sent, lineage = text, cast(Mapping[str, object], {})
+    if decision.verdict is not Verdict.DENY:
+        # Beside the rewrite and its proof: there are two analysts, and it never fails.
+        tracing = lineage_fields(house.analysts, client, text, outline, facts, catalog, search_path, subject.outcome)
+        if way is not Route.OWNER and subject.views:
+            rewriting = _rewritten(house, subject, text, outline, facts, catalog, hidden, search_path)
+            sent, lineage = await asyncio.gather(rewriting, tracing)
+        else:
+            lineage = await tracing
     digest = hashlib.sha256(text.encode()).hexdigest()
     judged = Judged(facts, decision, digest, sent, way, prepares=tuple(prepared(outline)))
     _runs_here(judged)
     judged = _with_fields(house, subject, judged, text, catalog)
-    if decision.verdict is Verdict.DENY:
-        return judged
-    lineage = await lineage_fields(
-        house.analysts, client, text, outline, facts, catalog, search_path, subject.outcome
-    )
     return replace(judged, fields={**judged.fields, **lineage})
 
 

@@ -152,8 +152,10 @@ class _Tracing:
         fields, payload = newest.leaf.fields, newest.payload() or {}
         done = self._done(connection, use.last)
         lineage = lineage_of(fields)
+        rules = {each["column"]: str(each.get("rule", "")) for one in lineage for each in one.get("sources", ())}
         flows = [
-            FlowView(source=edge.source, sink=edge.sink, kinds=_words(edge.kinds), mask=edge.mask)
+            FlowView(source=edge.source, sink=edge.sink, kinds=_words(edge.kinds), mask=edge.mask,
+                     rule=rules.get(edge.source, ""))
             for edge in walk.edges(use.shape)[:MOST_FLOWS]
         ]
         return StatementView(
@@ -204,7 +206,8 @@ def _sources(flow: Mapping[str, Any], sources: list[Any]) -> list[FlowView]:
         for place in places:
             kinds.setdefault(place, []).append(word)
     return [
-        FlowView(source=sources[place]["column"], kinds=words, mask=str(sources[place].get("mask", "")))
+        FlowView(source=sources[place]["column"], kinds=words, mask=str(sources[place].get("mask", "")),
+                 rule=str(sources[place].get("rule", "")))
         for place, words in sorted(kinds.items())
     ]
 

@@ -26,6 +26,8 @@ class FlowView(_Model):
     kinds: list[str] = Field(default_factory=list)
     """OpenLineage's words: identity, transformation, aggregation; filter, join, group_by, sort, window, conditional."""
     mask: str = ""
+    rule: str = ""
+    """The rule of policy that masks it."""
 
 
 class OutputView(_Model):

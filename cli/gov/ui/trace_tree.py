@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gov.control.tracing import FlowView, StatementView, Trace
@@ -111,7 +111,7 @@ class _Drawing:
             if flow.source in direct and flow.source and _DIRECT & {*flow.kinds}:
                 line = branch.add(f"{_full(statement, flow.sink)} ← {_full(statement, flow.source)}{_how(flow)}")
                 self._before(line, {_full(statement, flow.source)})
-        self._decides(branch, flows)
+        self._decides(branch, statement, lambda source, written: _covers(columns, statement.target, f"{written}.*"))
         if not direct:
             branch.add("from no column: constants, parameters or data of the client's")
 
@@ -131,7 +131,7 @@ class _Drawing:
             if flow.sink and _DIRECT & {*flow.kinds}:
                 line = branch.add(f"to {_full(statement, flow.sink)}{_how(flow)}")
                 self._after(line, {_full(statement, flow.sink)})
-        self._decides(branch, flows)
+        self._decides(branch, statement, lambda source, written: _covers(columns, statement.target, source))
         self._files(branch, statement)
 
     def _whole(self, root: Branch, statement: StatementView) -> None:
@@ -156,7 +156,7 @@ class _Drawing:
                     source = line.add(f"← {_full(statement, flow.source)}{_how(flow)}")
                     self._before(source, {_full(statement, flow.source)})
             self._after(line, {_full(statement, sink)})
-        self._decides(branch, [each for each in statement.flows if not each.sink])
+        self._decides(branch, statement, lambda source, written: True)
         self._files(branch, statement)
 
     def _statement(self, root: Branch, statement: StatementView) -> Branch | None:
@@ -184,13 +184,12 @@ class _Drawing:
             branch.add(f"not exact: {why}")
         return branch
 
-    def _decides(self, branch: Branch, flows: Iterable[FlowView]) -> None:
-        """What only decides which rows there are, in one line."""
+    def _decides(self, branch: Branch, statement: StatementView, told: Callable[[str, str], bool]) -> None:
+        """What decides which rows there are, a line for each way; `told` says of which source and relation."""
         found: dict[str, dict[str, None]] = {}
-        for flow in flows:
-            if flow.source and not _DIRECT & {*flow.kinds}:
-                for kind in flow.kinds:
-                    found.setdefault(kind, {})[flow.source] = None
+        for kind, source, written in _rows(statement):
+            if told(source, written):
+                found.setdefault(kind, {})[source] = None
         for kind, sources in found.items():
             names = [*sources]
             shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
@@ -201,10 +200,25 @@ class _Drawing:
             branch.add(f"file {file.name or file.digest[:16]} · receipt entry {file.entry}")
 
 
+def _rows(statement: StatementView) -> Iterator[tuple[str, str, str]]:
+    """(kind, source, relation) of what decides about rows; the relation is empty for those of the result."""
+    for each in statement.lineage:
+        sources = each.get("sources") or []
+        flows = [("", each.get("rows") or {})]
+        flows += [(write.get("relation", ""), write.get("rows") or {}) for write in each.get("writes", ())]
+        for written, flow in flows:
+            for kind, places in flow.items():
+                for place in places:
+                    yield kind, str(sources[place]["column"]), written
+
+
 def title(trace: Trace) -> str:
     """What it is about."""
     if trace.about == "user":
         return f"{trace.name} ({', '.join(trace.found)})"
+    if trace.about == "file":
+        name = next((file.name for each in trace.statements for file in each.files if file.digest == trace.name), "")
+        return f"file {name} sha256:{trace.name}".replace("  ", " ")
     most = 6
     return f"{trace.about} {', '.join(trace.found[:most])}{' …' if len(trace.found) > most else ''}"
 
@@ -236,7 +250,7 @@ def _plural(kind: str) -> str:
 def _how(flow: FlowView) -> str:
     words = [_WORDS[kind] for kind in flow.kinds if kind != "identity"]
     if flow.mask:
-        words.insert(0, f"masked: {flow.mask}")
+        words.insert(0, f"masked: {flow.mask}" + (f" by {flow.rule}" if flow.rule else ""))
     return f" ({', '.join(words)})" if words else ""
 
 

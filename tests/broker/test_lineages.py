@@ -1,0 +1,103 @@
+"""Lineage for the trail: asked of real analysts, with views, masks and prepared statements; never a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from gov.broker.analysis import Analysts, Settings
+from gov.broker.lineages import lineage_fields
+from gov.policy.decision import MaskSpec, Outcome
+from gov.sql.bind import follow, prepared
+from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
+from gov.sql.outline import outline
+from gov.sql.resolve import resolve
+from gov.terms import Column, Relation
+
+CUSTOMERS, MAILS, TWICE = (Relation("public", name) for name in ("customers", "mails", "twice"))
+
+
+def _info(relation: Relation, columns: str, definition: str = "") -> RelationInfo:
+    kind = RelationKind.VIEW if definition else RelationKind.TABLE
+    listed = tuple(ColumnInfo(each, "text", number) for number, each in enumerate(columns.split(), 1))
+    return RelationInfo(relation, 1, kind, "owner", listed, definition=definition)
+
+
+CATALOG = Catalog("1", {info.relation: info for info in (
+    _info(CUSTOMERS, "id email country"),
+    _info(MAILS, "id mail", " SELECT customers.id, customers.email AS mail FROM public.customers;"),
+    _info(TWICE, "mail", " SELECT mails.mail FROM public.mails;"),
+)})  # fmt: skip
+MASKED = Outcome(
+    "prod", "read", frozenset(CATALOG.relations),
+    {Column(CUSTOMERS, "email"): MaskSpec("partial", "contact-is-partial", "pii.contact")},
+)  # fmt: skip
+
+
+def fields(text: str, *, before: str = "", settings: Settings | None = None) -> Mapping[str, Any]:
+    """The fields of the entry of `text`, after what `before` has prepared."""
+
+    async def ask() -> Mapping[str, object]:
+        analysts = Analysts()
+        await analysts.start(1, settings or Settings(seconds=20))
+        try:
+            found = follow(outline(text), dict(prepared(outline(before))))
+            facts = resolve(found, CATALOG, ("public",))
+            return await lineage_fields(analysts, "alice", text, found, facts, CATALOG, ("public",), MASKED)
+        finally:
+            await analysts.close()
+
+    return cast("Mapping[str, Any]", asyncio.run(ask()))
+
+
+def test_a_view_behind_a_view_is_followed_to_the_masked_column() -> None:
+    """The base column is the source, both views are named, and so are mask and rule."""
+    said = fields("SELECT mail AS m FROM twice")
+
+    assert said["lineage"] == [{
+        "sources": [{
+            "column": "public.customers.email", "via": ["public.twice.mail", "public.mails.mail"],
+            "mask": "partial", "rule": "contact-is-partial",
+        }],
+        "outputs": [{"identity": [0]}],
+        "exact": True,
+    }]  # fmt: skip
+    assert said["outputs"] == [["m"]]
+
+
+def test_execute_has_the_lineage_of_what_was_prepared() -> None:
+    """EXECUTE is short, and does what its name stands for."""
+    said = fields("EXECUTE p", before="SELECT 1; PREPARE p AS SELECT country FROM customers; SELECT 2")
+
+    assert said["lineage"][0]["sources"] == [{"column": "public.customers.country"}]
+
+
+@pytest.mark.parametrize("text", ["BEGIN", "SET statement_timeout = 1", "SELECT 1"])
+def test_where_nothing_flows_nothing_is_said(text: str) -> None:
+    """And nobody is asked."""
+    assert fields(text) == {}
+
+
+def test_what_cannot_be_found_is_widened_to_the_facts() -> None:
+    """A statement is not refused for its lineage: everything read is in everything that comes of it."""
+    many = ", ".join(f"w{n} AS (SELECT a.id, b.email AS e{n}, a.*, b.* FROM w{n - 1} a, w{n - 1} b)"
+                     for n in range(1, 17))  # fmt: skip
+    said = fields(f"WITH w0 AS (SELECT * FROM customers), {many} SELECT * FROM w16")
+
+    (one,) = said["lineage"]
+    assert {each["column"] for each in one["sources"]} == {f"public.customers.{n}" for n in ("id", "email", "country")}
+    assert one["more"] == {"transformation": [0, 1, 2]}
+    assert not one["exact"]
+    assert one["widened"]
+
+
+def test_code_nobody_looks_into_is_everything_in_reach() -> None:
+    """A function of somebody's: what it reads is not in the statement."""
+    said = fields("SELECT mine(country) FROM customers")
+
+    (one,) = said["lineage"]
+    assert "*" in [each["column"] for each in one["sources"]]
+    assert not one["exact"]
