@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from gov.broker.analysis import Analysts, Settings
 from gov.broker.lineages import lineage_fields
-from gov.policy.decision import MaskSpec, Outcome
+from gov.policy.decision import FilterSpec, MaskSpec, Outcome
 from gov.sql.bind import follow, prepared
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
 from gov.sql.outline import outline
@@ -37,16 +38,16 @@ MASKED = Outcome(
 )  # fmt: skip
 
 
-def fields(text: str, *, before: str = "", settings: Settings | None = None) -> Mapping[str, Any]:
+def fields(text: str, *, before: str = "", outcome: Outcome = MASKED) -> Mapping[str, Any]:
     """The fields of the entry of `text`, after what `before` has prepared."""
 
     async def ask() -> Mapping[str, object]:
         analysts = Analysts()
-        await analysts.start(1, settings or Settings(seconds=20))
+        await analysts.start(1, Settings(seconds=20))
         try:
             found = follow(outline(text), dict(prepared(outline(before))))
             facts = resolve(found, CATALOG, ("public",))
-            return await lineage_fields(analysts, "alice", text, found, facts, CATALOG, ("public",), MASKED)
+            return await lineage_fields(analysts, "alice", text, found, facts, CATALOG, ("public",), outcome)
         finally:
             await analysts.close()
 
@@ -66,6 +67,17 @@ def test_a_view_behind_a_view_is_followed_to_the_masked_column() -> None:
         "exact": True,
     }]  # fmt: skip
     assert said["outputs"] == [["m"]]
+
+
+def test_what_a_row_filter_reads_decides_about_the_rows() -> None:
+    """Policy's condition is part of what happened."""
+    spec = FilterSpec("consenting", "country IN (SELECT mail FROM public.mails)", (MAILS,))
+    said = fields("SELECT id FROM customers", outcome=replace(MASKED, filters={CUSTOMERS: (spec,)}))
+
+    (one,) = said["lineage"]
+    assert {one["sources"][place]["column"] for place in one["rows"]["filter"]} == {
+        "public.customers.country", "public.customers.email",
+    }  # fmt: skip
 
 
 def test_execute_has_the_lineage_of_what_was_prepared() -> None:

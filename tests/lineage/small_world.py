@@ -15,6 +15,7 @@ TABLES = {
     "report": "id email total note",
     "customers": "id full_name email country balance",
     "orders": "id customer_id amount status",
+    "visits": "id customer_id page",
 }
 VIEWS = {
     "people": ("id mail", " SELECT customers.id,\n    customers.email AS mail\n   FROM public.customers\n"
@@ -37,8 +38,10 @@ def known(tables: dict[str, str] | None = None) -> Known:
     aggregates = frozenset({
         "avg", "count", "grouping", "max", "min", "stddev_samp", "string_agg", "sum", "percentile_cont",
     })  # fmt: skip
+    filters = {Relation("public", "visits"): "SELECT FROM public.visits AS visits WHERE page <> 'void' AND"
+               " customer_id IN (SELECT id FROM public.customers WHERE country = 'NO')"}  # fmt: skip
     sets = frozenset({"generate_series", "unnest", "jsonb_array_elements"})
-    return Known(World(catalog, search(("public",))), definitions, aggregates, sets)
+    return Known(World(catalog, search(("public",))), definitions, aggregates, sets, {} if tables else filters)
 
 
 def _info(

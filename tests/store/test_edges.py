@@ -146,6 +146,17 @@ def test_an_answer_has_a_bound(tmp_path: Path) -> None:
         assert walk.more
 
 
+def test_what_comes_first_leaves_room_for_the_rest(tmp_path: Path) -> None:
+    """A table that is loaded a thousand times is read by somebody as well."""
+    loads = [ran("a", f"s.z.c{n}", "s.a.x") for n in range(9)]
+    index = indexed(tmp_path, [*loads, *(ran("b", "s.a.x", f"s.b.d{n}") for n in range(9))])
+    with index.reading() as connection:
+        walk = Walk(connection, Whose(), most=8)
+        walk.column("", "s.a.x", "both")
+        assert [way for _, way in entries_of(walk)] == ["up"] * 4 + ["down"] * 4
+        assert walk.more
+
+
 def test_a_file_is_found_by_its_digest(tmp_path: Path) -> None:
     """By what the log calls it, and the statements that it came from are known."""
     receipt = Entry("receipt", AT, {"subject": "a", "issuer": "i", "digests": ["ABC"], "statements": [0]})

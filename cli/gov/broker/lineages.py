@@ -13,6 +13,7 @@ from gov.broker.analysis import Analysts
 from gov.errors import GovError
 from gov.lineage.form import Masked, from_facts
 from gov.lineage.request import asked
+from gov.mask.view import qualified, quote
 from gov.policy.decision import Outcome
 from gov.sql.catalog import Catalog
 from gov.sql.facts import Facts
@@ -33,11 +34,13 @@ async def lineage_fields(
         return {}
     reach = _Reach(facts, {call.name[-1] for each in outline.statements for call in each.calls})
     try:
+        _filters(reach, outcome)  # what their conditions read may be views, and what views read may be filtered
         await _behind_views(analysts, client, catalog, reach)
+        filters = _filters(reach, outcome)
         prepared = [each.body for each in outline.statements if each.followed and each.body]
         question = asked(
             text, prepared, search_path, catalog, reach.relations, reach.functions, _masks(reach, outcome),
-            [*reach.opaque],
+            [*reach.opaque], filters,
         )
         told = await analysts.lineage(question, client)
     except GovError as why:
@@ -81,6 +84,19 @@ async def _behind_views(analysts: Analysts, client: str, catalog: Catalog, reach
             reach.opaque |= dict.fromkeys(f"{why} in {info.relation}" for why in _opaque(facts))
         if not work:
             return
+
+
+def _filters(reach: _Reach, outcome: Outcome) -> dict[Relation, str]:
+    """The rows that policy shows of what is in reach, each as a query; what their conditions read is in reach too."""
+    found = {}
+    for relation in reach.relations & outcome.filters.keys():
+        specs = outcome.filters[relation]
+        # Each on lines of its own, as a comment may end it.
+        where = "\n AND ".join(f"(\n{spec.where}\n)" for spec in specs)
+        found[relation] = f"SELECT FROM {qualified(relation)} AS {quote(relation.name)} WHERE {where}"
+        reach.relations.update(*(spec.tables for spec in specs))
+        reach.functions.update(name.rpartition(".")[2] for spec in specs for name in spec.functions)
+    return found
 
 
 def _masks(reach: _Reach, outcome: Outcome) -> dict[str, Masked]:

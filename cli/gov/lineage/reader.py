@@ -30,6 +30,8 @@ class Known(NamedTuple):
     """Names of the functions in the text that are aggregates."""
     sets: frozenset[str] = frozenset()
     """Names of those that return sets."""
+    filters: Mapping[Relation, str] = {}
+    """Of relations of which policy shows some rows only: a query that those rows, and no others, come from."""
 
 
 @dataclass(slots=True)
@@ -69,6 +71,8 @@ class Reader:
     doubts: dict[str, None] = field(default_factory=dict)
     views: dict[Relation, Result | None] = field(default_factory=dict)
     """Views that were read; None while one is being read."""
+    filtered: dict[Relation, Flow] = field(default_factory=dict)
+    """What decides which rows of a relation policy shows."""
     steps: int = 0
 
     def spend(self, steps: int) -> None:

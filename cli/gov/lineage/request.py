@@ -32,6 +32,8 @@ class Asked(NamedTuple):
     masks: Mapping[str, Sequence[str]]
     opaque: Sequence[str]
     """Why code runs that nobody looks into; empty for none."""
+    filters: Sequence[Sequence[str]] = ()
+    """(schema, name, query) of relations of which policy shows some rows only: see `reader.Known`."""
 
 
 class Told(NamedTuple):
@@ -53,6 +55,7 @@ def asked(
     functions: Iterable[str],
     masks: Masks,
     opaque: Sequence[str],
+    filters: Mapping[Relation, str],
 ) -> Asked:
     """The question about `text`, which reaches `relations` and calls `functions`."""
     known = [info for each in sorted(relations) if (info := catalog.relations.get(each)) is not None]
@@ -66,6 +69,7 @@ def asked(
         [name for name, found in overloads.items() if any(each.returns_set for each in found)],
         masks,
         opaque,
+        [[relation.schema, relation.name, query] for relation, query in sorted(filters.items())],
     )
 
 
@@ -79,7 +83,8 @@ def told(row: Sequence[Any]) -> Told:
     infos = {info.relation: info for info in map(_read, question.relations)}
     world = World(Catalog("", infos), search(question.path))
     definitions = {relation: info.definition for relation, info in infos.items() if info.definition}
-    known = Known(world, definitions, frozenset(question.aggregates), frozenset(question.sets))
+    filters = {Relation(schema, name): query for schema, name, query in question.filters}
+    known = Known(world, definitions, frozenset(question.aggregates), frozenset(question.sets), filters)
     found: list[Lineage] = [*lineage(question.text, known)]
     for prepared in question.prepared:
         found += lineage(prepared, known, executed=True)

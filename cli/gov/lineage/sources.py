@@ -76,7 +76,21 @@ def _named(reader: Reader, node: Node, context: Context) -> tuple[list[Item], Fl
     result = contents(reader, relation)
     names = (*given[: len(result.names)], *result.names[len(given) :])
     found = Item(called, names, result.columns, rest=result.rest, relation=relation)
-    return [found], dict(result.rows)
+    return [found], union([result.rows, _filtered(reader, relation)])
+
+
+def _filtered(reader: Reader, relation: Relation) -> Flow:
+    """What decides which of its rows policy shows."""
+    if relation not in reader.known.filters:
+        return {}
+    if relation not in reader.filtered:
+        reader.filtered[relation] = {}  # the query names it too
+        found = _read(reader, reader.known.filters[relation])
+        if found is None:
+            reader.doubt(f"the row filter of {relation} cannot be read")
+            found = Result(rows=used(contents(reader, relation).values(), FILTER))
+        reader.filtered[relation] = found.rows
+    return reader.filtered[relation]
 
 
 def contents(reader: Reader, relation: Relation) -> Result:
@@ -109,20 +123,25 @@ def _view(reader: Reader, relation: Relation) -> Result | None:
     if relation in reader.views:
         return reader.views[relation]
     reader.views[relation] = None
-    try:
-        (statement,) = parse(reader.known.definitions[relation].rstrip("; \n"))
-    except (Refused, ValueError):
+    result = _read(reader, reader.known.definitions[relation].rstrip("; \n"))
+    if result is None:
         reader.doubt(f"the definition of {relation} cannot be read")
-        return None
-    world = reader.known.world
-    # pg_get_viewdef qualifies every name that is not in pg_catalog.
-    reader.known = reader.known._replace(world=World(world.catalog, ("pg_catalog",)))
-    try:
-        result = reader.query(reader, statement["stmt"], Context())
-    finally:
-        reader.known = reader.known._replace(world=world)
     reader.views[relation] = result
     return result
+
+
+def _read(reader: Reader, text: str) -> Result | None:
+    """What a query returns in which every name that is not in pg_catalog is qualified; None when it is none."""
+    try:
+        (statement,) = parse(text)
+    except (Refused, ValueError):
+        return None
+    world = reader.known.world
+    reader.known = reader.known._replace(world=World(world.catalog, ("pg_catalog",)))
+    try:
+        return reader.query(reader, statement["stmt"], Context())
+    finally:
+        reader.known = reader.known._replace(world=world)
 
 
 def _subselect(reader: Reader, node: Node, context: Context) -> tuple[list[Item], Flow]:

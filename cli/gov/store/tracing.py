@@ -54,6 +54,11 @@ class Walk:
     hops: dict[tuple[int, int, str], Hop] = field(default_factory=dict)
     more: bool = False
     _shapes: dict[int, list[Edge]] = field(default_factory=dict)
+    _room: int = 0
+    """Statements that there may be at this stage: what comes first must leave room for the rest."""
+
+    def __post_init__(self) -> None:
+        self._room = self.most
 
     def column(self, target: str, asked: str, way: Way) -> list[str]:
         """From a column; what it means."""
@@ -67,8 +72,10 @@ class Walk:
     def _from(self, found: list[tuple[int, str, str]], way: Way) -> list[str]:
         starts = [(target, name) for _, target, name in found if name]
         if way in ("up", "both"):
+            self._room = self.most // 2 if way == "both" else self.most
             self.up([Step(target, name, 0, _EVER) for target, name in starts])
         if way in ("down", "both"):
+            self._room = self.most
             self.down([Step(target, name, 0, -1) for target, name in starts])
         return sorted(f"{target}:{name}" for target, name in starts)
 
@@ -76,16 +83,19 @@ class Walk:
         """From statements: what flows into them, and what comes of what they wrote."""
         befores: list[Step] = []
         afters: list[Step] = []
+        self._room = self.most // 2
         for use in found:
             if not self._add(use, "here", 0):
-                return
+                break
             for edge in self.edges(use.shape):
                 if edge.source != OUTSIDE and (self.all or edge.kinds & DIRECT):
                     befores.append(Step(use.target, edge.source, 1, use.last))
                 if edge.sink != RESULT:
                     afters.append(Step(use.target, edge.sink, 1, use.first))
+        self._room = self.most * 3 // 4 if way == "both" else self.most
         if way in ("up", "both"):
             self.up(befores)
+        self._room = self.most
         if way in ("down", "both"):
             self.down(afters)
 
@@ -139,7 +149,7 @@ class Walk:
         """Note a statement; whether there is room for more."""
         key = use.shape, use.actor, use.request
         if key not in self.hops:
-            if len(self.hops) >= self.most:
+            if len(self.hops) >= self._room:
                 self.more = True
                 return False
             self.hops[key] = Hop(use, way, depth)
