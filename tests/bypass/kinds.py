@@ -113,9 +113,10 @@ def remove(admin: Admin) -> None:
     admin.execute(SQL("DROP ROLE {}").format(Identifier(_READER)))
 
 
-def policy(before: str) -> str:
-    """The policy `before` with what kinds.yaml adds."""
-    whole, more = yaml.safe_load(before), yaml.safe_load((HERE / "kinds.yaml").read_text(encoding="utf-8"))
+def policy(before: str, added: str = "") -> str:
+    """The policy `before` with the rules `added`, those of kinds.yaml when left out."""
+    more = yaml.safe_load(added or (HERE / "kinds.yaml").read_text(encoding="utf-8"))
+    whole = yaml.safe_load(before)
     return yaml.safe_dump(whole | {section: whole[section] + rules for section, rules in more.items()})
 
 
@@ -126,15 +127,15 @@ def standing(stage: Stage, admin: Admin, as_user: Callable[[str], dict[str, str]
     create(admin, "shop_owner", "gov_broker", file)
     with Broker.current(as_user("bob")) as bob:
         try:
-            _put(stage, bob, policy(before))
+            put(stage, bob, policy(before))
             yield
         finally:
             remove(admin)
             file.unlink()
-            _put(stage, bob, before)
+            put(stage, bob, before)
 
 
-def _put(stage: Stage, bob: Broker, text: str) -> None:
+def put(stage: Stage, bob: Broker, text: str) -> None:
     """Have the broker take up a policy, and look at the tables anew."""
     stage.policy_file.write_text(text, encoding="utf-8")
     wanted = document.load([(str(stage.policy_file), text)]).digest
