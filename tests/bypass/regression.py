@@ -37,8 +37,11 @@ FILE = Path(__file__).parents[2].parent / "shared" / "data" / "postgresql-statem
 Admin = psycopg.Connection[Any]
 RENEW = 200
 """Statements after which the session is opened anew."""
-_MAKES = re.compile(r"(?:--[^\n]*\n|\s)*(?:create (?:unlogged )?table|create (?:unique )?index|create domain|create type"
-                    r"|insert into|alter table)\b", re.IGNORECASE)  # fmt: skip
+_MAKES = re.compile(
+    r"(?:--[^\n]*\n|\s)*(?:create (?:unlogged )?table|create (?:unique )?index|create domain|create type|insert into"
+    r"|alter table)\b",
+    re.IGNORECASE,
+)
 _TEN = """
 CREATE TABLE tenk1 AS SELECT n AS unique1, (n * 7 + 3) % {rows} AS unique2, n % 2 AS two, n % 4 AS four, n % 10 AS ten,
   n % 20 AS twenty, n % 100 AS hundred, n % 1000 AS thousand, n % 2000 AS twothousand, n % 5000 AS fivethous,
