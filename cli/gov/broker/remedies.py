@@ -12,6 +12,7 @@ from gov.errors import GovError
 from gov.identity.principal import Principal
 from gov.policy.access import offers
 from gov.policy.decision import Access, Decision, Verdict
+from gov.policy.unmask import spelled
 from gov.terms import Scope, TargetName
 
 LONGEST = 1000
@@ -106,6 +107,13 @@ def _ways(refused: Refusal, statement: str, access: Access, decision: Decision) 
                 command = f"gov exec {refused.target}{flags} --no-wait {text}"
                 yield Step(command=command, what=f"{asks}, and does not wait for the answer")
             yield Step(command=_connect(refused, access), what=f"there the statement {asks} and waits")
+        case _ if decision.unmask:
+            said = _flags(refused, access) if refused.reason else f"{_flags(refused, access)} --reason {quote(_REASON)}"
+            asked = " ".join(f"--unmask {quote(spelled(column))}" for column in decision.unmask)
+            what = "asks for a lease without that mask, and waits for the answer"
+            if text:
+                yield Step(command=f"gov exec {refused.target}{said} {asked} {text}", what=what)
+            yield Step(command=f"gov connect {refused.target}{said} {asked}", what="a prompt in which it runs then")
         case _:
             return
 

@@ -89,7 +89,8 @@ def _agreed(view: RequestView, max_rows: int | None) -> bool:
     if not interactive():
         raise UsageError("nobody is here to ask", hint=f"gov approve {view.id} --yes")
     bound = f" if it changes at most {max_rows} rows" if max_rows is not None else ""
-    return typer.confirm(f"\nlet it run{bound}?", default=False, err=True)
+    question = "let them see it" if view.unmask else f"let it run{bound}"
+    return typer.confirm(f"\n{question}?", default=False, err=True)
 
 
 def _outcome(view: RequestView) -> str:

@@ -17,7 +17,7 @@ from gov.ui.sql import highlight
 from gov.ui.terminal import coloured
 
 if TYPE_CHECKING:
-    from gov.control.models import Explained
+    from gov.control.models import Explained, MaskView
 
 _COLOURS = {"allow": "green", "hold": "yellow", "confirm": "yellow", "deny": "red"}
 
@@ -57,6 +57,12 @@ def show(explained: Explained) -> None:
         typer.echo("\n".join(f"    {line}" for line in shown.splitlines()))
 
 
+def _masked(mask: MaskView) -> str:
+    """A mask, its rule, and who may lift it."""
+    lifted = f"; --unmask {mask.column} asks {' or '.join(mask.approvers)}" if mask.approvers else ""
+    return f"{mask.column}: {mask.mask}, by {mask.rule} ({mask.classification}){lifted}"
+
+
 def _facts(explained: Explained) -> Iterator[tuple[str, str]]:
     """(label, text) lines in the order that answers: why, who, what."""
     said: tuple[tuple[str, list[str]], ...] = (
@@ -70,7 +76,7 @@ def _facts(explained: Explained) -> Iterator[tuple[str, str]]:
         ("writes", [", ".join(explained.columns_written or explained.writes)]),
         ("calls", [", ".join(explained.functions)]),
         ("code", explained.code),
-        ("masked", [f"{m.column}: {m.mask}, by {m.rule} ({m.classification})" for m in explained.masks]),
+        ("masked", list(map(_masked, explained.masks))),
         ("filtered", [f"{each.table}, by {each.rule}" for each in explained.filters]),
         ("counted", [", ".join(explained.budgets)]),
         ("closed", [", ".join(explained.closed)]),

@@ -20,6 +20,7 @@ from gov.policy.outcome import filtered, outcome
 from gov.policy.rules import Budget, People, Policy, Roles
 from gov.policy.situation import Situation
 from gov.policy.universe import OTHERWISE, Circumstances, Subject, World
+from gov.policy.unmask_compare import lift_change
 from gov.sql.catalog import Catalog
 from gov.sql.facts import Facts
 from gov.terms import Relation, Scope
@@ -177,6 +178,10 @@ def _masks(place: _Place, was: Outcome, now: Outcome, world: World) -> Iterator[
             direction = _direction(more=writes[1], less=writes[0])
             for name in names:
                 yield place.change("mask", name, was_set, is_set, direction)
+        if specs[0] and specs[1] and (lifting := lift_change(specs[0].unmask, specs[1].unmask, place.scope)):
+            direction = _direction(more=lifting.more, less=lifting.less)
+            for name in names:
+                yield place.change("mask", name, lifting.old, lifting.new, direction)
 
 
 def _rows(

@@ -214,6 +214,7 @@ def _raw(case: _Case) -> Decision | None:
         rule=rule,
         rules=(rule,),
         hint=f"leave {columns[0].name} out, {_unmasking(case, columns)}",
+        unmask=tuple(columns) if liftable(case.outcome, columns, case.on.purpose) else (),
     )
 
 

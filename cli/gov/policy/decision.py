@@ -45,6 +45,8 @@ class Decision:
     """More rows of the answer than these are not shown, and the statement is stopped."""
     most_rows_by: str = ""
     """The rule that says so: it did not speak because few rows were estimated."""
+    unmask: tuple[Column, ...] = ()
+    """Masked columns that it needs raw and that somebody may unmask: see `policy.unmask`."""
     most_rows_ask: frozenset[str] = frozenset()
     """Groups that can let more pass."""
     budgets: tuple[str, ...] = ()

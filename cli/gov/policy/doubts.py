@@ -97,6 +97,7 @@ def _groups(policy: Policy) -> Iterator[tuple[str, Position]]:
         yield from _of(access.people, _at(access.marks, "groups"))
     for mask in policy.masking:
         yield from _of(mask.excepted, _at(mask.marks, "except"))
+        yield from _of(People(mask.unmask.approvers if mask.unmask else frozenset()), _at(mask.marks, "unmask"))
     limits: tuple[RowRule | Budget, ...] = policy.rows + policy.budget
     for limit in limits:
         yield from _of(limit.people, _at(limit.marks, "for"))
