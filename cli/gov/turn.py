@@ -61,6 +61,8 @@ class Judged:
     route: Route
     fields: Mapping[str, object] = field(default_factory=dict)
     """The part of the audit entry that does not change from run to run."""
+    octets: int = 0
+    """How much of `fields` there is to keep that the length of the text does not tell."""
     prepares: tuple[tuple[str, object], ...] = ()
     """(name, what it stands for) of each PREPARE in the text, for whoever follows EXECUTE by name."""
     changes: bool = field(init=False, compare=False)

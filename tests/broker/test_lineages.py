@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from gov.broker.analysis import Analysts, Settings
-from gov.broker.lineages import lineage_fields
+from gov.broker.lineages import lineage_of
 from gov.policy.decision import FilterSpec, MaskSpec, Outcome
 from gov.sql.bind import follow, prepared
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
@@ -47,7 +47,8 @@ def fields(text: str, *, before: str = "", outcome: Outcome = MASKED) -> Mapping
         try:
             found = follow(outline(text), dict(prepared(outline(before))))
             facts = resolve(found, CATALOG, ("public",))
-            return await lineage_fields(analysts, "alice", text, found, facts, CATALOG, ("public",), outcome)
+            traced = await lineage_of(analysts, "alice", text, found, facts, CATALOG, ("public",), outcome)
+            return traced.fields
         finally:
             await analysts.close()
 
@@ -87,13 +88,15 @@ def test_execute_has_the_lineage_of_what_was_prepared() -> None:
     assert said["lineage"][0]["sources"] == [{"column": "public.customers.country"}]
 
 
-@pytest.mark.parametrize("text", ["BEGIN", "SET statement_timeout = 1", "SELECT 1"])
+@pytest.mark.parametrize("text", [
+    "BEGIN", "SET statement_timeout = 1", "SELECT 1", "SELECT relname FROM pg_catalog.pg_class",
+])
 def test_where_nothing_flows_nothing_is_said(text: str) -> None:
     """And nobody is asked."""
     assert fields(text) == {}
 
 
-def test_what_cannot_be_found_is_widened_to_the_facts() -> None:
+def test_what_cannot_be_tracedis_widened_to_the_facts() -> None:
     """A statement is not refused for its lineage: everything read is in everything that comes of it."""
     many = ", ".join(f"w{n} AS (SELECT a.id, b.email AS e{n}, a.*, b.* FROM w{n - 1} a, w{n - 1} b)"
                      for n in range(1, 17))  # fmt: skip

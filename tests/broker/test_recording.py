@@ -10,7 +10,7 @@ from broker.rig import ALICE
 from gov.audit.entry import Entry
 from gov.broker.house import House
 from gov.broker.judge import Subject
-from gov.broker.recording import FORMS, Recording
+from gov.broker.recording import FORMS, HEAVIEST, Recording
 from gov.lease.lease import Lease
 from gov.terms import Scope, SessionId
 from gov.turn import Record
@@ -59,3 +59,12 @@ def test_forms_are_kept_for_so_many_texts_only() -> None:
     for number in range(FORMS + 1):
         recording.record(Record("statement", STATEMENT, {}, shared={"digest": str(number)}))
     assert len(recording._forms) <= FORMS
+
+
+def test_forms_are_kept_for_so_much_only() -> None:
+    """Nor by saying much each time."""
+    recording, entries = _recording()
+    first = {"reasons": ["x" * (HEAVIEST + 1)]}
+    for shared in (first, {"digest": "1"}, {"digest": "2"}, first):
+        recording.record(Record("statement", STATEMENT, {}, shared=shared))
+    assert entries[0].form is not entries[3].form

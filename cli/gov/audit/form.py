@@ -43,6 +43,11 @@ class Form:
         self._hidden = {name: encode(value) for name, value in hidden.items()}
         self._layouts: dict[tuple[str, ...], _Layout] = {}
 
+    @property
+    def octets(self) -> int:
+        """Characters of the shared part."""
+        return sum(map(len, (*self._shown.values(), *self._hidden.values())))
+
     def fill(self, fields: Mapping[str, object], payload: Mapping[str, object]) -> tuple[str, str]:
         """The JSON of fields and payload, with these besides the shared ones; they win over them."""
         values = [*fields.values(), *payload.values()]

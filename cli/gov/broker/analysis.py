@@ -115,7 +115,8 @@ class Analysts:
 
     async def lineage(self, asked: Asked, who: str = "") -> Told:
         """Where the columns of a text come from: see `gov.lineage.request`. Raises as `outline` does."""
-        return Told(*json.loads(await self._ask(LINEAGE, json.dumps(asked).encode(), who)))
+        body = await self._ask(LINEAGE, json.dumps(asked).encode(), who)
+        return Told(*json.loads(body))._replace(octets=len(body))
 
     async def beside(self, size: int, who: str, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
         """What `work` returns; when its input has a `LONG` size, it does not keep the event loop from others.

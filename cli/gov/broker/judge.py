@@ -10,10 +10,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import cast
 
 from gov.broker.house import House
-from gov.broker.lineages import lineage_fields
+from gov.broker.lineages import NOTHING, lineage_of
 from gov.errors import Denied, NotUnderstood, StatementFailed, Unavailable
 from gov.identity.principal import Principal
 from gov.policy.accepted import closed, narrowed
@@ -99,10 +98,10 @@ async def judge_outline(
         raise NotUnderstood(
             f"{facts.command} of a statement that runs on a connection of its own", hint="send the statement itself"
         )
-    sent, lineage = text, cast(Mapping[str, object], {})
+    sent, lineage = text, NOTHING
     if decision.verdict is not Verdict.DENY:
         # Beside the rewrite and its proof: there are two analysts, and it never fails.
-        tracing = lineage_fields(house.analysts, client, text, outline, facts, catalog, search_path, subject.outcome)
+        tracing = lineage_of(house.analysts, client, text, outline, facts, catalog, search_path, subject.outcome)
         if way is not Route.OWNER and subject.views:
             rewriting = _rewritten(house, subject, text, outline, facts, catalog, hidden, search_path)
             sent, lineage = await asyncio.gather(rewriting, tracing)
@@ -112,7 +111,7 @@ async def judge_outline(
     judged = Judged(facts, decision, digest, sent, way, prepares=tuple(prepared(outline)))
     _runs_here(judged)
     judged = _with_fields(house, subject, judged, text, catalog)
-    return replace(judged, fields={**judged.fields, **lineage})
+    return replace(judged, fields={**judged.fields, **lineage.fields}, octets=lineage.octets)
 
 
 def _weight(text: str, outline: Outline) -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gov.broker.analysis import Analysts
 from gov.errors import GovError
-from gov.lineage.form import Masked, from_facts
+from gov.lineage.form import MOST_OCTETS, Masked, from_facts
 from gov.lineage.request import asked
 from gov.mask.view import qualified, quote
 from gov.policy.decision import Outcome
@@ -19,19 +20,34 @@ from gov.sql.catalog import Catalog
 from gov.sql.facts import Facts
 from gov.sql.outline import Outline
 from gov.sql.resolve import resolve
-from gov.terms import Column, Effect, Relation
+from gov.terms import SYSTEM_SCHEMAS, Column, Effect, Relation
 
 DEEPEST = 32
 """Views behind views."""
 
 
-async def lineage_fields(
+class Found(NamedTuple):
+    """What is known of a statement's lineage."""
+
+    fields: Mapping[str, object]
+    """Of its entry."""
+    octets: int
+    """How much that is to keep."""
+
+
+NOTHING = Found({}, 0)
+
+
+async def lineage_of(
     analysts: Analysts, client: str, text: str, outline: Outline, facts: Facts, catalog: Catalog,
     search_path: tuple[str, ...], outcome: Outcome,
-) -> Mapping[str, object]:
-    """The fields of a statement's entry that say where its columns come from; none where nothing flows."""
-    if not (facts.reads or facts.writes or facts.calls or Effect.UNKNOWN in facts.effects):
-        return {}
+) -> Found:
+    """Where the columns of a statement come from; nothing where nothing flows."""
+    touched = facts.reads | facts.writes
+    if not facts.calls and Effect.UNKNOWN not in facts.effects and all(
+        each.schema in SYSTEM_SCHEMAS for each in touched
+    ):
+        return NOTHING  # of the catalogs' own columns nobody asks
     reach = _Reach(facts, {call.name[-1] for each in outline.statements for call in each.calls})
     try:
         _filters(reach, outcome)  # what their conditions read may be views, and what views read may be filtered
@@ -44,8 +60,10 @@ async def lineage_fields(
         )
         told = await analysts.lineage(question, client)
     except GovError as why:
-        return {"lineage": from_facts(_names(facts.columns_read), _names(facts.columns_written), why.what)}
-    return {"lineage": told.lineage, "lineage_by_column": told.by_column, "outputs": told.names}
+        return Found({"lineage": from_facts(_names(facts.columns_read), _names(facts.columns_written), why.what)},
+                     MOST_OCTETS)  # fmt: skip
+    fields = {"lineage": told.lineage, "lineage_by_column": told.by_column, "outputs": told.names}
+    return Found(fields, told.octets)
 
 
 @dataclass(slots=True)

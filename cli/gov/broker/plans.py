@@ -20,7 +20,7 @@ from gov.turn import Judged, Route
 MOST = 512
 """Judgments kept by text, and as many by shape."""
 HEAVIEST = 1 << 22
-"""Characters of the texts kept: 4 MiB, or so."""
+"""Characters of the texts kept and of their lineage: 4 MiB, or so."""
 LONGEST = 4096
 """Characters of a text that a shape is looked for in."""
 
@@ -65,7 +65,7 @@ class Plans:
 
     def put(self, text: str, search_path: tuple[str, ...], judged: Judged) -> None:
         """Keep a judgment."""
-        self._octets += len(text) + len(judged.sent)
+        self._octets += len(text) + len(judged.sent) + judged.octets
         if len(self._exact) >= MOST or self._octets > HEAVIEST:
             self._exact.clear()
             self._octets = 0

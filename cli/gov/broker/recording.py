@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FORMS = 512
 """Texts whose part of an audit entry is kept encoded."""
+HEAVIEST = 1 << 22
+"""Characters of all these parts: 4 MiB, or so. The lineage of a wide text alone can have 64 KiB."""
 
 
 class Recording:
@@ -29,6 +31,7 @@ class Recording:
         brief = {name: self._common[name] for name in ("session", "lease", "subject", "issuer")}
         self._behind = Form("statement.done", brief)
         self._forms: dict[int, tuple[Mapping[str, object], Form]] = {}
+        self._octets = 0
 
     def record(self, need: Record) -> int:
         """Write an entry of this session; its index. Raises Unavailable."""
@@ -43,9 +46,11 @@ class Recording:
         shared = need.shared or {}
         known = self._forms.get(id(shared))
         if known is None or known[0] is not shared:
-            if len(self._forms) >= FORMS:
+            if len(self._forms) >= FORMS or self._octets > HEAVIEST:
                 self._forms.clear()
+                self._octets = 0
             known = self._forms[id(shared)] = shared, Form(need.kind, {**self._common, **shared})
+            self._octets += known[1].octets
         return known[1]
 
 

@@ -21,7 +21,7 @@ from gov.lineage.flow import WORDS, Flow, Lineage, Result, Source, Write, union
 
 MOST_OCTETS = 12 * 1024
 """Of the lineage in a leaf, which may have 65,535 in all."""
-MOST_DETAIL = 512 * 1024
+MOST_DETAIL = 64 * 1024
 """Of the lineage by column in a payload, when the leaf has it by table."""
 MOST_REASONS = 8
 

@@ -44,6 +44,8 @@ class Told(NamedTuple):
     """What was too long for it."""
     names: list[list[str]]
     """Of the output columns, statement by statement."""
+    octets: int = 0
+    """How much all of it is as JSON."""
 
 
 def asked(
