@@ -26,7 +26,9 @@ def _recording() -> tuple[Recording, list[Entry]]:
         return len(entries) - 1
 
     house = SimpleNamespace(clock=lambda: 1.0, trail=SimpleNamespace(record=record))
-    lease = SimpleNamespace(id="ls-1", principal=ALICE, target="prod", scope=Scope.READ, purpose="", run="")
+    lease = SimpleNamespace(
+        id="ls-1", principal=ALICE, target="prod", scope=Scope.READ, purpose="", run="", approval=None
+    )
     subject = SimpleNamespace(environment="production", client="psql")
     return Recording(
         cast(House, house), cast(Lease, lease), cast(Subject, subject), SessionId("ss-1")
