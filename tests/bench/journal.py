@@ -1,8 +1,10 @@
-"""How many entries a second the audit log takes: `python tests/bench/journal.py [--dir DIR] [--seconds 3] [--json]`.
+"""How quick the audit log is, written and verified: `python tests/bench/journal.py [--dir DIR] [--seconds 3] [--json]`.
 
     append      one entry, one write, no sync: what a read waits for
     group N     N entries, then one sync for all of them: what N sessions that write at once wait for
     trail N     the same through the trail, with N tasks that wait for their entries
+    read        what a read waits for: its entry, while the tree follows; milliseconds, the median and 99 of 100
+    verify      entries a second of `gov audit verify` over a log of --verify entries, its start included
 
 Entries are as the gateway makes them: a form for the session and the text, and the rest. The tree follows
 each second in a thread of its own, as in the broker.
@@ -19,6 +21,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import verify
 
 from gov.audit.entry import Entry
 from gov.audit.form import Form
@@ -104,8 +108,33 @@ async def trailed(directory: Path, size: int, seconds: float) -> float:
     return number / took
 
 
+async def waited(directory: Path, seconds: float) -> list[float]:
+    """How long each of some thousand reads a second waits for its entry, in milliseconds."""
+    trail, times = Trail(Journal(directory, KEY, KEY.name)), list[float]()
+    trail.start()
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        began = time.perf_counter()
+        trail.record(entry(len(times)))
+        times.append((time.perf_counter() - began) * 1000)
+        await asyncio.sleep(0.0002)
+    await trail.close()
+    return times
+
+
+def all_of(directory: Path, seconds: float, size: int) -> dict[str, float]:
+    """Every figure."""
+    found = measured(directory, seconds)
+    times = sorted(asyncio.run(waited(directory / "read", 2 * seconds)))
+    found["read p50 ms"] = round(times[len(times) // 2], 4)
+    found["read p99 ms"] = round(times[len(times) * 99 // 100], 4)
+    verify.grow(directory / "verify", size)
+    found["verify"] = verify.measured(directory / "verify")["entries_per_second"]
+    return found
+
+
 def measured(directory: Path, seconds: float) -> dict[str, float]:
-    """The median of some rounds, interleaved."""
+    """Entries a second of what writes: the median of some rounds, interleaved."""
     found: dict[str, list[float]] = {}
     for number in range(ROUNDS):
         for name, make in {
@@ -125,15 +154,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dir", type=Path, help="on the file system to measure; left out: the temporary one")
     parser.add_argument("--seconds", type=float, default=3.0, help="for each line")
+    parser.add_argument("--verify", type=int, default=500_000, metavar="ENTRIES", help="how many are verified")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as directory:
-        found = measured(Path(directory), given.seconds)
+        found = all_of(Path(directory), given.seconds, given.verify)
     if given.json:
         print(json.dumps(found))
         return
     for name, each in found.items():
-        print(f"{name:10} {each:8,.0f} entries/s")
+        print(f"{name:12} {each:8.4f}" if name.endswith("ms") else f"{name:12} {each:8,.0f} entries/s")
 
 
 if __name__ == "__main__":
