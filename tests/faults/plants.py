@@ -123,6 +123,13 @@ def write_in_the_loop() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def forget_erasing() -> Iterator[None]:
+    """An erasure that was stopped is not carried out later."""
+    with patch("gov.store.erasure.resume", lambda journal: None):
+        yield
+
+
 PLANTS: dict[str, Plant] = {
     "ignore-fsync-error": ignore_fsync_error,
     "believe-second-fsync": believe_second_fsync,
@@ -133,5 +140,6 @@ PLANTS: dict[str, Plant] = {
     "another-sqlstate": another_sqlstate,
     "wait-for-ever": wait_for_ever,
     "write-in-the-loop": write_in_the_loop,
+    "forget-erasing": forget_erasing,
 }
 """By name."""

@@ -26,6 +26,7 @@ from gov.policy.decide import permit
 from gov.policy.decision import Decision, Verdict
 from gov.sql.facts import Facts
 from gov.store.disk import Files
+from gov.store.erasure import erase
 from gov.store.journal import Journal
 from gov.store.search import Filters, search
 from gov.terms import Effect, RequestId, Scope, SessionId, StatementDigest, TargetName
@@ -37,6 +38,9 @@ ENDS = ("closed", "killed", "power", "zeros")
 """How the broker ends: in good order, by kill -9, or with the machine (what was not synced gone, or zeros)."""
 BEFORE = 246
 """Entries that the log has: the story crosses the border of a bundle."""
+NAMED = 6
+"""Of those, the last ones, which have a payload that may be erased."""
+ERASED = [(BEFORE - NAMED, BEFORE - 2)]
 BOUND = 10.0
 """Seconds within which anything must have been answered; generous, because machines are busy."""
 PATIENCE = 5.0
@@ -53,9 +57,10 @@ class Broken(Exception):
         self.invariant = invariant
 
 
-INVARIANTS = ("recorded", "acknowledged", "refused", "recovers", "verifies", "bounded")
+INVARIANTS = ("recorded", "acknowledged", "refused", "recovers", "verifies", "bounded", "erased")
 """recorded: what ran is in the log. acknowledged: what a client heard of is. refused: with 58000, nothing else.
-recovers: on a disk that works it goes on by itself. verifies: the log holds. bounded: nobody waits for ever."""
+recovers: on a disk that works it goes on by itself. verifies: the log holds. bounded: nobody waits for ever.
+erased: what the log says was erased is in none of its files."""
 
 
 @dataclass
@@ -170,6 +175,10 @@ class Story:
         self._end = self._random.choice(ENDS)
         self._looks = self._random.choice((0.0, 0.1, 0.6))
         """How often the trail looks at the disk between two statements."""
+        self._chance = random.Random(f"erasing {seed}")
+        self._erases = self._chance.choice((0.0, 0.0, 0.2))
+        """How often payloads are erased."""
+        self._erasing: set[asyncio.Future[int]] = set()
 
     async def play(self, patience: float) -> None:
         """Live through it, in one of three shapes. The fault may be armed or not."""
@@ -236,6 +245,19 @@ class Story:
             await asyncio.gather(*(client.say(kind) for kind in kinds))
             if self._random.random() < self._looks:
                 await _tick(trail)
+            if self._chance.random() < self._erases:
+                await self._erase(trail)
+
+    async def _erase(self, trail: Trail) -> None:
+        """As the broker does it, in a thread; where the disk hangs it goes on when the disk comes back."""
+        entry = Entry("log.erased", START, {"policy": "90d"})
+        work = asyncio.get_running_loop().run_in_executor(None, erase, trail.journal, entry, ERASED)
+        self._erasing.add(work)
+        await asyncio.wait([work], timeout=trail._patience * 2)
+        if work.done():
+            self._erasing.discard(work)
+            with suppress(Unavailable):
+                work.result()
 
     async def _recover(self, trail: Trail) -> None:
         """On a disk that works: after some looks of the trail at it everything is served again."""
@@ -257,6 +279,10 @@ class Story:
         trail._closed.set()
         for thread in (trail._writing, trail._syncing, trail._integrating):
             await asyncio.to_thread(thread.shutdown, wait=True, cancel_futures=True)
+        for work in [*self._erasing]:
+            self._erasing.discard(work)
+            with suppress(Unavailable):
+                await work
         self.calls.abandon()
         if how in ("power", "zeros"):
             self.calls.lose_power(zeros=how == "zeros")
@@ -277,6 +303,16 @@ class Story:
         except GovError as error:
             raise Broken("verifies", error.what) from None
         self._compare(files)
+        self._check_erased(files)
+
+    def _check_erased(self, files: Files) -> None:
+        """What an entry says was erased is in no file, and nothing else is gone."""
+        everything = b"".join(files(name) or b"" for name in files.names())
+        said = any(True for _ in search(files, Filters(kind="log.erased")))
+        for number in range(NAMED):
+            gone = f'"somebody-{number}"'.encode() not in everything
+            if gone != (said and number < NAMED - 2):
+                raise Broken("erased", f"the name in entry {BEFORE - NAMED + number} is{' not' * (not gone)} gone")
 
     def _compare(self, files: Files) -> None:
         found = Counter(
@@ -309,7 +345,9 @@ def template(directory: Path) -> Path:
     """A log to begin with, made once."""
     if not directory.exists():
         with Journal(directory, KEY, ORIGIN) as journal:
-            journal.append_many(Entry("broker.stopped", START, {"because": str(n)}) for n in range(BEFORE))
+            journal.append_many(Entry("broker.stopped", START, {"because": str(n)}) for n in range(BEFORE - NAMED))
+            named = ({"subject": "x", "principal": f"somebody-{n}"} for n in range(NAMED))
+            journal.append_many(Entry("login", START, fields) for fields in named)
     return directory
 
 

@@ -27,6 +27,7 @@ CAUGHT = {
     "another-sqlstate": ("write journal", {"refused"}),
     "wait-for-ever": ("fsync journal", {"bounded"}),
     "write-in-the-loop": ("write journal", {"bounded"}),
+    "forget-erasing": ("rename payload", {"erased"}),
 }
 """Plant to the calls to fail under it, and the invariants that may break."""
 HANGING = {"wait-for-ever", "write-in-the-loop"}

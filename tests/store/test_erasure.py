@@ -156,6 +156,20 @@ def test_a_disk_that_fails_once(base: Path, tmp_path: Path, failing: str, error:
         nth += 1
 
 
+def test_a_log_that_was_given_back_is_left_alone(base: Path, tmp_path: Path) -> None:
+    """By an erasure in another thread that comes too late: its descriptors may be somebody else's."""
+    directory = shutil.copytree(base, tmp_path / "log")
+    journal = Journal(directory, KEY, ORIGIN)
+    journal.close()
+    before = left(directory)
+    for late in (lambda: erase(journal, ERASED, SPANS), lambda: journal.append(statement(1)), journal.integrate):
+        with pytest.raises(Unavailable, match="given back"):
+            late()
+
+    assert left(directory) == before
+    Journal(directory, KEY, ORIGIN).close()
+
+
 def test_what_retention_chooses(base: Path, tmp_path: Path) -> None:
     """Everything that is older, as one span from the first that still has a payload."""
     directory = shutil.copytree(base, tmp_path / "log")

@@ -90,6 +90,7 @@ class Journal:
         """Whether the segment may hold more than its whole lines."""
         self._trouble = ""
         """Why nothing is acknowledged until the next successful `integrate`."""
+        self._closed = False
         self._noticed = ""
         """What somebody took away, the last time that somebody did."""
         self._places = Places(directory, self._disk)
@@ -169,6 +170,7 @@ class Journal:
             Unavailable: The disk failed, or somebody took the journal away. Call again: it heals if it can.
         """
         with self._integrating:
+            self._refuse_closed()
             try:
                 self._notice()
                 if self._pending or self._trouble:
@@ -186,6 +188,7 @@ class Journal:
             Unavailable: The disk failed.
         """
         with self._integrating:
+            self._refuse_closed()
             try:
                 return work(self._tiles)
             except OSError as why:
@@ -225,8 +228,11 @@ class Journal:
         try:
             self.integrate()
         finally:
-            self._disk.close(self._segment.fd)
-            self._disk.close(self._lock)
+            # Whoever is still at work on the log in another thread is refused: its files may be somebody else's now.
+            with self._integrating, self._syncing, self._appending:
+                self._closed, self._trouble = True, "it was given back"
+                self._disk.close(self._segment.fd)
+                self._disk.close(self._lock)
 
     def __enter__(self) -> Self:
         return self
@@ -270,6 +276,10 @@ class Journal:
             raise _unavailable("the audit journal cannot be written", why) from why
         self._dirty = False
         segment.length += written
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise _unavailable("the audit log is closed", self._trouble)
 
     def _refuse_trouble(self) -> None:
         if self._trouble:
