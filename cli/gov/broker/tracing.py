@@ -72,6 +72,8 @@ class _Tracing:
         self._log, self._index, self._whose, self._target = log, index, whose, target
         self._all = everything
         self._entries = Entries(log)
+        self._answers: dict[str, list[str]] = {}
+        """Who said yes to a request."""
 
     def answer(self, about: About, name: str, way: Way) -> Trace:
         """The answer.
@@ -162,15 +164,30 @@ class _Tracing:
             id=f"s{number}", way=hop.way, depth=hop.depth, target=use.target, entry=use.last, first=use.first,
             at=_time(newest.leaf.at), since=_time(oldest.leaf.at), uses=use.uses,
             **{name: str(fields.get(name) or "") for name in (
-                "subject", "issuer", "agent", "run", "purpose", "session", "request", "rule", "command", "dataset")},
+                "subject", "issuer", "agent", "run", "purpose", "session", "rule", "command", "dataset")},
+            request=str(fields.get("request") or fields.get("approval") or ""),
             who=str(payload.get("principal") or fields.get("subject") or ""),
-            approved_by=[str(each) for each in payload.get("approvers") or fields.get("approved_by") or ()],
+            approved_by=self._approvers(fields, payload), unmasked=[*map(str, fields.get("unmasked") or ())],
             text=str(payload.get("text") or ""), outcome=str(done.get("outcome") or ""), rows=done.get("rows"),
             duration_ms=done.get("duration_ms"), flows=flows, outputs=_outputs(lineage, payload),
             files=self._files(connection, use.last),
             lineage=lineage, names=payload.get("outputs") or [], exact=all(each.get("exact", True) for each in lineage),
             widened=[why for each in lineage for why in each.get("widened", ())],
         )  # fmt: skip
+
+    def _approvers(self, fields: Mapping[str, Any], payload: Mapping[str, Any]) -> list[str]:
+        """Who approved the statement, or its lease's reading of masked columns."""
+        own = payload.get("approvers") or fields.get("approved_by")
+        lease = fields.get("approval")
+        if own or not lease:
+            return [str(each) for each in own or ()]
+        if lease not in self._answers:
+            asked = Filters(request=str(lease), kind="request.answered")
+            answers = [found for found, _ in matching(self._log, asked, self._index) if found.leaf.fields.get("yes")]
+            self._answers[lease] = [
+                str((found.payload() or {}).get("approver") or found.leaf.fields.get("by")) for found in answers
+            ]
+        return self._answers[lease]
 
     def _done(self, connection: sqlite3.Connection, statement: int) -> Mapping[str, Any]:
         row = connection.execute("SELECT id FROM outcome WHERE statement = ?", (statement,)).fetchone()

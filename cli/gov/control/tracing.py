@@ -77,6 +77,9 @@ class StatementView(_Model):
     session: str = ""
     request: str = ""
     approved_by: list[str] = Field(default_factory=list)
+    """Of the statement, or of the lease where its masks were lifted."""
+    unmasked: list[str] = Field(default_factory=list)
+    """Columns that an approval had unmasked for the lease."""
     rule: str = ""
     dataset: str = ""
     command: str = ""

@@ -46,7 +46,7 @@ class Edge(NamedTuple):
 class LineageFiller:
     """Fills the tables of lineage, entry by entry."""
 
-    VERSION = "1"
+    VERSION = "2"
     SCHEMA = """
     CREATE TABLE flow_column (
         id INTEGER PRIMARY KEY, target TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (target, name));
@@ -91,7 +91,7 @@ class LineageFiller:
             "INSERT INTO flow_use VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET"
             " last = excluded.last, uses = uses + 1",
             (self._shape(connection, str(fields.get("target", "")), lineage), self._actor(connection, fields),
-             str(fields.get("request") or ""), found.index, found.index),
+             str(fields.get("request") or fields.get("approval") or ""), found.index, found.index),
         )  # fmt: skip
 
     def erase(self, connection: sqlite3.Connection, first: int, end: int) -> None:
