@@ -1,4 +1,5 @@
 -- Names that look like something else, and code that runs by itself: the objects are those of traps.sql.
+-- aim: effect
 
 -- why: a function under its own name
 select trap.shout();
