@@ -61,3 +61,14 @@ def test_code_is_told_by_what_it_is(odd: Catalog) -> None:
 
     assert not wrong, "\n".join(wrong)
     assert count > 100
+
+
+def test_a_literal_that_decides_between_overloads_is_no_mere_literal(odd: Catalog) -> None:
+    """`to_hex(1)` is PostgreSQL's and `to_hex(1.5)` is somebody's: what holds for one is not kept for the other."""
+    one, other = (resolve(outline(f"select to_hex({each})"), odd, ("public",)) for each in ("1", "1.5"))
+    assert (one.calls, other.calls) == (frozenset(), {"public.to_hex"})
+    assert not one.literal_free
+
+    assert not resolve(outline("select 1 - 2"), odd, ("public",)).literal_free
+    assert not resolve(outline("select 1 from plain where id = 3"), odd, ("public",)).literal_free
+    assert resolve(outline("select 1 + 2, lpad('x', 3)"), odd, ("public",)).literal_free

@@ -43,6 +43,8 @@ class Ran:
         self.calls: set[str] = set()
         self.unknown: dict[str, None] = {}
         self.called: dict[Called, None] = {}
+        self.by_literals = False
+        """Whether what is called depends on what kind of literals the text has."""
         self._seen: set[int] = set()
 
     def take(self, statement: Statement, known: list[Relation], columns: Columns, world: World) -> None:
@@ -71,12 +73,19 @@ class Ran:
             self.functions.update(f"{each.schema}.{name}" for each in found)
         else:
             found = tuple(overloads.functions(call))
+            every = world.catalog.functions.get(name, ())
+            self._weighed(call, (effect_of(each)[0] is Effect.READ for each in every))
             for each in found:
                 self._runs(each)
                 self._values(each, world)
         cast = len(call.operands) <= 1 and self._type(call.name, world)
         if not found and not cast:
             self._not_found(call)
+
+    def _weighed(self, call: Call, harmless: Iterable[bool]) -> None:
+        """Note whether another literal could have meant another overload, which does more than to read."""
+        if not self.by_literals and any(each[:1] not in ("", "@") for each in call.operands):
+            self.by_literals = not all(harmless)
 
     def _not_found(self, call: Call) -> None:
         spelled = ".".join(call.name)
@@ -120,6 +129,8 @@ class Ran:
         name = call.name[-1]
         if name in world.catalog.operators:
             found = overloads.operators(call)
+            every = (world.catalog.by_oid.get(each.function) for each in world.catalog.operators[name])
+            self._weighed(call, (each is not None and effect_of(each)[0] is Effect.READ for each in every))
             for each in found:
                 if each.schema not in BUILT_IN:
                     self._identity(each.function, f"operator {each.schema}.{name}", world)

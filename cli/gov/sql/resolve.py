@@ -122,7 +122,7 @@ class _Found:
             objects=tuple(self.objects),
             count=sum(not statement.followed for statement in statements),
             command=statements[0].command if statements else "",
-            literal_free=not settings and not unknown and SIMPLE.issuperset(kinds),
+            literal_free=not settings and not unknown and not ran.by_literals and SIMPLE.issuperset(kinds),
             unknown=tuple(unknown),
             missing=frozenset(self.missing),
             calls=frozenset(ran.calls),

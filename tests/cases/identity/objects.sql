@@ -105,3 +105,6 @@ CREATE FUNCTION takes(code) RETURNS integer LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION apart(integer, integer) RETURNS double precision LANGUAGE sql IMMUTABLE AS 'SELECT 1.0::float8';
 CREATE TYPE span AS RANGE (SUBTYPE = integer, SUBTYPE_DIFF = apart);
 CREATE TABLE spans(id integer, s span);
+CREATE FUNCTION to_hex(numeric) RETURNS text LANGUAGE sql AS 'SELECT ''x''';
+CREATE FUNCTION minus(numeric, text) RETURNS text LANGUAGE sql AS 'SELECT $2';
+CREATE OPERATOR - (LEFTARG = numeric, RIGHTARG = text, FUNCTION = minus);
