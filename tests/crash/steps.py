@@ -90,7 +90,7 @@ STEPS: tuple[Step, ...] = (
     Step("use.sending", "broker.listening:Listening.sending", "before", ("writes",)),
     Step("use.forwarded", "broker.group:Group._forward", "after", USES),
     Step("use.completed", "broker.listening:Listening.completed", "before", ("reads", "writes")),
-    Step("use.on-disk", "broker.listening:Listening.on_disk", "before", ("writes",)),
+    Step("use.on-disk", "broker.listening:Listening._on_disk", "before", ("writes",)),
     Step("use.done", "broker.playing:Playing.done", "after", ("reads", "writes")),
     # hold
     Step("hold.opening", "broker.desk:RequestDesk.open", "before", ASKED),
