@@ -67,6 +67,20 @@ def test_an_event_is_sent_until_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> 
         assert [json.loads(each.body)["eventType"] for each in server.asked] == ["START", "START", "START", "COMPLETE"]
 
 
+def test_a_key_goes_along_and_never_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As OpenLineage's own clients take it."""
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
+    with scripted() as server:
+        server.answer = lambda asked: (200, {}, "")
+        deliver(iter(EVENTS), server.url)
+        assert {each.headers.get("Authorization", each.headers.get("authorization")) for each in server.asked} == {
+            "Bearer secret",
+        }  # fmt: skip
+
+    with pytest.raises(UsageError, match="in the clear"):
+        deliver(iter(EVENTS), "http://lineage.example.com")
+
+
 def test_an_endpoint_that_stays_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """With how many were delivered before."""
     monkeypatch.setattr(tracing, "PAUSE", 0)

@@ -106,11 +106,15 @@ def test_filters_are_told_and_not_followed(tmp_path: Path) -> None:
 
 def test_who_may_not_read_the_trail_follows_their_own(tmp_path: Path) -> None:
     """The way ends where somebody else's statement begins."""
-    index = indexed(tmp_path, [ran("a", "s.a.x", "s.b.y"), ran("b", "s.b.y", "s.c.z"), ran("a", "s.c.z")])
+    index = indexed(tmp_path, [
+        ran("a", "s.a.x", "s.b.y"), ran("b", "s.b.y", "s.c.z"), ran("a", "s.c.z"), ran("b", "s.only.here"),
+    ])  # fmt: skip
     with index.reading() as connection:
         walk = Walk(connection, Whose("a", "i"))
         walk.column("", "s.a.x", "down")
         assert entries_of(walk) == [(0, "down")]
+        assert Walk(connection, Whose("a", "i")).column("", "z", "both") == ["prod:s.c.z"]
+        assert Walk(connection, Whose("a", "i")).table("", "s.only", "both") == []
 
 
 def test_a_person_and_a_run_are_where_one_can_begin(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gov.errors import GovError, Unreachable, Unverified, UsageError
+from gov.identity.config import loopback
 from gov.lineage.openlineage import Ran
 from gov.lineage.openlineage import events as events_of
 from gov.ui.escape import json_safe
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from gov.client.api import Broker
     from gov.control.tracing import About, StatementView, Trace
 
+API_KEY = "OPENLINEAGE_API_KEY"
 ATTEMPTS = 5
 PAUSE = 0.5
 """Seconds before the second attempt to deliver an event; doubled before each one after it."""
@@ -135,12 +138,26 @@ def deliver(found: Iterator[dict[str, Any]], to: str) -> None:
         return
     import httpx
 
-    with httpx.Client(timeout=30.0, headers={"Content-Type": "application/json"}) as client:
+    with httpx.Client(timeout=30.0, headers=_headers(to)) as client:
         count = 0
         for event in found:
             _post(client, to, line(event), count)
             count += 1
     say(f"gov: {count} events delivered to {to}")
+
+
+def _headers(to: str) -> dict[str, str]:
+    """With the key that OpenLineage's own clients take from the environment.
+
+    Raises:
+        UsageError: It would travel in the clear.
+    """
+    headers = {"Content-Type": "application/json"}
+    if key := os.environ.get(API_KEY):
+        if not (to.startswith("https://") or loopback(to)):
+            raise UsageError(f"{API_KEY} would travel in the clear to {to}", hint="use an https URL")
+        headers["Authorization"] = f"Bearer {key}"
+    return headers
 
 
 def _post(client: Any, to: str, body: str, before: int) -> None:

@@ -77,6 +77,11 @@ class Walk:
         if way in ("down", "both"):
             self._room = self.most
             self.down([Step(target, name, 0, -1) for target, name in starts])
+        if self.whose.subject is not None:
+            # What others have touched is not for those to know who may not read the trail.
+            mine = {(hop.use.target, name) for hop in self.hops.values() for edge in self.edges(hop.use.shape)
+                    for name in (edge.source, edge.sink)}  # fmt: skip
+            starts = [start for start in starts if start in mine]
         return sorted(f"{target}:{name}" for target, name in starts)
 
     def statements(self, found: Iterable[Use], way: Way) -> None:
