@@ -166,3 +166,13 @@ masking: [{ name: m, data: pii, with: redact, except: { groups: privacy } }]
     assert [(each.who, each.old, each.new) for each in found] == [
         (("group engineering + group privacy",), "clear", "redact")
     ]
+
+
+def test_data_sets_that_are_offered() -> None:
+    """A rule that came is wider, one that went is narrower, and a changed one is both."""
+    rule = 'datasets: [{ name: d, groups: [a], targets: [t], purposes: [p], approvers: [b], max_ttl: %s }]'
+    none, short, long = (load([("p", f"version: 1\n{text}")]) for text in ("", rule % "1d", rule % "2d"))
+
+    assert [each.direction.value for each in changes(none, short, [])] == ["wider"]
+    assert [each.direction.value for each in changes(short, none, [])] == ["narrower"]
+    assert sorted(each.direction.value for each in changes(short, long, [])) == ["narrower", "wider"]

@@ -27,7 +27,7 @@ def test_the_manuals_examples_load(example: str) -> None:
     "word",
     sorted({
         *document.KEYS, *document.LATER, *sections.CLASSIFY, *sections.ACCESS, *sections.MASKING, *sections.UNMASK,
-        *sections.GUARDRAIL, *sections.WHEN, *sections.ROLES, *WORDS, *Effect,
+        *sections.GUARDRAIL, *sections.WHEN, *sections.DATASETS, *sections.ROLES, *WORDS, *Effect,
     }),
 )  # fmt: skip
 def test_the_manual_knows_every_word(word: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gov.approval.dataset import DataSet
 from gov.identity.principal import Principal
 from gov.terms import Column, Effect, LeaseId, Relation, RequestId, Scope, SessionId, StatementDigest, TargetName
 
@@ -81,3 +82,5 @@ class Request:
     """What the statement does; only rows that DML changes can be counted, and so bounded."""
     unmasking: Unmasking | None = None
     """Set when it is masks that shall be lifted: then a lease spends it, and no statement."""
+    dataset: DataSet | None = None
+    """Set when the statement is a data set's: its approval is used, not spent, until it expires."""

@@ -42,10 +42,10 @@ def may_answer(request: Request, who: Principal, now: float, fresh_within: float
         )
     if who.kind is Kind.AGENT or who.agent is not None:
         raise Denied("an agent cannot answer: an approval is a person's word", hint="gov login, as yourself")
-    if not who.groups & request.approvers:
+    if not who.groups & _named(request):
         raise Denied(
             f"{who.name} is in none of the groups that may answer {request.id}",
-            hint=f"ask somebody in {_listed(request.approvers)}",
+            hint=f"ask somebody in {_listed(_named(request))}",
         )
     if any(answer.approver.same_person(who) for answer in request.answers):
         raise Denied(f"you have answered {request.id} already", hint="it needs the word of another person")
@@ -75,7 +75,10 @@ def answer(request: Request, answer: Answer, now: float) -> Request:
         raise UsageError("the bound on rows is below zero", hint=f"gov approve {request.id} --max-rows N")
     answered = replace(request, answers=(*request.answers, answer))
     event = Event.DENY if not answer.yes else Event.APPROVE if _agreed(answered) else Event.AGREE
-    return replace(answered, state=move(request.state, event))
+    settled = replace(answered, state=move(request.state, event))
+    if request.dataset is not None and settled.state is RequestState.APPROVED:
+        return replace(settled, expires_at=now + request.dataset.ttl)
+    return settled
 
 
 def expire(request: Request, now: float) -> Request:
@@ -110,7 +113,7 @@ def spend(
     now: float,
     session: SessionId | None = None,
 ) -> tuple[Request, Permit]:
-    """The request as spent, and the permit for its statement in the session that holds it.
+    """The request as spent (a data set's as it is), and the permit for its statement in the session that holds it.
 
     `session` names the session that spends a `--no-wait` request; a held one can be spent in its own only.
 
@@ -122,6 +125,8 @@ def spend(
     if now >= request.expires_at and request.state is RequestState.APPROVED:
         raise AlreadySettled(f"{request.id} is expired", hint="run the statement again to ask anew")
     spent = replace(request, state=move(request.state, Event.SPEND))
+    if request.dataset is not None:
+        spent = request
     if not _agreed(request):
         raise Denied(f"{request.id} lacks the word of its approvers", hint="gov requests --all")
     if digest != request.digest:
@@ -149,7 +154,14 @@ def _agreed(request: Request) -> bool:
         and not request.requester.same_person(answer.approver)
     }
     refused = any(not answer.yes for answer in request.answers)
-    return not refused and len(people) >= max(request.count, 1)
+    also = request.dataset.also if request.dataset is not None else frozenset()
+    heard = not also or any(answer.yes and answer.approver.groups & also for answer in request.answers)
+    return heard and not refused and len(people) >= max(request.count, 1)
+
+
+def _named(request: Request) -> frozenset[str]:
+    """Groups whose word counts: of a data set also those that the query's own guardrail asks."""
+    return request.approvers | (request.dataset.also if request.dataset is not None else frozenset())
 
 
 def _fresh(who: Principal, now: float, within: float) -> bool:

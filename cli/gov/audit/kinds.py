@@ -34,7 +34,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "policy.refused": _fields(public="policy version files", hidden="complaints"),
     "login": _fields(public=f"{_WHO} kind groups expires_at", personal="principal client"),
     "lease.created": _fields(
-        public=f"{_WHO} lease target environment scope role profile rule purpose run request"
+        public=f"{_WHO} lease target environment scope role profile rule purpose run dataset request"
         " created_at expires_at unmasked approval",
         personal="principal reason client groups",
     ),
@@ -73,7 +73,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     ),
     "request.opened": _fields(
         public=f"{_WHO} request target environment scope rule approver_groups count session lease"
-        " relations effects purpose created_at expires_at unmask",
+        " relations effects purpose dataset created_at expires_at unmask",
         personal="principal reason reasons",
         hidden="text parameters digest definitions facts",
     ),
@@ -84,6 +84,11 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "request.ended": _fields(public=f"{_WHO} request target state by", personal="principal because"),
     "request.spent": _fields(
         public=f"{_WHO} request target session lease approved_by max_rows",
+        personal="principal approvers",
+        hidden="digest",
+    ),
+    "dataset.used": _fields(
+        public=f"{_WHO} request dataset target session lease approved_by max_rows",
         personal="principal approvers",
         hidden="digest",
     ),

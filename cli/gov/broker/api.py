@@ -17,6 +17,7 @@ from gov.approval.request import Request
 from gov.broker import (
     admission,
     answers,
+    datasets,
     entries,
     erasing,
     policies,
@@ -38,6 +39,7 @@ from gov.control.models import (
     AcceptAsk,
     Accepted,
     ApproveAsk,
+    DataSetAsk,
     DenyAsk,
     ExplainAsk,
     Info,
@@ -89,6 +91,9 @@ def application(house: House) -> Starlette:
         front.route("POST", "/v1/requests/{id}/withdraw", withdraw),
         front.route("POST", "/v1/unmask", unmask),
         front.route("POST", "/v1/explain", explain),
+        front.route("GET", "/v1/datasets", list_datasets),
+        front.route("POST", "/v1/datasets", ask_dataset),
+        front.route("GET", "/v1/datasets/{id}", show_dataset),
         front.route("GET", "/v1/receipts", find_receipt),
         front.route("POST", "/v1/receipts", issue_receipt),
         front.route("GET", "/v1/why", refusals.why),
@@ -405,7 +410,24 @@ async def explain(call: Call) -> Response:
     return reply(await submission.explain(call.house, call.who, await call.body(ExplainAsk)))
 
 
-# Receipts
+# Data sets and receipts
+
+
+async def ask_dataset(call: Call) -> Response:
+    """Open the request for a data set."""
+    asked = await datasets.ask(call.house, call.who, await call.body(DataSetAsk))
+    return reply(datasets.view(call.house, asked, call.who), 201)
+
+
+async def list_datasets(call: Call) -> Response:
+    """Data sets that concern the caller; with `all` also those that are over."""
+    return replies([datasets.view(call.house, each, call.who)
+                    for each in datasets.seen(call.house, call.who, settled=call.all)])
+
+
+async def show_dataset(call: Call) -> Response:
+    """One data set."""
+    return reply(datasets.view(call.house, datasets.shown(call.house, call.who, call.id), call.who))
 
 
 async def issue_receipt(call: Call) -> Response:

@@ -23,6 +23,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gov.approval import settle
+from gov.approval.dataset import DataSet
 from gov.approval.request import Answer, Request, RequestState
 from gov.audit.entry import Entry
 from gov.broker import entries
@@ -171,7 +172,10 @@ class RequestDesk:
             settled = settle.answer(request, answer, now)
             await asyncio.to_thread(self._store.doubt, request_id)
             await self._durably(entries.request_answered(settled, answer, now))
-            return await self._replaced(request, settled, recorded=True)
+            answered = await self._replaced(request, settled, recorded=True)
+            if answered.expires_at != request.expires_at:
+                self._watch(answered)
+            return answered
 
     async def withdraw(self, request_id: RequestId, because: str) -> Request:
         """The request, withdrawn: it can no longer be answered or spent.
@@ -234,6 +238,22 @@ class RequestDesk:
             await self._certain(spent)
             return permit
 
+    def dataset(self, name: str) -> Request:
+        """The request of the newest data set of that name.
+
+        Raises:
+            NoSuch: there is none.
+        """
+        newest = next((each for each in reversed(self.datasets()) if each.dataset and each.dataset.name == name), None)
+        if newest is None:
+            raise NoSuch(f"no data set is called `{name}`", hint="gov dataset list --all")
+        return newest
+
+    def datasets(self, *, settled: bool = True) -> list[Request]:
+        """Requests for data sets, newest last."""
+        rows = self._store.all() if settled else self._store.open()
+        return [each for each in rows if each.dataset is not None]
+
     def visible_to(self, who: Principal, *, settled: bool = False) -> list[Request]:
         """The requests that `who` made, may answer or, as operator or auditor, may see; newest last."""
         rows = self._store.all() if settled else self._store.open()
@@ -245,6 +265,7 @@ class RequestDesk:
         return (
             request.requester.same_person(who)
             or bool(request.approvers & who.groups)
+            or (request.dataset is not None and bool((request.dataset.groups | request.dataset.also) & who.groups))
             or may_operate(policy, who)
             or may_read_trail(policy, who)
         )
@@ -318,6 +339,8 @@ class RequestDesk:
     def _current(self, request: Request) -> Request:
         """The request as today's policy sees it: whom it no longer names may no longer answer."""
         policy = self._house.policy
+        if request.dataset is not None:
+            return self._current_dataset(request, request.dataset)
         if request.unmasking is not None:
             named = approvers_of(policy, request.unmasking.rules)
         else:
@@ -325,13 +348,22 @@ class RequestDesk:
             named = frozenset[str]().union(*rules)
         return replace(request, approvers=request.approvers & named)
 
+    def _current_dataset(self, request: Request, dataset: DataSet) -> Request:
+        policy = self._house.policy
+        offered = (rule.approvers for rule in policy.datasets if rule.name == request.rule)
+        held = (rule.approvers for rule in policy.guardrails if rule.name == dataset.rule)
+        also = dataset.also & frozenset[str]().union(*held)
+        approvers = request.approvers & frozenset[str]().union(*offered)
+        return replace(request, approvers=approvers, dataset=replace(dataset, also=also))
+
     def still_entitled(self, request: Request) -> None:
         """Whoever said yes may still say so.
 
         Raises:
             Denied: policy has since taken that right away.
         """
-        entitled = self._current(request).approvers
+        now = self._current(request)
+        entitled = now.approvers | (now.dataset.also if now.dataset else frozenset())
         for answer in request.answers:
             if answer.yes and not answer.approver.groups & entitled:
                 raise Denied(
@@ -359,6 +391,8 @@ class RequestDesk:
         """Let the request expire when its time is over, on the monotonic clock."""
         left = max(request.expires_at - self._house.clock(), 0.0)
         watch = self._watched.setdefault(request.id, _Watch())
+        if watch.timer is not None:
+            watch.timer.cancel()
         watch.timer = asyncio.get_running_loop().call_later(left, self._overdue, request.id)
 
     def _overdue(self, request_id: RequestId) -> None:

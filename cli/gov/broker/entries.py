@@ -89,6 +89,7 @@ def lease_created(lease: Lease, environment: str, at: float) -> Entry:
         purpose=lease.purpose,
         reason=lease.reason,
         request=lease.request,
+        dataset=lease.dataset,
         run=lease.run,
         unmasked=[*map(str, lease.unmasked)] or None,
         approval=lease.approval,
@@ -173,6 +174,7 @@ def request_opened(request: Request, environment: str, at: float) -> Entry:
         relations=[str(each) for each in request.relations],
         unmask=[*map(str, request.unmasking.columns)] if request.unmasking else None,
         purpose=request.purpose,
+        dataset=request.dataset.name if request.dataset else None,
         reason=request.reason,
         created_at=rfc3339(request.created_at),
         expires_at=rfc3339(request.expires_at),
@@ -217,14 +219,15 @@ def request_ended(request: Request, because: str, at: float) -> Entry:
 
 
 def request_spent(request: Request, session: str, at: float, *, lease: str | None = None) -> Entry:
-    """The approved statement is about to run."""
+    """The approved statement is about to run; a data set's may run again."""
     yes = [answer for answer in request.answers if answer.yes]
     bounds = [answer.max_rows for answer in yes if answer.max_rows is not None]
     return _entry(
-        "request.spent",
+        "request.spent" if request.dataset is None else "dataset.used",
         at,
         **who(request.requester),
         request=request.id,
+        dataset=request.dataset.name if request.dataset else None,
         target=request.target,
         session=session,
         lease=lease or request.lease,

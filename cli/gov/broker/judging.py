@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from gov.broker import objections
+from gov.broker import datasets, objections
 from gov.broker.judge import BeingAltered, Subject, estimated, judge_outline, masked_fields, outlined, trapped_types
 from gov.broker.plans import Plans
 from gov.broker.playing import Playing
@@ -59,6 +59,7 @@ class Judging:
         """Who was the last to say PREPARE of a name: what is overtaken on its way does not count."""
         self._reported_path = reported_path
         """As PostgreSQL 18 and later report it; None before."""
+        self._of_dataset = bool(session.lease.dataset)
         self._exceeded: set[str] = set()
         """Texts that had more rows than they might show."""
         self._stale = False
@@ -70,7 +71,7 @@ class Judging:
         """The judgment of a text that came before in this session, while nothing has changed since."""
         if self._stale and not self.session.group.aborted:
             return None
-        if self._plans_for != self._versions():
+        if self._plans_for != self._versions() or (self._of_dataset and datasets.reads(self.session, text)):
             return None
         return self._plans.get(text, self.search_path)
 
@@ -115,6 +116,8 @@ class Judging:
         if asked:
             rows = await self._estimate(judged)
             judged = await judge_outline(house, self.subject, text, outline, self.search_path, rows=rows)
+        if self._of_dataset and datasets.reads(session, text):
+            return datasets.marked(session, judged, text)
         if judged.prepares:
             self._room(judged)
         if not follows and not asked and not goes_back:

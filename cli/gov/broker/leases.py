@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from gov.approval.request import Request
 from gov.audit.entry import Entry
-from gov.broker import admission, entries, unmasking, views
+from gov.broker import admission, datasets, entries, unmasking, views
 from gov.broker.house import House, scope_of
 from gov.broker.janitor import Janitor
 from gov.broker.revoking import Revoker
@@ -107,7 +107,7 @@ class LeaseDesk:
             admission.check_run(ask.run)
             ttl = admission.lifetime(allowed, ask.ttl)
             admission.check_count(house, who)
-            request = admission.to_spend(house, who, name, scope, ask)
+            request = admission.to_spend(house, who, name, scope, ask) or datasets.to_use(house, who, name, scope, ask)
             basis = Basis(who, name, scope, house.policy, allowed, request.purpose if request else ask.purpose)
             if request is not None and request.unmasking is not None:
                 basis = await unmasking.lift(house, basis, request, ttl)
@@ -141,6 +141,7 @@ class LeaseDesk:
             expires_at=now + (lifted.ttl if lifted else admission.lifetime(basis.access, ask.ttl)),
             verifier=secret.verifier(password, secrets.token_bytes(16)),
             request=request.id if request and lifted is None else None,
+            dataset=ask.dataset,
             run=ask.run,
             unmasked=tuple(sorted(lifted.places)) if lifted else (),
             approval=lifted.request.id if lifted else None,

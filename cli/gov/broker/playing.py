@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
-from gov.broker import allowing, objections
+from gov.broker import allowing, datasets, objections
 from gov.broker.exchange import own
 from gov.errors import GovError, NoSuch
 from gov.policy.decide import permit
@@ -210,6 +210,8 @@ async def _open(session: Session, statement: Statement, judged: Judged) -> Reque
         raise objections.aborted()
     if session.group.runs:
         raise objections.not_alone()
+    if datasets.reads(session, statement.text):
+        return datasets.approval(session, statement, judged)
     if session.lease.request is not None and (ready := _brought(session, statement)) is not None:
         return ready
     house, lease, decision = session.house, session.lease, judged.decision
@@ -307,9 +309,11 @@ async def _set_aside(session: Session) -> dict[str, str]:
 async def _spend(session: Session, request: Request, statement: Statement, judged: Judged) -> Permit:
     yes = [answer.approver.display for answer in request.answers if answer.yes]
     session.tell(frames.notice(ANSWERED, f"{request.id} approved by {' and '.join(yes)}"))
-    digest = binding(session, statement, held=request.session is not None)
+    digest, functions = binding(session, statement, held=request.session is not None), judged.facts.functions
+    if request.dataset is not None:
+        digest, functions = datasets.digest(session, request), frozenset(request.dataset.functions)
     try:
-        definitions = await session.target.definitions(request.relations, judged.facts.functions)
+        definitions = await session.target.definitions(request.relations, functions)
         return await session.house.desk.spend(request.id, digest, definitions, session.id)
     except BaseException:
         if request.session is not None:  # nobody else may spend it

@@ -29,6 +29,8 @@ from gov.control.models import (
     Accepted,
     Answer,
     ApproveAsk,
+    DataSetAsk,
+    DataSetView,
     DenyAsk,
     Entries,
     EntryView,
@@ -230,6 +232,18 @@ class Broker:
     def explain(self, ask: ExplainAsk) -> Explained:
         """The decision about a statement, which is not run."""
         return self._one(Explained, "POST", "/v1/explain", body=ask)
+
+    def ask_dataset(self, ask: DataSetAsk) -> DataSetView:
+        """Ask for a data set."""
+        return self._one(DataSetView, "POST", "/v1/datasets", body=ask, patience=DEFINING)
+
+    def datasets(self, *, all: bool = False) -> list[DataSetView]:
+        """Data sets that concern one; `all`: those that are over too."""
+        return self._one(list[DataSetView], "GET", "/v1/datasets", query=_flag(all))
+
+    def dataset(self, name: str) -> DataSetView:
+        """One data set, the newest of that name."""
+        return self._one(DataSetView, "GET", f"/v1/datasets/{_segment(name)}")
 
     def issue_receipt(self, ask: ReceiptAsk) -> ReceiptView:
         """A receipt for files that came from one's own statements."""

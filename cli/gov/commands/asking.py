@@ -39,6 +39,8 @@ RequestFlag = Annotated[str, typer.Option(
     "--request", metavar="ID", help="Use an approved request to unmask, once.", show_default=False)]
 NoWaitFlag = Annotated[bool, typer.Option(
     "--no-wait", help="With --unmask: print the request and leave with status 6.")]
+CroissantFlag = Annotated[bool, typer.Option(
+    "--croissant", help="Put a Croissant 1.1 description beside it, for tools of machine learning.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -75,11 +77,13 @@ class Asking:
     """Columns as typed, whose masks shall be lifted."""
     request: str = ""
     """An approved request to lift masks, which says all else by itself."""
+    dataset: str = ""
+    """The data set that is read."""
 
     @classmethod
     def of(
-        cls, target: str, scope: Scope, ttl: str, reason: str, purpose: str, run: str = "",
-        unmask: Sequence[str] | None = None, request: str = "",
+        cls, target: str, scope: Scope = Scope.READ, ttl: str = "", reason: str = "", purpose: str = "", run: str = "",
+        unmask: Sequence[str] | None = None, request: str = "", dataset: str = "",
     ) -> Asking:
         """The flags as typed, with the time understood.
 
@@ -92,7 +96,7 @@ class Asking:
             seconds = times.duration(ttl) if ttl else None
         except ValueError as error:
             raise UsageError(f"--ttl: {error}", hint="--ttl 30m, --ttl 2h or --ttl 1h30m") from error
-        return cls(target, scope, seconds, reason, purpose, run, tuple(unmask or ()), request)
+        return cls(target, scope, seconds, reason, purpose, run, tuple(unmask or ()), request, dataset)
 
     @property
     def masked(self) -> Asking:
@@ -109,7 +113,7 @@ class Asking:
         from gov.control.models import LeaseAsk
 
         return LeaseAsk(target=self.target, scope=self.scope.value, ttl=self.ttl, reason=self.reason,
-                        purpose=self.purpose, request=request, run=self.run)
+                        purpose=self.purpose, request=request, run=self.run, dataset=self.dataset)
 
     def unmasking(self) -> UnmaskAsk:
         """The question whether masks may be lifted."""

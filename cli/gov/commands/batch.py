@@ -38,14 +38,16 @@ class Batch:
     def __init__(
         self, kind: Format, output: str | None, run_id: str,
         values: dict[str, str] | None = None, source: IO[bytes] | None = None, *, receipt: bool = False,
+        croissant: bool = False,
     ) -> None:
-        """With `receipt` a file that is written gets one beside it."""
+        """With `receipt` a file that is written gets one beside it, and with `croissant` a description."""
         self._kind = kind
         self._output = output
         self._name = f"gov exec {run_id}".strip()
         self._values = values or {}
         self._source = source
         self._receipt = receipt and whole(output)
+        self._croissant = croissant
 
     def check(self, texts: list[str]) -> None:
         """Every value is used somewhere, or its name is a slip of the pen; what writes the format is there."""
@@ -79,6 +81,8 @@ class Batch:
             try:
                 if made is not None:
                     made.put(Path(self._output or ""))
+                    if self._croissant:
+                        made.describe(Path(self._output or ""), shown.columns)
             finally:
                 say(f"{escape(self._output or '')}: {progress.summary()}")
         elif progress.drawn:

@@ -31,6 +31,7 @@ def run(
         "-o", "--output", metavar="FILE", help="Write to FILE, which appears whole or not at all.")] = None,
     receipt: Annotated[bool, typer.Option(
         "--receipt/--no-receipt", help="Put the broker's receipt and its proof beside FILE.")] = True,
+    croissant: words.CroissantFlag = False,
     no_wait: Annotated[bool, typer.Option(
         "--no-wait", help="When approval is needed, print the request and leave with status 6.")] = False,
     request: Annotated[str, typer.Option(
@@ -53,16 +54,18 @@ def run(
     from gov.commands.wallet import Wallet
 
     asking = Asking.of(target, scope, ttl, reason, purpose, run_id, unmask, request)
+    if croissant and (not receipt or output in (None, "-")):
+        raise UsageError("--croissant describes a file that has a receipt", hint="-o FILE, without --no-receipt")
     values = _values(parameter or [])
     kind = format_of(format, output)
     with broker() as asked:
         view = asked.request(request) if request else None
         if view is not None and not view.unmask:
             _refuse_sql(command, file, values)
-            deferred.spend(asked, asking, view, Batch(kind, output, run_id, receipt=receipt))
+            deferred.spend(asked, asking, view, Batch(kind, output, run_id, receipt=receipt, croissant=croissant))
             return
         texts, source = _texts(command or [], file)
-        batch = Batch(kind, output, run_id, values, source, receipt=receipt)
+        batch = Batch(kind, output, run_id, values, source, receipt=receipt, croissant=croissant)
         batch.check(texts)
         wallet = Wallet.of(asked)
         if no_wait and asking.unmask and not wallet.has(asked, asking):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gov.client.api import Broker
     from gov.control.models import FileClaim, ReceiptView
 
-RECEIPT, PROOF = ".receipt.json", ".tlog-proof"
+RECEIPT, PROOF, CROISSANT = ".receipt.json", ".tlog-proof", ".croissant.json"
 """What is put behind a file's name."""
 DIRECTORY = "dataset"
 """How the receipt of a directory of parts is called, before these."""
@@ -93,7 +94,7 @@ def parts(path: Path) -> list[Path]:
     return sorted(
         each for each in path.iterdir()
         if each.is_file() and each.name not in ours and not each.name.startswith(".")
-        and not each.name.endswith((RECEIPT, PROOF, ".croissant.json"))
+        and not each.name.endswith((RECEIPT, PROOF, CROISSANT))
     )
 
 
@@ -136,6 +137,20 @@ class Made:
         assert self.error is not None
         hint = f"gov receipt issue {quote(str(place))} --session {self.session}"
         raise type(self.error)(f"{place} is written, its receipt is not: {self.error.what}", hint=hint)
+
+
+    def describe(self, place: Path, fields: Sequence[tuple[str, int]]) -> None:
+        """Put a Croissant description of the files beside the receipt; `fields` are names with their types' OIDs."""
+        from gov.receipt import croissant, envelope, statement
+
+        if self.view is None:
+            return
+        paths = beside(place.resolve())
+        said = statement.read(envelope.read(self.view.envelope.encode()).payload)
+        text = croissant.describe(said.predicate, [croissant.Field(*each) for each in fields], paths.receipt.name)
+        path = paths.receipt.with_name(paths.receipt.name.removesuffix(RECEIPT) + CROISSANT)
+        _replace(path, json.dumps(text, indent=2, ensure_ascii=False) + "\n")
+        say(escape(f"{path}: Croissant 1.1"))
 
 
 def issued(broker: Broker, path: Path, session: str) -> ReceiptView:

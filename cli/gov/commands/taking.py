@@ -15,6 +15,8 @@ class Taker(Protocol):
 
     rows: int | None
     """Rows that came; None when there was a COPY, whose pieces are no rows."""
+    columns: tuple[tuple[str, int], ...]
+    """Of the last result: names, and the OIDs of their types."""
 
     def take(self, piece: Piece) -> int:
         """How many rows the piece has."""
@@ -40,11 +42,13 @@ class _Text:
         self._out = out
         self._shown = writer(kind, out, terminal=out.isatty())
         self.rows: int | None = 0
+        self.columns: tuple[tuple[str, int], ...] = ()
 
     def take(self, piece: Piece) -> int:
         match piece:
             case Columns(names, types):
                 self._shown.columns(names, types)
+                self.columns = tuple(zip(names, types, strict=True))
             case Rows(rows):
                 self._shown.rows(rows)
                 self.rows = None if self.rows is None else self.rows + len(rows)
@@ -72,11 +76,13 @@ class _Columns:
         self._kind = kind
         self._shown = Columnar(kind, cast(BinaryIO, out))
         self.rows: int | None = 0
+        self.columns: tuple[tuple[str, int], ...] = ()
 
     def take(self, piece: Piece) -> int:
         match piece:
             case Columns(names, types, modifiers):
                 self._shown.columns(names, types, modifiers)
+                self.columns = tuple(zip(names, types, strict=True))
             case Rows(rows):
                 self._shown.rows(rows)
                 self.rows = (self.rows or 0) + len(rows)

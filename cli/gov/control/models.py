@@ -154,6 +154,8 @@ class LeaseAsk(Model):
     purpose: str = ""
     request: str | None = None
     """An approved request that this lease shall spend: for one statement of its sessions, or to lift masks."""
+    dataset: str = ""
+    """A data set, by name: the lease reads it under its approval and for its purpose."""
     run: str = ""
     """The run that its statements belong to: an id of the caller's own, like MLflow's."""
 
@@ -334,6 +336,47 @@ class DenyAsk(Model):
     """POST /v1/requests/{id}/deny. A reason is owed to the requester."""
 
     reason: str
+
+
+# POST /v1/datasets, GET /v1/datasets, /v1/datasets/{name}
+
+
+class DataSetAsk(Model):
+    """May this query be run for a purpose, again and again?"""
+
+    name: str
+    target: str
+    statement: str
+    purpose: str
+    reason: str = ""
+    ttl: int | None = None
+    """Seconds from the approval on; left out: what policy gives."""
+    groups: list[str] = Field(default_factory=list)
+    """Who besides the requester shall be able to run it."""
+
+
+class DataSetView(Model):
+    """A data set, and where its approval stands."""
+
+    name: str
+    state: Literal["pending", "approved", "denied", "withdrawn", "expired", "spent"]
+    request: str
+    target: str
+    purpose: str
+    statement: str
+    requester: str
+    groups: list[str]
+    reason: str
+    rule: str
+    approvers: list[str]
+    approved_by: list[str]
+    created_at: str
+    expires_at: str
+    """Of the approval; while it is pending, of the request."""
+    clear: list[str]
+    """Sensitive columns that are read without a mask."""
+    relations: list[str]
+    mine: bool = False
 
 
 # POST /v1/receipts, GET /v1/receipts?sha256=…

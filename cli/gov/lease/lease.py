@@ -42,6 +42,8 @@ class Lease:
     """SCRAM-SHA-256 verifier of the client's secret, in `pg_authid.rolpassword` form."""
     request: RequestId | None = None
     """The approved `--no-wait` request that sessions of this lease may spend."""
+    dataset: str = ""
+    """The data set that it is for; `request` is its approval."""
     run: str = ""
     """The run (of a training, of a pipeline) that whoever asked for it named."""
     ended_because: str = ""

@@ -11,10 +11,21 @@ from gov.policy.behind import behind
 from gov.policy.complaint import Complaint, Position, did_you_mean
 from gov.policy.decision import Verdict
 from gov.policy.pattern import any_word, wild, within
-from gov.policy.rules import REACH, AccessRule, Budget, Guardrail, Marks, MaskRule, Policy, RowRule, When
+from gov.policy.rules import (
+    REACH,
+    AccessRule,
+    Budget,
+    DataSetRule,
+    Guardrail,
+    Marks,
+    MaskRule,
+    Policy,
+    RowRule,
+    When,
+)
 from gov.terms import Effect, Scope
 
-Rule = AccessRule | MaskRule | RowRule | Budget | Guardrail
+Rule = AccessRule | MaskRule | RowRule | Budget | Guardrail | DataSetRule
 
 NEVER = frozenset({Effect.UNKNOWN, Effect.ROLE, Effect.NOTIFY})
 """Effects that are denied whatever a rule says."""
@@ -37,7 +48,9 @@ def _at(marks: Marks, key: str) -> Position:
 def _names(policy: Policy) -> Iterator[Complaint]:
     """A decision names its rule, so a name may belong to one rule only, of whatever section."""
     first: dict[str, Rule] = {}
-    rules: tuple[Rule, ...] = policy.access + policy.masking + policy.rows + policy.budget + policy.guardrails
+    rules: tuple[Rule, ...] = (
+        policy.access + policy.masking + policy.rows + policy.budget + policy.guardrails + policy.datasets
+    )
     for rule in rules:
         other = first.setdefault(rule.name, rule)
         if other is not rule:

@@ -344,7 +344,7 @@ def _merged(found: Iterable[Change], name: str) -> list[Change]:
 
 
 def _governing(old: Policy, new: Policy) -> list[Change]:
-    """Roles, what is vouched for, and how fresh an approver's login must be."""
+    """Roles, what is vouched for, who may have data sets, and how fresh an approver's login must be."""
     found = []
     for each in fields(Roles):
         before, after = (frozenset(_named(getattr(policy.roles, each.name))) for policy in (old, new))
@@ -352,6 +352,7 @@ def _governing(old: Policy, new: Policy) -> list[Change]:
     for what in ("functions", "extensions", "settings", "channels"):
         known, vouched = (getattr(policy, f"vouched_{what}") for policy in (old, new))
         found += [_trust(f"{what.removesuffix('s')} {name}", wider=name in vouched) for name in known ^ vouched]
+    found += [_offered(rule.name, wider=rule in new.datasets) for rule in {*old.datasets} ^ {*new.datasets}]
     if old.fresh_within != new.fresh_within:
         direction = _direction(more=new.fresh_within > old.fresh_within, less=new.fresh_within < old.fresh_within)
         words = [f"a login of the last {_span(policy.fresh_within)}" for policy in (old, new)]
@@ -375,3 +376,10 @@ def _trust(what: str, *, wider: bool) -> Change:
     words = ("not vouched for", "vouched for") if wider else ("vouched for", "not vouched for")
     direction = Direction.WIDER if wider else Direction.NARROWER
     return Change((), "", (), (), "trust", (what,), (), (), *words, direction)
+
+
+def _offered(rule: str, *, wider: bool) -> Change:
+    """A rule that changed is two: the one that was, and the one that is."""
+    words = (NONE, f"offered by {rule}") if wider else (f"offered by {rule}", NONE)
+    direction = Direction.WIDER if wider else Direction.NARROWER
+    return Change((), "", (), (), "trust", ("data sets",), (), (), *words, direction)

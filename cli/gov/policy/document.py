@@ -17,8 +17,11 @@ from gov.policy.nodes import Section, Source
 from gov.policy.rules import FRESH_WITHIN, People, Policy, Roles
 
 VERSION = "1"
-KEYS = ("version", "classify", "access", "masking", "rows", "budget", "guardrails", "roles", "vouch", "approvals")
-LATER = ("datasets", "notify", "break_glass")
+KEYS = (
+    "version", "classify", "access", "masking", "rows", "budget", "guardrails", "roles", "vouch", "approvals",
+    "datasets",
+)
+LATER = ("notify", "break_glass")
 
 
 def load(files: Sequence[tuple[str, str]]) -> Policy:
@@ -77,6 +80,7 @@ def _part(root: Section) -> Policy:
         rows=tuple(map(sections.row_rule, root.sections("rows", sections.ROWS))),
         budget=tuple(map(sections.budget, root.sections("budget", sections.BUDGET))),
         guardrails=tuple(map(sections.guardrail, root.sections("guardrails", sections.GUARDRAIL))),
+        datasets=tuple(map(sections.dataset_rule, root.sections("datasets", sections.DATASETS))),
         roles=sections.roles(roles) if roles else Roles(),
         vouched_functions=functions,
         vouched_settings=settings,
@@ -97,6 +101,7 @@ def _merge(parts: Sequence[Policy]) -> Policy:
             guardrails=whole.guardrails + part.guardrails,
             rows=whole.rows + part.rows,
             budget=whole.budget + part.budget,
+            datasets=whole.datasets + part.datasets,
             roles=_united(whole.roles, part.roles),
             vouched_functions=whole.vouched_functions | part.vouched_functions,
             vouched_settings=whole.vouched_settings | part.vouched_settings,

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gov.policy.decision import Unmask
 from gov.policy.masks import JSON, KEYED, PLAIN, parse
-from gov.policy.rules import AccessRule, Budget, Classification, Guardrail, MaskRule, People, Policy, RowRule, When
+from gov.policy.rules import (
+    AccessRule,
+    Budget,
+    Classification,
+    DataSetRule,
+    Guardrail,
+    MaskRule,
+    People,
+    Policy,
+    RowRule,
+    When,
+)
 
 Value = str | bool | Iterable[str]
 
@@ -27,6 +38,7 @@ def text(policy: Policy) -> str:
         ("rows", [_block(_rows(each)) for each in policy.rows]),
         ("budget", [_flow(_budget(each)) for each in policy.budget]),
         ("guardrails", [_block(_guardrail(each)) for each in policy.guardrails]),
+        ("datasets", [_block(_dataset(each)) for each in policy.datasets]),
     )
     lines = ["version: 1"]
     for name, rules in parts:
@@ -129,6 +141,17 @@ def _guardrail(rule: Guardrail) -> dict[str, str]:
         "count": str(rule.count) if hold else "",
         "expires": duration(rule.expires) if hold else "",
         "message": _yaml(rule.message),
+    })
+
+
+def _dataset(rule: DataSetRule) -> dict[str, str]:
+    return _present({"name": rule.name}) | _people(rule.people) | _given({
+        "targets": _yaml(sorted(rule.targets)),
+        "purposes": _yaml(sorted(rule.purposes)),
+        "approvers": _yaml(sorted(rule.approvers)),
+        "max_ttl": duration(rule.max_ttl),
+        "count": str(rule.count),
+        "expires": duration(rule.expires),
     })
 
 

@@ -212,6 +212,28 @@ class Guardrail:
 
 
 @dataclass(frozen=True, slots=True)
+class DataSetRule:
+    """Who may ask for data sets, for which purposes, and who approves them."""
+
+    name: str
+    people: People
+    targets: frozenset[str]
+    purposes: frozenset[str]
+    """Shell wildcards: `train:*`."""
+    approvers: frozenset[str]
+    max_ttl: float
+    """Seconds that a data set lasts at most."""
+    count: int = 1
+    expires: float = 86400.0
+    """Seconds that a request waits for its answer."""
+    marks: Marks = field(default_factory=_marks, compare=False, repr=False)
+
+    def offers(self, who: Principal, target: str, purpose: str) -> bool:
+        """Whether `who` may ask for a data set of `target` for `purpose`."""
+        return any_word(target, self.targets) and any_word(purpose, self.purposes) and self.people.includes(who)
+
+
+@dataclass(frozen=True, slots=True)
 class Roles:
     """Who governs gov itself."""
 
@@ -230,6 +252,7 @@ class Policy:
     guardrails: tuple[Guardrail, ...] = ()
     rows: tuple[RowRule, ...] = ()
     budget: tuple[Budget, ...] = ()
+    datasets: tuple[DataSetRule, ...] = ()
     roles: Roles = Roles()
     vouched_functions: frozenset[str] = frozenset()
     """Functions, `schema.name`, whose calls count as reads."""

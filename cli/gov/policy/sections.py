@@ -12,6 +12,7 @@ from gov.policy.rules import (
     AccessRule,
     Budget,
     Classification,
+    DataSetRule,
     Guardrail,
     MaskRule,
     People,
@@ -42,6 +43,7 @@ WHEN = (
 ROWS = ("name", "table", "where", "for", "except", "targets", "purpose")
 BUDGET = ("name", "data", "unmasked", "rows", "per", "for", "except", "targets")
 GUARDRAIL = ("name", "when", "then", "approvers", "count", "expires", "message")
+DATASETS = ("name", *_PEOPLE, "targets", "purposes", "approvers", "max_ttl", "count", "expires")
 ROLES = ("auditor", "operator", "policy_admin")
 
 
@@ -198,6 +200,25 @@ def when(section: Section) -> When:
 def people(section: Section) -> People:
     """`groups`, `users`, `services` and `agents` of any section that has them."""
     return People(*(frozenset(section.texts(key)) for key in _PEOPLE))
+
+
+def dataset_rule(section: Section) -> DataSetRule:
+    """`{ name: training, groups: [engineering], targets: [prod], purposes: ["train:*"], approvers: [privacy], … }`."""
+    section.require("name", "targets", "purposes", "approvers", "max_ttl")
+    who = people(section)
+    if not who:
+        section.complain("", f"says nobody; give one of {', '.join(_PERSONS)}")
+    return DataSetRule(
+        name=_name(section),
+        people=who,
+        targets=frozenset(section.texts("targets")),
+        purposes=frozenset(section.texts("purposes")),
+        approvers=frozenset(section.texts("approvers")),
+        max_ttl=section.duration("max_ttl"),
+        count=section.whole("count", 1, 1),
+        expires=section.duration("expires", 86400.0),
+        marks=section.marks(),
+    )
 
 
 def roles(section: Section) -> Roles:
