@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from bypass import kinds
 from bypass.canaries import leaked, state
@@ -81,20 +82,29 @@ def prepare(admin: Admin, texts: Sequence[str]) -> int:
     admin.execute("DROP SCHEMA IF EXISTS regress CASCADE")
     admin.execute("CREATE SCHEMA regress AUTHORIZATION shop_owner")
     admin.execute("GRANT USAGE ON SCHEMA regress TO gov_broker WITH GRANT OPTION")
-    admin.execute("SET ROLE shop_owner")
-    admin.execute("SET search_path = regress; SET statement_timeout = '2s'")
+    owner = _owner(admin)
     for name, rows in (("tenk1", 10_000), ("onek", 1_000)):
-        admin.execute(_TEN.format(rows=rows).replace("tenk1", name).encode())
+        owner.execute(_TEN.format(rows=rows).replace("tenk1", name).encode())
     made = 0
     for text in filter(_MAKES.match, texts):
         try:
-            admin.execute(text.encode())
+            owner.execute(text.encode())
             made += 1
         except psycopg.Error:
-            continue
-    admin.execute("RESET ROLE")
-    admin.execute("RESET search_path; RESET statement_timeout; ANALYZE")
+            if owner.info.transaction_status is not TransactionStatus.IDLE:
+                owner.close()
+                owner = _owner(admin)
+    owner.close()
+    admin.execute("ANALYZE")
     return made
+
+
+def _owner(admin: Admin) -> Admin:
+    """A connection that makes tables of the suite as the shop's owner."""
+    owner = psycopg.connect(admin.info.dsn, password=admin.info.password, autocommit=True)
+    owner.execute("SET ROLE shop_owner")
+    owner.execute("SET search_path = regress; SET statement_timeout = '2s'")
+    return owner
 
 
 def fill(admin: Admin, values: str) -> None:
