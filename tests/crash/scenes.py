@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from crash.stage import FAILURES, Stage
-from gov.control.models import ApproveAsk, Kill, LeaseAsk, LeaseGrant, Submit
+from gov.control.models import ApproveAsk, Kill, LeaseAsk, LeaseGrant, Submit, UnmaskAsk
 from gov.lease import names
 from gov.terms import LeaseId
 
@@ -295,6 +295,28 @@ def submits(play: Play, chance: random.Random) -> None:
     play.done_with(grant, chance)
 
 
+def unmasks(play: Play, chance: random.Random) -> None:
+    """A mask lifted by approval, for which two leases are asked at once: one of them is had, and reads the column."""
+    asked = play.stage.person("alice").unmask(UnmaskAsk(target="prod", columns=["customers.email"]))
+    assert asked.request is not None
+    play.stage.person("bob").approve(asked.request, ApproveAsk())
+    had: list[LeaseGrant] = []
+
+    def ask() -> None:
+        with suppress(*FAILURES):
+            had.append(play.lease("read", request=asked.request))
+
+    for each in [play.side(ask), play.side(ask)]:
+        each.join(10.0)
+    assert len(had) <= 1, "one approval gave two leases"
+    for grant in had:
+        claim = play.claim("read")
+        with play.session(grant) as session:
+            _executed(session, f"SELECT email FROM customers WHERE id = 1 AND '{claim.mark}' <> ''", claim)
+            cut(session)
+        play.done_with(grant, chance)
+
+
 def left_over(play: Play, chance: random.Random) -> None:
     """Roles that no lease owns, one of them in use, as a crash of long ago would have left them."""
     installed = play.stage.installation
@@ -335,5 +357,5 @@ def restarts(play: Play, chance: random.Random) -> None:
 SCENES: dict[str, Callable[[Play, random.Random], None]] = {
     "reads": reads, "writes": writes, "expires": expires, "killed": killed, "killed-user": killed_user,
     "alters": alters, "lends": lends, "pairs": pairs, "submits": submits, "left-over": left_over, "blocked": blocked,
-    "restarts": restarts,
+    "restarts": restarts, "unmasks": unmasks,
 }  # fmt: skip

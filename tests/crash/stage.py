@@ -61,7 +61,7 @@ access:
 classify:
   - { columns: [public.customers.email], as: pii.contact }
 masking:
-  - { name: partial, data: pii.contact, with: partial }
+  - { name: partial, data: pii.contact, with: partial, unmask: { approvers: [dba], max_ttl: 10m } }
 guardrails:
   - { name: ddl, when: { effects: [drop, truncate, alter] }, then: hold, approvers: [dba], expires: 1m }
   - name: pair

@@ -57,7 +57,7 @@ def _statement(recording: Any, need: Any) -> bool:
     return bool(need.kind == "statement" and not need.durable)
 
 
-ANY = ("reads", "writes", "alters", "lends", "submits", "pairs")
+ANY = ("reads", "writes", "alters", "lends", "submits", "pairs", "unmasks")
 USES = ("reads", "writes", "blocked")
 ENDS = ("reads", "writes", "expires", "killed", "killed-user")
 HELD = ("alters", "lends", "pairs")
@@ -71,6 +71,8 @@ STEPS: tuple[Step, ...] = (
     Step("issue.profile", "target.target:Target.profile", "after", ANY),
     Step("issue.intent", "store.leases:Leases.put", "before", ANY, _puts(LeaseState.CREATING)),
     Step("issue.stored", "store.leases:Leases.put", "after", ANY, _puts(LeaseState.CREATING)),
+    Step("issue.unmasking", "broker.unmasking:spend", "before", ("unmasks",)),
+    Step("issue.unmask-spent", "broker.unmasking:spend", "after", ("unmasks",)),
     Step("issue.creating-role", "target.roles:create", "before", ANY),
     Step("issue.role-uncommitted", "target.roles:oid_of", "after", ANY, _uncommitted),
     Step("issue.role-made", "target.target:Target.mint", "after", ANY),
