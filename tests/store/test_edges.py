@@ -140,6 +140,21 @@ def test_what_did_not_run_is_not_there(tmp_path: Path) -> None:
         assert walk.column("", "a.x", "both") == []
 
 
+def _ended(statement: int, outcome: str, rows: int = 0) -> Entry:
+    return Entry("statement.done", AT, {"statement": statement, "outcome": outcome, "rows": rows})
+
+
+def test_what_failed_before_anything_flowed_is_taken_back(tmp_path: Path) -> None:
+    """An INSERT that the database refused wrote nothing; a SELECT that broke in the middle has shown something."""
+    index = indexed(tmp_path, [
+        ran("a", "s.a.x"), _ended(0, "done", 5), ran("a", "s.a.x"), ran("a", "s.a.x", "s.b.y"),
+        _ended(3, "failed"), _ended(2, "cancelled"), ran("b", "s.a.x"), _ended(6, "failed", 7),
+    ])  # fmt: skip
+    with index.reading() as connection:
+        uses = connection.execute("SELECT first, last, uses FROM flow_use ORDER BY first").fetchall()
+        assert uses == [(0, 0, 1), (6, 6, 1)]
+
+
 def test_an_answer_has_a_bound(tmp_path: Path) -> None:
     """The newest are told, and that there are more."""
     index = indexed(tmp_path, [ran("a", "s.a.x", f"s.b.c{n}") for n in range(9)])

@@ -16,7 +16,7 @@ from gov.terms import Relation
 class Item:
     """One thing in FROM."""
 
-    __slots__ = ("alias", "by_name", "flows", "names", "relation", "rest", "showing")
+    __slots__ = ("_row", "alias", "by_name", "flows", "names", "relation", "rest", "showing")
 
     def __init__(
         self, alias: str, names: Iterable[str], flows: Iterable[Flow], *,
@@ -30,6 +30,7 @@ class Item:
         """Which relation it is."""
         self.showing = showing
         """Whether bare names and `*` mean its columns: those below a join with USING are the join's."""
+        self._row: Flow | None = None
         self.by_name: dict[str, Flow] = {}
         for name, flow in zip(self.names, self.flows, strict=False):
             self.by_name[name] = union([self.by_name[name], flow]) if name in self.by_name else flow
@@ -47,7 +48,9 @@ class Item:
 
     def row(self) -> Flow:
         """The whole row."""
-        return used(union(self.flows if self.rest is None else [*self.flows, self.rest]), TRANSFORMATION)
+        if self._row is None:
+            self._row = used(union(self.flows if self.rest is None else [*self.flows, self.rest]), TRANSFORMATION)
+        return self._row
 
     def hidden(self) -> Item:
         """The same, below a join that has taken its columns."""

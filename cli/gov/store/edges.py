@@ -43,10 +43,16 @@ class Edge(NamedTuple):
     mask: str = ""
 
 
+Key = tuple[int, int, str]
+"""Of a use: shape, actor, request."""
+_WHERE_KEY: Final = "WHERE shape = ? AND actor = ? AND request = ?"
+_OF_KEY: Final = f"FROM flow_use {_WHERE_KEY}"
+
+
 class LineageFiller:
     """Fills the tables of lineage, entry by entry."""
 
-    VERSION = "2"
+    VERSION = "3"
     SCHEMA = """
     CREATE TABLE flow_column (
         id INTEGER PRIMARY KEY, target TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (target, name));
@@ -74,6 +80,8 @@ class LineageFiller:
         self._shapes: dict[bytes, int] = {}
         self._actors: dict[tuple[str, ...], int] = {}
         self._columns: dict[tuple[str, str], int] = {}
+        self._open: dict[int, tuple[Key, tuple[int, int, int] | None]] = {}
+        """Statements whose end has not come, with what their use was before them."""
 
     def add(self, connection: sqlite3.Connection, found: Found, payload: Mapping[str, Any]) -> None:
         """Take up a statement that ran, or what says that a file was made."""
@@ -82,17 +90,35 @@ class LineageFiller:
             connection.execute("INSERT OR IGNORE INTO flow_file VALUES (?, ?)", (digest, found.index))
             rows = [(statement, found.index) for statement in statements_of(fields)]
             connection.executemany("INSERT OR IGNORE INTO flow_made VALUES (?, ?)", rows)
+        if found.leaf.kind == "statement.done":
+            self._end(connection, fields)
         if found.leaf.kind != "statement" or fields.get("verdict") in NOT_RUN:
             return
         lineage = lineage_of(fields)
-        if not lineage:
-            return
-        connection.execute(
-            "INSERT INTO flow_use VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET"
-            " last = excluded.last, uses = uses + 1",
-            (self._shape(connection, str(fields.get("target", "")), lineage), self._actor(connection, fields),
-             str(fields.get("request") or fields.get("approval") or ""), found.index, found.index),
-        )  # fmt: skip
+        if lineage:
+            key = (self._shape(connection, str(fields.get("target", "")), lineage), self._actor(connection, fields),
+                   str(fields.get("request") or fields.get("approval") or ""))  # fmt: skip
+            self._use(connection, key, found.index)
+
+    def _use(self, connection: sqlite3.Connection, key: Key, entry: int) -> None:
+        row = connection.execute(f"SELECT first, last, uses {_OF_KEY}", key).fetchone()
+        first, _, uses = row or (entry, entry, 0)
+        connection.execute("INSERT OR REPLACE INTO flow_use VALUES (?, ?, ?, ?, ?, ?)",
+                           (*key, first, entry, uses + 1))  # fmt: skip
+        remember(self._open, entry, (key, row))
+
+    def _end(self, connection: sqlite3.Connection, done: Mapping[str, Any]) -> None:
+        """A statement has ended; when it failed before anything had flowed, its use is taken back."""
+        statement = int(done.get("statement", -1))
+        key, before = self._open.pop(statement, (None, None))
+        if key is None or not _came_to_nothing(done):
+            return  # or it began in another life of the index: then it stays
+        now = connection.execute(f"SELECT first, last, uses {_OF_KEY}", key).fetchone()
+        if now is None or now[2] <= 1:
+            connection.execute(f"DELETE {_OF_KEY}", key)
+        elif before is not None:
+            last = before[1] if now[1] == statement else now[1]
+            connection.execute(f"UPDATE flow_use SET last = ?, uses = uses - 1 {_WHERE_KEY}", (last, *key))
 
     def erase(self, connection: sqlite3.Connection, first: int, end: int) -> None:
         """Nothing here comes from a payload."""
@@ -162,6 +188,11 @@ def digests(fields: Mapping[str, Any]) -> Iterator[str]:
     found = fields.get("digests")
     for each in found if isinstance(found, list) else ():
         yield str(each).removeprefix("sha256:").lower()
+
+
+def _came_to_nothing(done: Mapping[str, Any]) -> bool:
+    """Whether a statement failed, or was cancelled, before a row of it had reached anybody."""
+    return done.get("outcome") in ("failed", "cancelled") and not done.get("rows") and not done.get("relayed")
 
 
 def statements_of(fields: Mapping[str, Any]) -> list[int]:

@@ -22,7 +22,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from gov.audit.facets import WORDS, Terms, what_of, who_of, words_of
 from gov.audit.succession import Amiss, ranges
@@ -34,6 +34,9 @@ _PATIENCE: Final = 5.0
 """Seconds that a reader waits for a writer."""
 LONGEST: Final = 1 << 15
 """Characters of a text that is searched by its letters; a longer one is always proposed."""
+K = TypeVar("K")
+V = TypeVar("V")
+
 _KEPT: Final = 50_000
 """Halves and texts that the writer remembers."""
 
@@ -330,8 +333,8 @@ def inserted(connection: sqlite3.Connection, sql: str, values: tuple[object, ...
     return number
 
 
-def remember(kept: dict[Any, int], key: Any, number: int) -> None:
-    """Keep an id for the next time, within bounds."""
+def remember(kept: dict[K, V], key: K, value: V) -> None:
+    """Keep something for the next time, within bounds."""
     if len(kept) >= _KEPT:
         kept.clear()
-    kept[key] = number
+    kept[key] = value
