@@ -64,8 +64,8 @@ class AtMost:
 class Counted:
     """A budget of policy: every row that a person sees counts, in whatever session, on whatever target."""
 
-    def __init__(self, house: House, who: Principal, budget: Budget) -> None:
-        self._house, self.budget = house, budget
+    def __init__(self, house: House, who: Principal, budget: Budget, each: int) -> None:
+        self._house, self.budget, self.each = house, budget, each
         self._person = person(who)
 
     async def take(self, most: int) -> int:
@@ -153,8 +153,8 @@ def allowance(bounds: Sequence[Bound]) -> Allowance | None:
     if not bounds:
         return None
     blocks = _Blocks(bounds)
-    counted = any(isinstance(bound, Counted) for bound in bounds)
-    made = Allowance(blocks.more, octets=ROW if counted else 0)
+    counted = [bound.each for bound in bounds if isinstance(bound, Counted)]
+    made = Allowance(blocks.more, each=max(counted, default=1), octets=ROW if counted else 0)
     made.done = lambda: blocks.over(made)
     return made
 
@@ -168,7 +168,8 @@ def bounds(session: Session, run: Run) -> list[Bound]:
     decision, permit, kinds = run.judged.decision, run.permit, run.judged.facts.kinds
     known = {each.name: each for each in session.house.policy.budget}
     found: list[Bound] = [
-        Counted(session.house, session.lease.principal, known[name]) for name in decision.budgets if name in known
+        Counted(session.house, session.lease.principal, known[name], decision.row_counts)
+        for name in decision.budgets if name in known
     ]
     if decision.most_rows is not None:
         found.append(AtMost(decision.most_rows, _unasked(decision, session.lease.target)))

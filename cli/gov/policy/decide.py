@@ -20,7 +20,7 @@ from gov.policy.decision import Access, Decision, NoAccess, Outcome, Verdict
 from gov.policy.matching import held_by_one, reads_of, speaks
 from gov.policy.outcome import governed
 from gov.policy.permit import Permit, grant
-from gov.policy.rules import Guardrail, Policy
+from gov.policy.rules import Guardrail, Policy, When
 from gov.policy.situation import Situation
 from gov.policy.unmask import liftable, lifting, unmask_command
 from gov.sql.facts import Facts
@@ -32,13 +32,6 @@ _PUBLIC_CATALOGS = frozenset({"pg_catalog", "information_schema"})
 DUMP = "pg_dump"
 """What pg_dump calls itself."""
 _READS_TARGET = frozenset({Effect.UPDATE, Effect.DELETE, Effect.MERGE})
-_GATHERING = frozenset(f"pg_catalog.{name}" for name in (
-    "array_agg", "string_agg", "json_agg", "json_agg_strict", "jsonb_agg", "jsonb_agg_strict", "json_object_agg",
-    "json_object_agg_strict", "json_object_agg_unique", "json_object_agg_unique_strict", "jsonb_object_agg",
-    "jsonb_object_agg_strict", "jsonb_object_agg_unique", "jsonb_object_agg_unique_strict", "xmlagg", "range_agg",
-    "tsvector_agg", "percentile_disc", "percentile_cont",
-))
-"""Aggregates of PostgreSQL whose one result can hold values of many rows."""
 _COPIES_ROWS = frozenset({Effect.CREATE, Effect.ALTER})
 
 _SPOKEN = {
@@ -98,6 +91,14 @@ class _Case:
         return tuple(sorted(each.name for each in found if reads_of(self.facts, self.outcome, each)))
 
     @property
+    def row_counts(self) -> int | None:
+        """As how many rows one of the answer counts against its budgets; None for any number."""
+        known = {each.name: each for each in self.policy.budget}
+        limits = (When(reads=known[name].data, unmasked=known[name].unmasked) for name in self.budgets)
+        held = [held_by_one(each, self.facts, self.outcome) for each in limits]
+        return None if None in held else max((each for each in held if each is not None), default=1)
+
+    @property
     def filters(self) -> tuple[tuple[Relation, str], ...]:
         """(relation, rule) of each row filter on what it reads."""
         known = self.outcome.filters
@@ -125,7 +126,8 @@ def _limited(case: _Case, decision: Decision) -> Decision:
     filters = case.filters
     more = tuple(f"{rule} hides rows of {relation}" for relation, rule in filters)
     return replace(
-        decision, budgets=case.budgets, filters=filters, reasons=decision.reasons + more,
+        decision, budgets=case.budgets, row_counts=case.row_counts or 1, filters=filters,
+        reasons=decision.reasons + more,
         rules=tuple(dict.fromkeys((*decision.rules, *(rule for _, rule in filters)))),
     )
 
@@ -263,15 +265,13 @@ def _hidden_rows(case: _Case) -> Decision | None:
 
 
 def _gathers(case: _Case) -> Decision | None:
-    """What puts the values of many rows in one would let a budget count one."""
-    names = sorted(case.facts.functions & _GATHERING)
-    if not case.budgets or not names:
+    """What can put the values of any number of rows in one would let a budget count one."""
+    if case.row_counts is not None:
         return None
     rule = case.budgets[0]
-    what = names[0].removeprefix("pg_catalog.")
     return Decision(
         Verdict.DENY,
-        (f"{what} puts values of many rows into one, and {rule} counts rows",),
+        (f"one row of its answer can hold values of any number of rows, and {rule} counts rows",),
         rule=rule,
         rules=case.budgets,
         hint="select the rows themselves",

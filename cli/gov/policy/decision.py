@@ -51,6 +51,8 @@ class Decision:
     """Groups that can let more pass."""
     budgets: tuple[str, ...] = ()
     """The budgets that its rows count against, by name."""
+    row_counts: int = 1
+    """As how many rows one of the answer counts: as many as it can hold values of."""
     filters: tuple[tuple[Relation, str], ...] = ()
     """(relation, rule) of every row filter on what it reads."""
 

@@ -22,6 +22,8 @@ class Allowance:
     """Raises `left`, or raises the GovError that the client hears in place of the rows beyond."""
     left: int = 0
     """Rows that may pass before `more` is asked."""
+    each: int = 1
+    """What one row of the answer takes of what is left."""
     octets: int = 0
     """Where not 0: rows with more than so many bytes on average count as more than one, so that packing is in vain."""
     done: Callable[[], None] = _nothing
@@ -29,4 +31,4 @@ class Allowance:
 
     def cost(self, rows: int, octets: int) -> int:
         """What so many rows take of what is left."""
-        return max(rows, octets // self.octets) if self.octets else rows
+        return max(rows * self.each, octets // self.octets) if self.octets else rows * self.each

@@ -1,0 +1,136 @@
+"""A budget of rows: nothing that a client can do with statements, portals, sessions or leases gets it one more."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from gov.demo.stage import Stage
+from gov.policy import document
+from live.door import Environment, Lease, credentials, gov, parameters
+
+NAME = "few-clear-rows"
+ROWS = 300
+RULES = f"""
+budget:
+  - {{ name: {NAME}, data: pii, unmasked: true, rows: {ROWS}, per: 1h, for: {{ groups: [privacy] }} }}
+"""
+
+
+@pytest.fixture
+def carol(demo: Stage, as_user: Any) -> Iterator[tuple[Environment, Lease]]:
+    """Somebody who reads contact data in the clear, and has a budget of her own for this test."""
+    before = demo.policy_file.read_text(encoding="utf-8")
+    fresh = RULES.replace(NAME, f"{NAME}-{time.time_ns()}")
+    access = "  - { name: privacy-writes, groups: [privacy], targets: [prod], scope: write, max_ttl: 1h }\n"
+    text = before.replace("reads: pii, unmasked", "reads: pii.secret, unmasked")  # masked for everybody: held never
+    text = text.replace("\nmasking:\n", f"{access}\nmasking:\n") + fresh
+    demo.policy_file.write_text(text, encoding="utf-8")
+    _loaded(as_user("bob"), text, demo)
+    try:
+        yield as_user("carol"), credentials(as_user("carol"), "--scope", "write")
+    finally:
+        demo.policy_file.write_text(before, encoding="utf-8")
+        _loaded(as_user("bob"), before, demo)
+
+
+def _loaded(environment: Environment, text: str, demo: Stage) -> None:
+    digest = document.load([(str(demo.policy_file), text)]).digest
+    until = time.monotonic() + 30
+    while json.loads(gov(environment, "policy", "show", "--json"))["digest"] != digest:
+        assert time.monotonic() < until, "the policy was not taken up"
+        time.sleep(0.1)
+
+
+def left(environment: Environment) -> int:
+    """What `gov whoami` says is left."""
+    (budget,) = json.loads(gov(environment, "whoami", "--json"))["budgets"]
+    return int(budget["left"])
+
+
+def _copy(connection: psycopg.Connection[Any], statement: str, into: list[object]) -> None:
+    with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        into.extend(iter(copy))
+
+
+def _at_once(connection: psycopg.Connection[Any], *statements: str) -> None:
+    for statement in statements:
+        connection.execute(statement.encode())
+
+
+def test_exactly_so_many_rows_pass_however_they_are_asked_for(carol: tuple[Environment, Lease]) -> None:
+    """A plain SELECT, a portal in pieces, a cursor, COPY, another session and another lease share one count."""
+    environment, lease = carol
+    assert left(environment) == ROWS
+    with psycopg.connect(**parameters(lease)) as connection:
+        assert len(connection.execute("SELECT email FROM customers LIMIT 100").fetchall()) == 100
+        assert left(environment) == ROWS - 100
+        assert len(connection.execute("SELECT id FROM customers LIMIT 500").fetchall()) == 500
+        connection.commit()
+        with connection.cursor("paged") as cursor:
+            cursor.execute("SELECT id, email FROM customers")
+            assert len(cursor.fetchmany(60)) == 60
+            assert len(cursor.fetchmany(40)) == 40
+        connection.commit()
+        assert left(environment) == ROWS - 200
+        copied: list[object] = []
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=f"budget {NAME}"):
+            _copy(connection, "COPY (SELECT email FROM customers) TO STDOUT", copied)
+        assert len(copied) == 100
+        assert left(environment) == 0
+        connection.rollback()
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]
+    for again in (lease, credentials(environment)):
+        with psycopg.connect(**parameters(again), autocommit=True) as connection:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege) as refused:
+                connection.execute("SELECT email FROM customers LIMIT 1")
+            diag = refused.value.diag
+            assert f"{ROWS} of {ROWS} rows with pii in 1h" in str(diag.message_primary)
+            assert "free again at" in str(diag.message_detail)
+            assert "gov whoami" in str(diag.message_hint)
+            with pytest.raises(psycopg.Error), connection.pipeline():
+                _at_once(
+                    connection, "SELECT email FROM customers",
+                    "INSERT INTO products (name, price) VALUES ('behind a stop', 1)",
+                )
+            (found,) = connection.execute("SELECT count(*) FROM products WHERE name = 'behind a stop'").fetchall()
+            assert found == (0,)
+
+
+def test_a_change_that_shows_too_much_is_undone(carol: tuple[Environment, Lease]) -> None:
+    """RETURNING beyond the budget, and copying into a table of one's own, roll back; what fits goes through."""
+    environment, lease = carol
+    with psycopg.connect(**parameters(lease), autocommit=True) as connection:
+        rows = connection.execute("UPDATE customers SET balance = balance WHERE id <= 20 RETURNING email").fetchall()
+        assert len(rows) == 20
+        assert left(environment) == ROWS - 20
+        ((before,),) = connection.execute("SELECT sum(balance) FROM customers").fetchall()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="budget"):
+            connection.execute("UPDATE customers SET balance = balance + 1 WHERE id < 900 RETURNING email")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="budget"):
+            connection.execute("INSERT INTO products (name, price) SELECT email, 1 FROM customers")
+        assert connection.execute("SELECT sum(balance) FROM customers").fetchall() == [(before,)]
+        assert connection.execute("SELECT count(*) FROM products WHERE name LIKE '%@%'").fetchall() == [(0,)]
+
+
+def test_what_gathers_rows_in_one_is_no_way_around(carol: tuple[Environment, Lease]) -> None:
+    """What can hold any number of rows in one is refused; joins count by their rows, large values by their bytes."""
+    environment, lease = carol
+    with psycopg.connect(**parameters(lease), autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="counts rows"):
+            connection.execute("SELECT string_agg(email, ',') FROM customers")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="counts rows"):
+            connection.execute("SELECT array(SELECT email FROM customers)")
+        assert connection.execute("SELECT count(email) FROM customers").fetchall() == [(10000,)]
+        before = left(environment)
+        pairs = "SELECT a.email, b.email FROM customers a JOIN customers b ON b.id = a.id + 1 WHERE a.id <= 10"
+        assert len(connection.execute(pairs).fetchall()) == 10
+        assert left(environment) == before - 20
+        repeated = "SELECT repeat((SELECT email FROM customers WHERE id = 1), 100000)"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="budget"):
+            connection.execute(repeated)
