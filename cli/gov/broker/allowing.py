@@ -85,11 +85,8 @@ class Counted:
 
     async def give_back(self, rows: int) -> None:
         """They were not shown. A store that does not answer keeps them: too many count, never too few."""
-        budget = self.budget
         with suppress(Unavailable):
-            await asyncio.to_thread(
-                self._house.budgets.give_back, self._person, budget.name, rows, budget.per, self._house.clock()
-            )
+            await asyncio.to_thread(self._house.budgets.give_back, self._person, self.budget.name, rows)
 
 
 def person(who: Principal) -> str:

@@ -54,7 +54,7 @@ class Budgets:
                 _add(connection, person, budget, taken, per, now)
         return taken, Use(use.used + taken, use.frees_at)
 
-    def give_back(self, person: str, budget: str, rows: int, per: float, now: float) -> None:
+    def give_back(self, person: str, budget: str, rows: int) -> None:
         """So many rows that were set aside last were not shown.
 
         Raises:
