@@ -96,7 +96,7 @@ def test_exactly_so_many_rows_pass_however_they_are_asked_for(carol: tuple[Envir
             with pytest.raises(psycopg.Error), connection.pipeline():
                 _at_once(
                     connection, "SELECT email FROM customers",
-                    "INSERT INTO products (name, price) VALUES ('behind a stop', 1)",
+                    "INSERT INTO products (name, price, stock) VALUES ('behind a stop', 1, 1)",
                 )
             (found,) = connection.execute("SELECT count(*) FROM products WHERE name = 'behind a stop'").fetchall()
             assert found == (0,)
@@ -113,7 +113,7 @@ def test_a_change_that_shows_too_much_is_undone(carol: tuple[Environment, Lease]
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="budget"):
             connection.execute("UPDATE customers SET balance = balance + 1 WHERE id < 900 RETURNING email")
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="budget"):
-            connection.execute("INSERT INTO products (name, price) SELECT email, 1 FROM customers")
+            connection.execute("INSERT INTO products (name, price, stock) SELECT email, 1, 1 FROM customers")
         assert connection.execute("SELECT sum(balance) FROM customers").fetchall() == [(before,)]
         assert connection.execute("SELECT count(*) FROM products WHERE name LIKE '%@%'").fetchall() == [(0,)]
 
