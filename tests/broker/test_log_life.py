@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import ssl
+import time
 from dataclasses import replace
 
 import httpx
@@ -158,13 +159,23 @@ class _Web:
         return reply.content if reply.is_success else None
 
 
-def test_hashes_may_be_public(site: Site) -> None:
-    """Where the configuration says so; entries never are."""
-    text = site.config.read_text()
+def test_hashes_may_be_public_and_payloads_age(site: Site) -> None:
+    """Where the configuration says so. Entries are never public; what has aged goes by itself, and says so."""
+    text, bob = site.config.read_text(), site.as_user("bob")
+    first = next(each.index for each in bob.entries(kind="login", principal="bob").entries if each.payload)
     site.end()
-    site.config.write_text(text.replace("audit: { directory: audit }", "audit: { directory: audit, tiles: public }"))
+    audit = "audit: { directory: audit, tiles: public, retention: { payload: 2s } }"
+    site.config.write_text(text.replace("audit: { directory: audit }", audit))
     site.start()
     try:
+        deadline = time.monotonic() + 60
+        while bob.entry(first).payload is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        said = [each.fields for each in bob.entries(kind="log.erased").entries if "policy" in each.fields]
+        assert said
+        assert all("subject" not in each for each in said)
+        assert prove(site, bob.info().audit_key).erased > 0
         with httpx.Client(base_url=f"{site.url}/gov/", verify=ssl.create_default_context(cafile=site.ca_file)) as web:
             size = web.get("checkpoint").text.split("\n")[1]
             assert web.get(f"tile/0/000.p/{size}").headers["Cache-Control"] == "public, max-age=31536000, immutable"

@@ -129,3 +129,18 @@ def test_what_trail_and_store_may_differ_in_is_remembered(tmp_path: Path) -> Non
     assert doubtful() == [old.id, new.id]
     assert not requests.replace(approved, old, recorded=True)
     assert doubtful() == [old.id, new.id]
+
+
+def test_settled_requests_are_forgotten_when_they_are_old(tmp_path: Path) -> None:
+    """Not the open ones, nor what the trail may not say yet."""
+    requests = Requests(Database(f"sqlite:///{tmp_path}/state.db"))
+    for name, state in (("a", RequestState.SPENT), ("b", RequestState.APPROVED), ("c", RequestState.DENIED)):
+        requests.put(request(name, state))
+    requests.put(request("d", RequestState.SPENT, created_at=100.0))
+    for name in "abd":
+        requests.certain(RequestId(f"rq-{name}"))
+
+    assert requests.forget(50.0) == 1
+    assert {each.id for each in requests.all()} == {"rq-b", "rq-c", "rq-d"}
+    requests.certain(RequestId("rq-c"))
+    assert (requests.forget(50.0), requests.forget(50.0)) == (1, 0)

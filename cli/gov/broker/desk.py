@@ -254,6 +254,10 @@ class RequestDesk:
         rows = self._store.all() if settled else self._store.open()
         return [each for each in rows if each.dataset is not None]
 
+    def forget(self, before: float) -> int:
+        """Let settled requests go that were made before that time; how many. Blocks. Raises Unavailable."""
+        return self._store.forget(before)
+
     def visible_to(self, who: Principal, *, settled: bool = False) -> list[Request]:
         """The requests that `who` made, may answer or, as operator or auditor, may see; newest last."""
         rows = self._store.all() if settled else self._store.open()

@@ -71,8 +71,9 @@ class Retention:
             await asyncio.sleep(min(kept / 10, LONGEST_PAUSE))
 
     async def look(self, kept: float) -> int:
-        """Erase what is older than so many seconds; how many payloads that were."""
+        """Erase what is older than so many seconds; how many payloads that were. Settled requests go with them."""
         house = self._house
+        await asyncio.to_thread(house.desk.forget, house.clock() - kept)
         now, size = house.clock(), unsigned(house.trail.checkpoint).size
         try:
             spans = await asyncio.to_thread(aged, _files(house), size, now - kept)

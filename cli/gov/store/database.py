@@ -179,6 +179,7 @@ def _engine(url: str) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is in no page of the file
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

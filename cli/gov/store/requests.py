@@ -18,7 +18,7 @@ _OPEN = (RequestState.PENDING.value, RequestState.APPROVED.value)
 
 
 class Requests:
-    """Every approval request there ever was."""
+    """Every approval request, until retention lets it go."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -98,6 +98,17 @@ class Requests:
         """
         with self._database.write() as connection:
             _unmark(connection, request)
+
+    def forget(self, before: float) -> int:
+        """Let go what was settled, and made before that time, seconds since the epoch; how many there were.
+
+        Raises:
+            Unavailable: The store does not take it.
+        """
+        kept = select(DOUBTFUL.c.id)
+        old = (REQUESTS.c.created_at < before) & REQUESTS.c.state.not_in(_OPEN) & REQUESTS.c.id.not_in(kept)
+        with self._database.write() as connection:
+            return connection.execute(delete(REQUESTS).where(old)).rowcount
 
     def doubtful(self) -> list[Request]:
         """Requests whose last change was cut off between store and trail, oldest first."""
