@@ -107,6 +107,13 @@ def test_whose_it_is_and_what_it_says(as_user: AsUser, tmp_path: Path) -> None:
         broker.end_lease(lease.lease.id)
     assert [each.fields.get("dataset") for each in found] == [name, None]
 
+    assert refused(as_user("carol"), "dataset", "end", name)[0] == 4
+    assert name in door.gov(alice, "dataset", "list")
+    assert "withdrawn" in door.gov(alice, "dataset", "end", name)
+    assert refused(alice, "dataset", "export", name, "-o", str(tmp_path / "late.csv"))[0] == 6
+    assert name not in door.gov(alice, "dataset", "list")
+    assert name in door.gov(alice, "dataset", "list", "--all")
+
 
 @pytest.mark.parametrize(("words", "status", "said"), [
     (("--purpose", "sell:it", "-c", "select 1"), 4, "no rule lets alice"),

@@ -98,6 +98,14 @@ def show(name: Name, json: words.JsonFlag = False) -> None:
     typer.echo(escape("\n" + view.statement, lines=True))
 
 
+@app.command("end")
+def end(name: Name) -> None:
+    """Withdraw a data set, or its request: nobody reads it any more. For whom it is, and for operators."""
+    with broker() as asked:
+        view = asked.withdraw(asked.dataset(name).request)
+    typer.echo(escape(f"{name}: {view.id} is {view.state}"))
+
+
 @app.command("export")
 def export(
     name: Name,
