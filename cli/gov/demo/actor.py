@@ -49,7 +49,7 @@ class Actor:
 
     name: str
     directory: Path
-    """GOV_CONFIG_DIR."""
+    """GOV_CONFIG_DIR, and where the person's files are."""
     transcript: Transcript
     broker: str
     more: Mapping[str, str] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Actor:
         output = tempfile.TemporaryFile()  # noqa: SIM115 - Running closes it
         child = subprocess.Popen(
             [*GOV, *shlex.split(line)[1:]],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment, cwd=self.directory,
         )  # fmt: skip
         return Running(line, child, output, self.transcript)
 

@@ -20,6 +20,7 @@ from gov.demo.stage import TARGET, Stage
 from gov.demo.transcript import Transcript
 
 REQUEST = r"\brq-[0-9a-z]{6}\b"
+FILE = "bounced.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,9 @@ def _stage(say: Callable[[str], None]) -> Iterator[Stage]:
 
 
 def _actor(stage: Stage, transcript: Transcript, name: str) -> Actor:
-    return Actor(name, stage.directory / "users" / name, transcript, stage.broker_url)
+    home = stage.directory / "users" / name
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Actor(name, home, transcript, stage.broker_url)
 
 
 def log_in(scene: Scene) -> None:
@@ -162,12 +165,35 @@ def ask_the_trail(scene: Scene) -> None:
     scene.carol.does("gov audit verify")
 
 
+def export_with_approval(scene: Scene) -> None:
+    """Who needs the clear values asks; the file that is written carries its origin."""
+    query = "select id, email, country from customers where id <= 80"
+    export = scene.alice.begins(
+        f"gov exec {TARGET} --unmask customers.email --purpose support --reason 'bounced mail' -c '{query}' -o {FILE}",
+        background=True,
+    )
+    request = export.until(REQUEST).group()
+    scene.carol.does(f"gov approve {request} --yes", shows=["unmask public.customers.email", "bounced mail"])
+    _resumed(scene, export).ends(shows=["80 rows", "receipt"])
+    masked = scene.alice.does(f"gov exec {TARGET} -c '{query} limit 2'")
+    scene.prove("only that lease saw them: the next reads masks again", not scene.leaks(masked))
+
+
+def trace_the_file(scene: Scene) -> None:
+    """Where did this file come from, and who approved its use?"""
+    answer = scene.alice.does(f"gov trace {FILE}", shows=["by alice for support", "approved by carol", "verified"])
+    scene.prove("every column, its source and the approver", f"{TARGET}:public.customers.email" in answer.output)
+    scene.alice.does(f"gov receipt verify {FILE}", shows=["verified"])
+    _flip_a_byte(scene.alice.directory / FILE)
+    scene.alice.does(f"gov receipt verify {FILE}", status=8, shown=f"gov receipt verify {FILE}   # one byte changed")
+
+
 def tamper(scene: Scene) -> None:
     """And whoever edits the trail is found out."""
     copy = Path(tempfile.mkdtemp(prefix="gov-copy-"))
     try:
         shutil.copytree(scene.stage.audit_directory, copy / "audit")
-        _flip_a_byte(copy / "audit")
+        _flip_a_byte(_largest(copy / "audit"))
         line = f"gov audit verify --dir {copy / 'audit'}"
         scene.carol.does(line, status=8, shown="gov audit verify --dir EDITED-COPY")
         scene.prove("one changed byte is found", True)
@@ -180,9 +206,13 @@ def _resumed(scene: Scene, running: Running) -> Running:
     return running
 
 
-def _flip_a_byte(directory: Path) -> None:
-    """Change a letter in the middle of the largest file: the record of what was done."""
-    file = max((each for each in directory.rglob("*") if each.is_file()), key=lambda each: each.stat().st_size)
+def _largest(directory: Path) -> Path:
+    """Of the log this is the record of what was done."""
+    return max((each for each in directory.rglob("*") if each.is_file()), key=lambda each: each.stat().st_size)
+
+
+def _flip_a_byte(file: Path) -> None:
+    """Change a letter in the middle."""
     with file.open("r+b") as opened:
         middle = file.stat().st_size // 2
         opened.seek(middle)
@@ -199,5 +229,7 @@ CHAPTERS: tuple[Callable[[Scene], None], ...] = (
     deny_by_rule,
     deny_by_person,
     ask_the_trail,
+    export_with_approval,
+    trace_the_file,
     tamper,
 )
