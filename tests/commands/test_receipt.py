@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from commands.fake_broker import FakeBroker, Gov
-from receipt.made import FILE, LOG, made
+from gov.audit import checkpoint
+from gov.audit.checkpoint import Checkpoint
+from gov.audit.note import SigningKey
+from gov.client.config import Context, Contexts, Places, file_name
+from receipt.made import DIGEST, FILE, LOG, made
 
 TRUE = made()
 
@@ -54,6 +58,35 @@ def test_what_is_missing_is_said(gov: Gov, file: Path, tmp_path: Path) -> None:
     assert gov("receipt", "show", str(tmp_path / "none.csv")).status == 2
 
 
+def test_a_receipt_outlives_a_change_of_keys(gov: Gov, broker: FakeBroker, file: Path, tmp_path: Path) -> None:
+    """What a key signed before it was handed over still holds; a key that only has the log's name does not count."""
+    places, fresh = Places.of(), SigningKey(LOG.name, b"n" * 32)
+    context = Context(name="known", broker="https://known.example", audit_key=str(fresh.verifier))
+    Contexts(places).save(context)
+    assert gov("receipt", "verify", str(file)).status == 8
+
+    memory = places.state / "checkpoints" / f"{file_name('known')}.json"
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    memory.write_text(json.dumps({"key": str(fresh.verifier), "note": "", "proved": "", "proved_at": 0.0,
+                                  "former": [str(LOG.verifier)]}))
+    ran = gov("receipt", "verify", str(file))
+    assert (ran.status, "entry 5 of example.com/gov" in ran.out) == (0, True), ran.err
+
+
+def test_a_copy_of_the_log(gov: Gov, file: Path, tmp_path: Path) -> None:
+    """That was cut short before the receipt, or is another one, is refused."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    words = ("receipt", "verify", str(file), "--checkpoint-key", str(LOG.verifier), "--dir", str(copy))
+    assert gov(*words).status == 2
+    for size in (4, 8, 9):
+        (copy / "checkpoint").write_bytes(checkpoint.sign(Checkpoint(LOG.name, size, bytes(32)), LOG))
+        assert gov(*words).status == 8
+    note = TRUE.proof.partition(b"\n\n")[2]
+    (copy / "checkpoint").write_bytes(note)
+    assert gov(*words).status == 0
+
+
 def test_parts_of_a_directory(gov: Gov, tmp_path: Path) -> None:
     """One receipt in a directory is for all files in it, and a file that it does not name is refused."""
     directory = tmp_path / "parts"
@@ -84,7 +117,4 @@ def test_issue(gov: Gov, broker: FakeBroker, tmp_path: Path) -> None:
     assert gov("receipt", "issue", str(path), "--json").status == 0
     assert (tmp_path / "copied.csv.receipt.json").read_text() == "envelope\n"
     (asked,) = [body["files"][0] for where, body in broker.asked if where == "/v1/receipts"]
-    assert (asked["sha256"], asked["rows"], asked["session"]) == (TRUE_DIGEST, None, "")
-
-
-TRUE_DIGEST = __import__("hashlib").sha256(FILE).hexdigest()
+    assert (asked["sha256"], asked["rows"], asked["session"]) == (DIGEST, None, "")
