@@ -96,7 +96,13 @@ def test_where_nothing_flows_nothing_is_said(text: str) -> None:
     assert fields(text) == {}
 
 
-def test_what_cannot_be_tracedis_widened_to_the_facts() -> None:
+@pytest.mark.parametrize("text", ["PREPARE p AS SELECT email FROM customers", "EXPLAIN SELECT email FROM customers"])
+def test_what_moves_nothing_says_so(text: str) -> None:
+    """It reads columns by its facts, and yet nothing came of it."""
+    assert fields(text)["lineage"] == [{"sources": [], "exact": True}]
+
+
+def test_what_cannot_be_found_is_widened_to_the_facts() -> None:
     """A statement is not refused for its lineage: everything read is in everything that comes of it."""
     many = ", ".join(f"w{n} AS (SELECT a.id, b.email AS e{n}, a.*, b.* FROM w{n - 1} a, w{n - 1} b)"
                      for n in range(1, 17))  # fmt: skip

@@ -17,7 +17,7 @@ from gov.store.flows import Whose, files, made_of
 from gov.store.index import EntryFiller, Index, Writer
 from gov.store.journal import Journal
 from gov.store.log import forwards
-from gov.store.tracing import Walk, by_person, by_run
+from gov.store.tracing import Walk, by_person, by_run, related
 
 AT = 1769860800.0
 
@@ -117,6 +117,20 @@ def test_who_may_not_read_the_trail_follows_their_own(tmp_path: Path) -> None:
         assert Walk(connection, Whose("a", "i")).table("", "s.only", "both") == []
 
 
+def test_partitions_share_their_rows_with_their_table(tmp_path: Path) -> None:
+    """Who reads the whole reads the part, also where the log has never heard of it; values go on from there."""
+    kin = {("prod", str(each)): frozenset(map(str, found)) for each, found in related({"s.part": "s.whole"}).items()}
+    index = indexed(tmp_path, [ran("a", "s.whole.x", "s.b.y"), ran("a", "s.b.y"), ran("a", "s.z.z", "s.part.x")])
+    with index.reading() as connection:
+        walk = Walk(connection, Whose(), kin=kin)
+        assert walk.column("", "part.x", "down") == ["prod:s.part.x"]
+        assert entries_of(walk) == [(0, "down"), (1, "down")]
+
+        walk = Walk(connection, Whose(), kin=kin)
+        walk.column("", "s.whole.x", "up")
+        assert entries_of(walk) == [(2, "up")]
+
+
 def test_a_person_and_a_run_are_where_one_can_begin(tmp_path: Path) -> None:
     """Their statements are it; what flowed in lies before them, what was made of it behind."""
     index = indexed(tmp_path, [
@@ -130,6 +144,16 @@ def test_a_person_and_a_run_are_where_one_can_begin(tmp_path: Path) -> None:
         walk = Walk(connection, Whose())
         by_person(walk, ["b"], "up")
         assert entries_of(walk) == [(0, "up"), (1, "here"), (3, "here")]
+
+
+def test_what_moved_nothing_is_not_there(tmp_path: Path) -> None:
+    """PREPARE and EXPLAIN; where an entry is from before there was lineage, its facts count."""
+    nothing = {"lineage": [{"sources": [], "exact": True}], "columns_read": ["s.a.x"]}
+    index = indexed(tmp_path, [ran("a", "s.a.x", **nothing), ran("a", "s.a.x", **{**nothing, "lineage": None})])
+    with index.reading() as connection:
+        walk = Walk(connection, Whose())
+        walk.column("", "a.x", "both")
+        assert entries_of(walk) == [(1, "down")]
 
 
 def test_what_did_not_run_is_not_there(tmp_path: Path) -> None:

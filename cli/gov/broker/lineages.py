@@ -62,8 +62,9 @@ async def lineage_of(
     except GovError as why:
         return Found({"lineage": from_facts(_names(facts.columns_read), _names(facts.columns_written), why.what)},
                      MOST_OCTETS)  # fmt: skip
-    fields = {"lineage": told.lineage, "lineage_by_column": told.by_column, "outputs": told.names}
-    return Found(fields, told.octets)
+    # PREPARE and EXPLAIN move nothing: that is said, or it would look like an entry from before there was lineage.
+    moved = told.lineage or [{"sources": [], "exact": True}]
+    return Found({"lineage": moved, "lineage_by_column": told.by_column, "outputs": told.names}, told.octets)
 
 
 @dataclass(slots=True)

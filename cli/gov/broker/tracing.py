@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -12,11 +13,13 @@ from typing import Any, cast, get_args
 from starlette.responses import Response
 
 from gov.broker import entries
+from gov.broker.house import House
 from gov.broker.http import Call, reply
 from gov.control.tracing import About, FileView, FlowView, OutputView, StatementView, Trace, Way
-from gov.errors import NoSuch, Unavailable, UsageError
+from gov.errors import GovError, NoSuch, Unavailable, UsageError
 from gov.lineage.flow import WORDS
 from gov.policy.roles import may_read_trail
+from gov.sql.catalog import Catalog
 from gov.store.disk import Files
 from gov.store.edges import lineage_of, statements_of
 from gov.store.filters import Filters
@@ -24,7 +27,7 @@ from gov.store.flows import Use, Whose, files, made_of, use_of_entry
 from gov.store.index import Index, indexed
 from gov.store.log import Entries, Found
 from gov.store.search import matching
-from gov.store.tracing import Hop, Walk, by_person, by_run
+from gov.store.tracing import Hop, Kin, Walk, by_person, by_run, related
 
 PATIENCE = 5.0
 """Seconds that an answer waits for the index to have the newest entries."""
@@ -44,7 +47,10 @@ async def trace(call: Call) -> Response:
     whose = Whose() if auditor else Whose(call.who.subject, call.who.issuer)
     index, log = call.house.indexing.index, Files(Path(call.house.config.audit.directory))
     await _caught_up(index, call.house.trail.size)
-    tracing = _Tracing(log, index, whose, everything=query.get("all", "") == "true", target=query.get("target", ""))
+    tracing = _Tracing(
+        log, index, whose, everything=query.get("all", "") == "true", target=query.get("target", ""),
+        kin=await _kin(call.house),
+    )  # fmt: skip
     asked = call.house.receipts.named(name) or "" if about == "file" else name
     found = await asyncio.to_thread(tracing.answer, cast(About, about), asked, cast(Way, way))
     if about == "file":
@@ -55,6 +61,17 @@ async def trace(call: Call) -> Response:
         )
     )
     return reply(found)
+
+
+async def _kin(house: House) -> Kin:
+    """Which relations share rows, on every target that answers."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for name, target in house.targets.items():
+        with suppress(GovError):
+            catalog = await target.catalog() if name not in house.down else Catalog("")
+            above = {info.relation: info.parent for info in catalog.relations.values() if info.parent}
+            found |= {(name, str(each)): frozenset(map(str, kin)) for each, kin in related(above).items()}
+    return found
 
 
 async def _caught_up(index: Index, size: int) -> None:
@@ -68,8 +85,8 @@ async def _caught_up(index: Index, size: int) -> None:
 class _Tracing:
     """One answer."""
 
-    def __init__(self, log: Files, index: Index, whose: Whose, *, everything: bool, target: str) -> None:
-        self._log, self._index, self._whose, self._target = log, index, whose, target
+    def __init__(self, log: Files, index: Index, whose: Whose, *, everything: bool, target: str, kin: Kin) -> None:
+        self._log, self._index, self._whose, self._target, self._kin = log, index, whose, target, kin
         self._all = everything
         self._entries = Entries(log)
         self._answers: dict[str, list[str]] = {}
@@ -84,7 +101,7 @@ class _Tracing:
         """
         try:
             with self._index.reading() as connection:
-                walk = Walk(connection, self._whose, self._all)
+                walk = Walk(connection, self._whose, self._all, kin=self._kin)
                 found = self._walked(walk, about, name, way)
                 if not found and about == "column":
                     about, found = "table", self._walked(walk, "table", name, way)
@@ -97,8 +114,18 @@ class _Tracing:
                 behind = max(self._entries.size - indexed(connection), 0)
         except sqlite3.Error as why:
             raise Unavailable(f"the index of the trail cannot be read: {why}", hint="gov broker status") from None
-        return Trace(about=about, name=name, way=way, found=found, statements=statements, more=walk.more, behind=behind,
-                     size=self._entries.size)  # fmt: skip
+        return Trace(about=about, name=name, way=way, found=found, statements=statements, kin=self._told(statements),
+                     more=walk.more, behind=behind, size=self._entries.size)  # fmt: skip
+
+    def _told(self, statements: list[StatementView]) -> dict[str, list[str]]:
+        """The kin of what the statements read and write."""
+        touched = {(each.target, name.rpartition(".")[0]) for each in statements for flow in each.flows
+                   for name in (flow.source, flow.sink)}  # fmt: skip
+        return {
+            f"{target}:{relation}": sorted(f"{target}:{each}" for each in kin)
+            for (target, relation), kin in sorted(self._kin.items())
+            if (target, relation) in touched or not touched.isdisjoint((target, each) for each in kin)
+        }
 
     def _walked(self, walk: Walk, about: About, name: str, way: Way) -> list[str]:
         if about == "column":

@@ -109,6 +109,8 @@ class Trace(_Model):
     """What the name means: `prod:public.customers.email`, or ids."""
     statements: list[StatementView] = Field(default_factory=list)
     """In no order that means something; `way` and `depth` say where each lies."""
+    kin: dict[str, list[str]] = Field(default_factory=dict)
+    """Relations (`prod:public.events`) to those that share rows with them: partitions, inheritance."""
     more: bool = False
     """Whether there are more than are told."""
     behind: int = 0

@@ -27,6 +27,8 @@ from gov.store.log import Found
 MOST_EDGES: Final = 4000
 """Edges of one shape; one with more is kept by table."""
 NOT_RUN: Final = frozenset({"deny", "refused"})
+_FLOWS: Final = frozenset({"outputs", "more", "writes"})
+"""What a lineage has one of at least, if anything flows."""
 _BITS: Final = {word: bit for bit, word in WORDS.items()}
 RESULT: Final = ""
 """The sink that is what the client got."""
@@ -95,7 +97,7 @@ class LineageFiller:
         if found.leaf.kind != "statement" or fields.get("verdict") in NOT_RUN:
             return
         lineage = lineage_of(fields)
-        if lineage:
+        if any(not _FLOWS.isdisjoint(each) for each in lineage):
             key = (self._shape(connection, str(fields.get("target", "")), lineage), self._actor(connection, fields),
                    str(fields.get("request") or fields.get("approval") or ""))  # fmt: skip
             self._use(connection, key, found.index)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, TypeVar
 
+from gov.audit.columns import ends
 from gov.control.tracing import Place, Way
 from gov.lineage.flow import DIRECT
 from gov.store.edges import OUTSIDE, RESULT, Edge
 from gov.store.flows import Use, Whose, columns, covering, edges, of_table, uses, uses_of
+
+T = TypeVar("T")
 
 MOST = 200
 """Statements of one answer."""
@@ -42,6 +45,10 @@ class Step(NamedTuple):
     """Up: the last entry that may have read it. Down: the first after which it counts."""
 
 
+Kin: TypeAlias = Mapping[tuple[str, str], frozenset[str]]
+"""(target, relation) to those that share rows with it: its partitions and those it is one of, and so on."""
+
+
 @dataclass(slots=True)
 class Walk:
     """A walk over the edges. Its methods raise sqlite3.Error."""
@@ -51,6 +58,7 @@ class Walk:
     all: bool = False
     """Whether what only decides about rows is followed as well."""
     most: int = MOST
+    kin: Kin = field(default_factory=dict)
     hops: dict[tuple[int, int, str], Hop] = field(default_factory=dict)
     more: bool = False
     _shapes: dict[int, list[Edge]] = field(default_factory=dict)
@@ -62,15 +70,24 @@ class Walk:
 
     def column(self, target: str, asked: str, way: Way) -> list[str]:
         """From a column; what it means."""
-        return self._from(columns(self.connection, target, asked), way)
+        relation, _, name = asked.rpartition(".")
+        found = {(of, each) for _, of, each in columns(self.connection, target, asked)}
+        found |= {(of, f"{each}.{name}") for of, each in self._relatives(target, relation) if relation}
+        return self._from(found, way)
 
     def table(self, target: str, asked: str, way: Way) -> list[str]:
         """From any column of a table; the tables that it means."""
-        found = self._from(of_table(self.connection, target, asked), way)
+        named = {(of, each) for _, of, each in of_table(self.connection, target, asked)}
+        named |= {(of, f"{each}.*") for of, each in self._relatives(target, asked)}
+        found = self._from(named, way)
         return sorted({name.rpartition(".")[0] for name in found})
 
-    def _from(self, found: list[tuple[int, str, str]], way: Way) -> list[str]:
-        starts = [(target, name) for _, target, name in found if name]
+    def _relatives(self, target: str, asked: str) -> set[tuple[str, str]]:
+        """Those of the relations with kin that `asked` can mean: the log may know their kin only."""
+        return {(of, relation) for of, relation in self.kin if target in ("", of) and ends(relation, asked)}
+
+    def _from(self, found: Iterable[tuple[str, str]], way: Way) -> list[str]:
+        starts = sorted((target, name) for target, name in found if name)
         if way in ("up", "both"):
             self._room = self.most // 2 if way == "both" else self.most
             self.up([Step(target, name, 0, _EVER) for target, name in starts])
@@ -81,7 +98,10 @@ class Walk:
             # What others have touched is not for those to know who may not read the trail.
             mine = {(hop.use.target, name) for hop in self.hops.values() for edge in self.edges(hop.use.shape)
                     for name in (edge.source, edge.sink)}  # fmt: skip
-            starts = [start for start in starts if start in mine]
+            starts = [(target, name) for target, name in starts if mine & {
+                (target, name), *((target, f"{each}.{name.rpartition('.')[2]}")
+                                  for each in self.kin.get((target, name.rpartition(".")[0]), ()))
+            }]  # fmt: skip
         return sorted(f"{target}:{name}" for target, name in starts)
 
     def statements(self, found: Iterable[Use], way: Way) -> None:
@@ -124,9 +144,11 @@ class Walk:
         queue, seen = deque(dict.fromkeys(steps)), {(step.target, step.name) for step in steps}
         while queue:
             step = queue.popleft()
-            ids = covering(self.connection, step.target, step.name)
+            relation, _, column = step.name.rpartition(".")
+            names = [step.name, *(f"{each}.{column}" for each in self.kin.get((step.target, relation), ()))]
+            ids = sorted({each for name in names for each in covering(self.connection, step.target, name)})
             direct = step.depth > 0 and not self.all
-            names = self._names(ids)
+            meant = self._names(ids)
             for use in uses(self.connection, here, ids, self.whose, self.most + 1, direct=direct):
                 if (use.first > step.when) if way == "up" else (use.last < step.when):
                     continue
@@ -134,7 +156,7 @@ class Walk:
                     return
                 for edge in self.edges(use.shape):
                     follows = self.all or edge.kinds & DIRECT
-                    if getattr(edge, here) not in names or not follows or step.depth >= DEEPEST:
+                    if getattr(edge, here) not in meant or not follows or step.depth >= DEEPEST:
                         continue
                     name = getattr(edge, there)
                     if name in (OUTSIDE, "*") or (use.target, name) in seen:
@@ -177,3 +199,17 @@ def by_person(walk: Walk, names: Iterable[str], way: Way) -> None:
 def by_run(walk: Walk, run: str, way: Way) -> None:
     """From everything that one run did. Raises sqlite3.Error."""
     walk.statements(uses_of(walk.connection, "run", run, walk.whose, walk.most + 1), way)
+
+
+def related(above: Mapping[T, T]) -> dict[T, set[T]]:
+    """Each relation to all above it and all below it; `above` has each one's parent."""
+    kin: dict[T, set[T]] = {}
+    for child in above:
+        parent: T | None = above[child]
+        for _ in range(DEEPEST):
+            if parent is None:
+                break
+            kin.setdefault(child, set()).add(parent)
+            kin.setdefault(parent, set()).add(child)
+            parent = above.get(parent)
+    return kin

@@ -80,9 +80,15 @@ class _Drawing:
             return {*self._trace.found}
         return {f"{table}.*" for table in self._trace.found}
 
+    def _with_kin(self, columns: set[str]) -> set[str]:
+        """And the same columns of tables that share rows: partitions, and what they are partitions of."""
+        pairs = [each.rpartition(".") for each in columns]
+        return columns | {f"{kin}.{name}" for table, _, name in pairs for kin in self._trace.kin.get(table, ())}
+
     def _before(self, root: Branch, columns: set[str]) -> None:
         if self._trace.way == "down":
             return
+        columns = self._with_kin(columns)
         writers = [each for each in self._trace.statements if _touches(each, columns, "sink")]
         if not writers:
             return
@@ -93,6 +99,7 @@ class _Drawing:
     def _after(self, root: Branch, columns: set[str]) -> None:
         if self._trace.way == "up":
             return
+        columns = self._with_kin(columns)
         readers = [each for each in self._trace.statements if _touches(each, columns, "source")]
         if not readers:
             return
@@ -109,8 +116,10 @@ class _Drawing:
         direct = {each.source for each in flows if each.source and _DIRECT & {*each.kinds}}
         for flow in flows:
             if flow.source in direct and flow.source and _DIRECT & {*flow.kinds}:
-                line = branch.add(f"{_full(statement, flow.sink)} ← {_full(statement, flow.source)}{_how(flow)}")
-                self._before(line, {_full(statement, flow.source)})
+                source = _full(statement, flow.source)
+                line = branch.add(f"{_full(statement, flow.sink)} ← {source}{_how(flow)}")
+                if source not in columns:  # what it was before is told beside this
+                    self._before(line, {source})
         self._decides(branch, statement, lambda source, written: _covers(columns, statement.target, f"{written}.*"))
         if not direct:
             branch.add("from no column: constants, parameters or data of the client's")
@@ -129,8 +138,10 @@ class _Drawing:
             branch.add("to the result")
         for flow in flows:
             if flow.sink and _DIRECT & {*flow.kinds}:
-                line = branch.add(f"to {_full(statement, flow.sink)}{_how(flow)}")
-                self._after(line, {_full(statement, flow.sink)})
+                sink = _full(statement, flow.sink)
+                line = branch.add(f"to {sink}{_how(flow)}")
+                if sink not in columns:
+                    self._after(line, {sink})
         self._decides(branch, statement, lambda source, written: _covers(columns, statement.target, source))
         self._files(branch, statement)
 
