@@ -4,7 +4,8 @@
     group N     N entries, then one sync for all of them: what N sessions that write at once wait for
     trail N     the same through the trail, with N tasks that wait for their entries
     read        what a read waits for: its entry, while the tree follows; milliseconds, the median and 99 of 100
-    verify      entries a second of `gov audit verify` over a log of --verify entries, its start included
+    verify      entries a second of `gov audit verify` over a log of --verify entries, its start included; and
+                entries for each second of one processor, which tells more where the machine is busy
 
 Entries are as the gateway makes them: a form for the session and the text, and the rest. The tree follows
 each second in a thread of its own, as in the broker.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import tempfile
 import threading
@@ -129,7 +131,10 @@ def all_of(directory: Path, seconds: float, size: int) -> dict[str, float]:
     found["read p50 ms"] = round(times[len(times) // 2], 4)
     found["read p99 ms"] = round(times[len(times) * 99 // 100], 4)
     verify.grow(directory / "verify", size)
-    found["verify"] = verify.measured(directory / "verify")["entries_per_second"]
+    proved = verify.measured(directory / "verify")
+    found["verify"] = proved["entries_per_second"]
+    found["verify, cpu"] = proved["entries_per_processor_second"]
+    found["load"] = round(os.getloadavg()[0], 1)
     return found
 
 
@@ -163,7 +168,7 @@ def main() -> None:
         print(json.dumps(found))
         return
     for name, each in found.items():
-        print(f"{name:12} {each:8.4f}" if name.endswith("ms") else f"{name:12} {each:8,.0f} entries/s")
+        print(f"{name:12} {each:8,.0f} entries/s" if each > 100 else f"{name:12} {each:8.4f}")
 
 
 if __name__ == "__main__":

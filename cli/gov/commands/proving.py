@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import active_children
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,8 +159,10 @@ def on_all_processors(examine: Examine, numbers: Iterable[int]) -> Iterator[Stre
         yield from pool.map(examine, numbers)
     except BrokenProcessPool:
         raise Unavailable("a process that verified was killed", hint="gov audit verify, with more memory") from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    finally:  # also at the first break, and at Ctrl-C: what the others are still at is of no use
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in active_children():
+            process.terminate()
 
 
 def _patiently(once: Callable[[], Verified], checkpoint: Callable[[], bytes | None]) -> Verified:
