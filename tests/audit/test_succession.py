@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
 import pytest
 
-from audit.logs import KEY, START
+from audit.logs import KEY, ORIGIN, START, statements
 from gov.audit.entry import FIRST, Entry, Record, record
 from gov.audit.succession import Amiss, Part, Succession, ranges
 from gov.audit.verify import verify
 from gov.errors import Unverified
 from gov.store.disk import Disk, Files
+from gov.store.journal import Journal
 from gov.store.tiles import Tiles
 
 WRITERS = ("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc")
@@ -59,6 +61,32 @@ def test_an_entry_that_was_lost_on_its_way_is_missed(tmp_path: Path) -> None:
         assert writer.index == lost
 
 
+def test_a_log_from_before_there_were_writers_goes_on(tmp_path: Path) -> None:
+    """Its entries follow each other; the first with a writer follows the last of them."""
+    records: list[Record] = []
+    for number in range(300):
+        entry = Entry("statement", START + number, {"verdict": "allow"}, {"text": str(number)})
+        records.append(record(entry, number, records[-1].hash if records else FIRST, bytes(16)))
+    assert prove(tmp_path, records) == 300
+    with Journal(tmp_path, KEY, ORIGIN) as journal:
+        journal.append_many(statements(300, 4))
+
+    files = Files(tmp_path)
+    assert verify(files, KEY.verifier, names=list(files.names())).size == 304
+    with pytest.raises(Unverified, match="does not follow"):
+        prove(tmp_path / "other", _without_the_sixth(records))
+
+
+def _without_the_sixth(records: list[Record]) -> list[Record]:
+    """The others, each with a number less, and the predecessor that it had."""
+    made = records[:5]
+    for number, old in enumerate(records[6:], 5):
+        stated = _stated(old)
+        entry = Entry("statement", START + number, {"verdict": "allow"}, {"text": str(number)})
+        made.append(record(entry, number, bytes.fromhex(str(stated["previous"])), bytes(16)))
+    return made
+
+
 def test_a_part_says_what_it_owes_to_the_parts_before() -> None:
     """It is settled when the parts are put together, and what does not fit is found then."""
     records = brought_together(64, seed=3)
@@ -80,8 +108,6 @@ def test_a_part_says_what_it_owes_to_the_parts_before() -> None:
 
 
 def _stated(made: Record) -> dict[str, object]:
-    import json
-
     return dict(json.loads(made.leaf))
 
 

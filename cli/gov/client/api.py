@@ -286,6 +286,13 @@ class Broker:
         query = {name: str(value) for name, value in given.items() if value is not None}
         return self._one(Answer, "GET", f"/v1/audit/ask/{_segment(question)}", query=query, patience=DEFINING)
 
+    @property
+    def log_key(self) -> str:
+        """The key of the log that is believed now: the pinned one, or the one that was proved to follow it."""
+        if self._witness is not None and self._witness.pinned:
+            return str(self._witness.keys[-1])
+        return self.info().audit_key
+
     def erase(self, ask: EraseAsk) -> Erased:
         """Erase payloads of the log. For auditors."""
         return self._one(Erased, "POST", "/v1/audit/erase", body=ask, patience=DEFINING)

@@ -67,7 +67,7 @@ def evidence(
             log = _covering(asked, wanted[-1])
             pack = Pack(output, log, payload=payload)
             pack.write(wanted, progress)
-            pack.finish(answer, bounds, asked.context.audit_key or asked.info().audit_key)
+            pack.finish(answer, bounds, asked.log_key)
     finally:
         progress.clear()
     say(f"gov: {len(pack.entries)} entries in {output}; next: python3 {output}/verify.py --key KEY")

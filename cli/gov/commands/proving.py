@@ -186,7 +186,7 @@ def verify_remote(broker: Broker, key: str) -> tuple[Verified, Trust]:
         Denied: Only auditors read the entries.
         Unverified: It does not hold.
     """
-    measure = trust(key, broker.context.audit_key or broker.info().audit_key)
+    measure = trust(key, broker.log_key)
     return _shown(Remote(broker), measure), measure
 
 
