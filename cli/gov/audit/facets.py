@@ -34,27 +34,42 @@ READ: Final = "columns_read"
 WRITTEN: Final = "columns_written"
 CLEAR: Final = "clear_sensitive"
 """Sensitive columns that no mask covered."""
+_NAMES: Final = {**dict.fromkeys(TABLES, "table"), READ: "read", WRITTEN: "written", CLEAR: "clear"}
+"""Field to facet, of fields that name tables and columns, which are found by their ends too."""
 WORDS: Final = ("text", "parameters", "error", "notices", "reason", "because", "complaints", "message")
 """Fields of the payload that are searched as text."""
 
 
 def who_of(fields: Mapping[str, Any], payload: Mapping[str, Any]) -> Terms:
     """Who, where and why: terms that a session's entries share."""
-    found = {(facet, value) for name, facet in WHO.items() for value in values(fields.get(name, payload.get(name)))}
+    found: set[tuple[str, str]] = set()
+    for said in (payload, fields):
+        for name, value in said.items():
+            if (facet := WHO.get(name)) is not None:
+                _add(found, facet, value)
     return frozenset(found)
 
 
 def what_of(kind: str, fields: Mapping[str, Any]) -> Terms:
     """What, and what was decided: terms that the runs of one text share."""
     found = {("kind", kind), ("family", kind.partition(".")[0])}
-    found |= {(facet, value) for name, facet in WHAT.items() for value in values(fields.get(name))}
-    found |= {("table", end) for name in TABLES for table in values(fields.get(name)) for end in _ends(table)}
-    for name, facet in ((READ, "read"), (WRITTEN, "written"), (CLEAR, "clear")):
-        columns = [*values(fields.get(name))]
-        found |= {(facet, end) for column in columns for end in _ends(column)}
-        if columns:
-            found.add((facet, ""))
+    for name, value in fields.items():
+        if (facet := WHAT.get(name)) is not None:
+            _add(found, facet, value)
+        elif (facet := _NAMES.get(name)) is not None:
+            for each in values(value):
+                found.update((facet, end) for end in _ends(each))
+            if value and facet != "table":
+                found.add((facet, ""))
     return frozenset(found)
+
+
+def _add(found: set[tuple[str, str]], facet: str, value: object) -> None:
+    if type(value) is str:  # nearly always, and for every entry
+        if value:
+            found.add((facet, value))
+    else:
+        found.update((facet, each) for each in values(value))
 
 
 def words_of(payload: Mapping[str, Any], names: Iterable[str] = WORDS) -> str:
