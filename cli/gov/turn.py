@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from gov.approval.request import Request, RequestState
+from gov.audit.redact import without_passwords, without_secrets_of
 from gov.errors import ApprovalDenied, Denied, GovError, NotApproved, NotUnderstood
 from gov.policy.decision import Decision, Verdict
 from gov.policy.permit import Permit
@@ -46,6 +47,8 @@ class Statement:
     """Counts up in its session, from 1."""
     protocol: str
     """`simple` or `extended`."""
+    types: tuple[int, ...] = ()
+    """OIDs of the parameters that came in binary, 0 for the others; empty when none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +238,7 @@ def _permitted(statement: Statement, judged: Judged) -> Generator[Need[Any], Any
 def _entry(statement: Statement, judged: Judged, request: Request | None) -> Record:
     """The entry that stands before the statement runs."""
     fields: dict[str, object] = {"n": statement.number, "protocol": statement.protocol}
-    payload: dict[str, object] = {"text": statement.text, "parameters": statement.parameters}
+    payload: dict[str, object] = _said(statement)
     if request is not None:
         yes = [answer for answer in request.answers if answer.yes]
         fields |= {"request": request.id, "approved_by": [answer.approver.subject for answer in yes]}
@@ -253,12 +256,27 @@ def _said_no(statement: Statement, judged: Judged, error: GovError) -> Record:
 
 def not_judged(statement: Statement, error: GovError) -> Record:
     """The entry of a statement that could not even be judged."""
-    fields = {"n": statement.number, "protocol": statement.protocol, "verdict": "refused", "reasons": [error.what]}
-    return Record("statement", fields, _payload(statement, error))
+    payload = _payload(statement, error)
+    fields = {
+        "n": statement.number, "protocol": statement.protocol, "verdict": "refused", "reasons": [payload["error"]],
+    }
+    return Record("statement", fields, payload)
 
 
 def _payload(statement: Statement, error: GovError) -> dict[str, object]:
-    return {"text": statement.text, "error": error.what, "parameters": statement.parameters}
+    return {**_said(statement), "error": without_secrets_of(statement.text, error.what)}
+
+
+def _said(statement: Statement) -> dict[str, object]:
+    """What was sent, for the payload."""
+    if not statement.parameters:
+        return {"text": statement.text}
+    said: dict[str, object] = {
+        "text": statement.text, "parameters": without_passwords(statement.text, statement.parameters),
+    }
+    if statement.types:
+        said["types"] = statement.types
+    return said
 
 
 def _done(statement: Statement, index: int, tally: Tally) -> Record:
@@ -269,9 +287,10 @@ def _done(statement: Statement, index: int, tally: Tally) -> Record:
     }
     if tally.relayed is not None and tally.relayed != tally.rows:
         fields["relayed"] = tally.relayed
-    payload: dict[str, object] = {"error": tally.error} if tally.error else {}
+    error = without_secrets_of(statement.text, tally.error)
+    payload: dict[str, object] = {"error": error} if error else {}
     if tally.original:
-        payload["original"] = tally.original
+        payload["original"] = without_secrets_of(statement.text, tally.original)
     if tally.copied:
         fields["digests"], payload["copied"] = tally.digests, tally.copied
     return Record("statement.done", fields, payload)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov.audit.redact import redact
+from gov.audit.redact import redact, without_passwords, without_secrets_of
 
 SECRET = "hunter2"
 
@@ -137,6 +137,36 @@ def test_no_text_takes_long(text: str) -> None:
     tags = "".join(f"$a{n}$password" for n in range(20_000))
     within(5.0, redact, whole)
     within(5.0, redact, tags)
+
+
+@pytest.mark.parametrize("literal", ["'hunter2'", "E'hunter2'", "$$hunter2$$", "U&'hunter2'", "'x' 'hunter2'"])
+def test_an_error_that_quotes_the_password(literal: str) -> None:
+    """PostgreSQL says near what a syntax error is; that may be the password, with nothing that tells it is one."""
+    text = f"alter role a password {literal} oops"
+
+    for near in (literal.split()[-1], "hunter2"):
+        assert "hunter2" not in without_secrets_of(text, f'syntax error at or near "{near}"')
+    assert without_secrets_of("select 1", "hunter2 is fine") == "hunter2 is fine"
+
+
+@pytest.mark.parametrize(("text", "hidden"), [
+    ("update users set password = $1 where id = $2", {1}),
+    ("update users set name = $1, passwd=$2", {2}),
+    ("select set_config('app.password', $1, false)", {1}),
+    ("select crypt(password => $2, salt => $1)", {2}),
+    ("select f(app_password := $1::text)", {1}),
+    ("select * from users where password = crypt($1, password)", {1}),
+    ("select $1 as password", set()),
+    ("select name from users where id = $1", set()),
+    ("select '$1 password = $1'", set()),
+])  # fmt: skip
+def test_a_parameter_that_stands_for_a_password(text: str, hidden: set[int]) -> None:
+    """It is blank; its neighbours and null are not."""
+    values = ("one", "two")
+    shown = without_passwords(text, values)
+
+    assert {at for at, value in enumerate(shown, 1) if value == "[redacted]"} == hidden
+    assert without_passwords(text, (None, None)) == (None, None)
 
 
 def within(seconds: float, action: Callable[[str], str], text: str) -> None:

@@ -57,10 +57,10 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "statement": _fields(
         public=f"{_WHO} session lease target environment scope n protocol command verdict rule rules"
         " effects reads writes columns_read columns_written functions masks clear_sensitive request"
-        " approved_by rewritten purpose run dataset policy catalog one_shot max_rows lineage unmasked approval"
+        " approved_by rewritten purpose run dataset policy catalog one_shot max_rows cursors lineage unmasked approval"
         " row_filters budgets",
         personal="principal client approvers reasons",
-        hidden="text parameters unknown digest outputs lineage_by_column",
+        hidden="text parameters types unknown digest outputs lineage_by_column",
     ),
     "statement.done": _fields(
         public="session lease subject issuer n statement rows bytes duration_ms sqlstate outcome relayed digests",

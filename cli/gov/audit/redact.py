@@ -11,9 +11,11 @@ bounded, or end where the next one begins, or run to the end of the text and are
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 BLANK = "'[redacted]'"
 _MARK = "[redacted]"
+_PARAMETER = re.compile(r"\$[1-9]\d{0,5}", re.ASCII)
 _DEEPEST = 4
 """Comments and $$ bodies inside each other that are looked into; what is deeper goes."""
 _LONGEST_NAME = 128
@@ -54,6 +56,27 @@ def redact(text: str) -> str:
     return _redact(text, 0)
 
 
+def without_passwords(text: str, values: Sequence[str | None]) -> Sequence[str | None]:
+    """Parameters of `text` as they may be written: blank where one stands for a password (`password = $1`)."""
+    if not values or not _suspect(text):
+        return values
+    redaction = _Redaction(0)
+    redaction.run(text)
+    hidden = redaction.parameters
+    return tuple(_MARK if at in hidden and value is not None else value for at, value in enumerate(values, 1))
+
+
+def without_secrets_of(text: str, message: str) -> str:
+    """`message`, an error about `text`, without the passwords of the text that it quotes."""
+    if not message or not _suspect(text):
+        return message
+    redaction = _Redaction(0)
+    redaction.run(text)
+    for secret in sorted(redaction.secrets, key=len, reverse=True):
+        message = message.replace(secret, _MARK)
+    return message
+
+
 def _suspect(text: str) -> bool:
     return "passw" in text.lower() or ("://" in text and "@" in text)
 
@@ -69,6 +92,10 @@ class _Redaction:
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
+        self.parameters: set[int] = set()
+        """Numbers of parameters that stand where a password stands."""
+        self.secrets: set[str] = set()
+        """Literals that were blanked, with their quotes and without."""
         self._due = ""
         """What was seen last of `password = 'x'`: `word`, `sign` after = or TO; of set_config: `name`, a
         literal with the name; `more`, a password, which goes on in a literal on the next line; `rest`, a
@@ -96,6 +123,9 @@ class _Redaction:
 
     def _after(self, match: re.Match[str], following: str) -> str:
         due, piece, is_word = self._due, match[0], bool(match["word"])
+        if due in ("word", "sign") and _PARAMETER.fullmatch(piece):
+            self.parameters.add(int(piece[1:]))
+            return ""
         if is_word and _names_secret(piece):
             return "word"
         if due == "word" and (match["sign"] or piece.lower() == "to"):
@@ -110,6 +140,7 @@ class _Redaction:
         piece = match[0]
         if self._due in ("word", "sign", "more"):
             self._due = "more"
+            self.secrets |= {piece, match["body"] or piece.partition("'")[2].removesuffix("'")} - {""}
             return BLANK
         self._due = "name" if piece.endswith("'") and _names_secret(piece[:-1]) else ""
         if match["dollar"]:

@@ -91,7 +91,9 @@ def _bind_settled(group: Group, bound: frames.Bind) -> None:
     if bound.portal not in group.portals and len(group.portals) >= group.most_portals:
         group.refuse(objections.too_many("portals", "COMMIT"))
         return
-    statement = Statement(prepared.text, frames.parameters(bound.tail), group.session.count(), "extended")
+    parameters = frames.parameters(bound.tail)
+    types = frames.binary_types(bound.tail, prepared.types) if parameters else ()
+    statement = Statement(prepared.text, parameters, group.session.count(), "extended", types)
     group.play(statement, lambda playing, run: _bind_runs(group, bound, prepared, playing, run), group.refuse)
 
 

@@ -165,7 +165,9 @@ class Group:
         self._next()
 
     def _function_call(self, body: bytes) -> None:
-        self.refuse_query(NotUnderstood("function calls by the fast path do not pass", hint="use SELECT function(…)"))
+        error = NotUnderstood("function calls by the fast path do not pass", hint="use SELECT function(…)")
+        called = f"(function call of oid {int.from_bytes(body[:4], 'big')})"
+        self.refuse_query(self.session.judging.unjudged(called, error, "fast path"))
 
     def _terminate(self, body: bytes) -> None:
         self.session.terminate()

@@ -140,11 +140,11 @@ class Judging:
                 hint="DEALLOCATE ALL", state="53400",
             )
 
-    def unjudged(self, text: str, error: GovError) -> GovError:
-        """Record a Parse that could not be judged; what the client hears."""
+    def unjudged(self, text: str, error: GovError, protocol: str = "extended") -> GovError:
+        """Record a Parse, or what is no statement, that could not be judged; what the client hears."""
         session = self.session
         try:
-            session.recording.record(not_judged(Statement(text, (), session.count(), "extended"), error))
+            session.recording.record(not_judged(Statement(text, (), session.count(), protocol), error))
         except Unavailable as worse:
             return worse
         return error

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
+from gov.audit.redact import redact, without_passwords
 from gov.broker import allowing, datasets, objections
 from gov.broker.exchange import own
 from gov.errors import GovError, NoSuch
@@ -219,8 +220,9 @@ async def _open(session: Session, statement: Statement, judged: Judged) -> Reque
     now = house.clock()
     request = await _opened(session, Request(
         id=house.desk.new_id(), state=RequestState.PENDING, requester=lease.principal, target=lease.target,
-        scope=lease.scope, purpose=lease.purpose, reason=lease.reason, statement=statement.text,
-        parameters=statement.parameters, digest=binding(session, statement, held=True),
+        scope=lease.scope, purpose=lease.purpose, reason=lease.reason, statement=redact(statement.text),
+        parameters=tuple(without_passwords(statement.text, statement.parameters)),
+        digest=binding(session, statement, held=True),
         definitions=await session.target.definitions(relations, judged.facts.functions), relations=relations,
         rule=decision.rule or "",
         reasons=decision.reasons, approvers=decision.approvers, count=decision.count, created_at=now,

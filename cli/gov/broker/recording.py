@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from gov.audit.entry import Entry
 from gov.audit.form import Form
+from gov.broker.cursors import Cursors
+from gov.terms import Effect
 from gov.turn import Record
 
 if TYPE_CHECKING:
@@ -30,14 +32,22 @@ class Recording:
         # What stands in the entry before a statement is not said again behind it.
         brief = {name: self._common[name] for name in ("session", "lease", "subject", "issuer")}
         self._behind = Form("statement.done", brief)
+        self._cursors = Cursors()
         self._forms: dict[int, tuple[Mapping[str, object], Form]] = {}
         self._octets = 0
 
     def record(self, need: Record) -> int:
         """Write an entry of this session; its index. Raises Unavailable."""
-        return self.house.trail.record(
-            Entry(need.kind, self.house.clock(), need.fields, need.payload, self._form(need))
-        )
+        shared = need.shared
+        if shared is None or Effect.CURSOR not in shared.get("effects", ()):  # type: ignore[operator]
+            return self._write(need, need.fields)
+        text = str(need.payload.get("text"))
+        index = self._write(need, {**need.fields, **self._cursors.of(text)})
+        self._cursors.declared(text, index, shared)
+        return index
+
+    def _write(self, need: Record, fields: Mapping[str, object]) -> int:
+        return self.house.trail.record(Entry(need.kind, self.house.clock(), fields, need.payload, self._form(need)))
 
     def _form(self, need: Record) -> Form:
         """What the entry shares with others: all that is said of the session, and of the statement's text."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
+from gov.audit.redact import redact
 from gov.broker import admission, views
 from gov.broker.house import House, scope_of
 from gov.broker.judge import Opinion, judge
 from gov.control.models import ExplainAsk, Explained, Submit, Submitted
+from gov.errors import NotUnderstood
 from gov.identity.principal import Principal
 from gov.policy.decision import Verdict
 from gov.terms import SYSTEM_SCHEMAS, Scope, TargetName
@@ -57,6 +59,11 @@ async def submit(house: House, who: Principal, ask: Submit) -> Submitted:
 async def _request(house: House, who: Principal, scope: Scope, ask: Submit, opinion: Opinion) -> Request:
     facts, decision = opinion.judged.facts, opinion.judged.decision
     target, name, now = house.target(ask.target), TargetName(ask.target), house.clock()
+    if redact(ask.statement) != ask.statement:
+        raise NotUnderstood(
+            "a statement with a password in it is not kept until somebody answers",
+            hint="run it in a session, where it waits without being stored: gov connect",
+        )
     touched = tuple(sorted(each for each in facts.reads | facts.writes if each.schema not in SYSTEM_SCHEMAS))
     catalog = await target.catalog()
     return Request(

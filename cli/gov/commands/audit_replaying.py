@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gov.audit import decoding
 from gov.audit.telling import ERASED, text, who
 from gov.commands.asking import JsonFlag, broker
 from gov.errors import NoSuch
@@ -140,8 +141,8 @@ def _statement(step: Step, colour: bool) -> Iterator[str]:
     view = step.view
     payload: dict[str, Any] = view.payload if view.payload is not None else {"text": ERASED}
     yield from highlight(text(payload.get("text")).strip(), colour=colour).splitlines() or [""]
-    for number, value in enumerate(payload.get("parameters") or (), 1):
-        yield one_line(f"${number} = {'null' if value is None else repr(value)}", _WIDEST)
+    for number, value in enumerate(decoding.shown(payload.get("parameters") or (), payload.get("types")), 1):
+        yield one_line(f"${number} = {'null' if value is None else text(value)}", _WIDEST)
     masks = [f"{text(each.get('column'))} {text(each.get('mask'))}" for each in _masks(view)]
     if masks:
         yield _paint(one_line(f"masked: {', '.join(masks)}", _WIDEST), "2", colour)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from gov.audit import decoding
 from gov.audit.telling import ERASED, about, approvers, how, text, time, what, who
 from gov.ui import times
 from gov.ui.escape import escape
@@ -54,7 +55,9 @@ def _fact(name: str, value: str, width: int) -> list[str]:
 
 def _facts(view: EntryView) -> Iterator[tuple[str, object]]:
     yield from sorted((name, value) for name, value in view.fields.items() if name != "done")
-    payload = {"payload": ERASED} if view.payload is None else view.payload
+    payload: dict[str, object] = {"payload": ERASED} if view.payload is None else dict(view.payload)
+    if isinstance(sent := payload.get("parameters"), list):
+        payload["parameters"] = decoding.shown(sent, payload.pop("types", None))
     yield from sorted((name, value) for name, value in payload.items() if name != "text")
     done = view.fields.get("done")
     if isinstance(done, Mapping):

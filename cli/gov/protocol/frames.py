@@ -202,6 +202,23 @@ def parameters(tail: bytes) -> tuple[str | None, ...]:
     return tuple(values)
 
 
+def binary_types(tail: bytes, types: bytes) -> tuple[int, ...]:
+    """Of each parameter of a well-formed Bind tail that came in binary its type as Parse gave it; 0 for the others.
+
+    Empty when none came in binary, or Parse gave no types.
+    """
+    (number,) = _uint16.unpack_from(tail, 0)
+    formats = struct.unpack_from(f"!{number}h", tail, 2)
+    (count,) = _uint16.unpack_from(tail, 2 + 2 * number)
+    (given,) = _uint16.unpack_from(types, 0) if types else (0,)
+    if 1 not in formats or not given:
+        return ()
+    known = struct.unpack_from(f"!{given}I", types, 2)
+    return tuple(
+        known[at] if at < given and formats[at if number > 1 else 0] == 1 else 0 for at in range(count)
+    )
+
+
 def _count(value: int) -> int:
     return value & 0xFFFF
 

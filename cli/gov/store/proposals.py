@@ -31,6 +31,32 @@ class Condition:
     subquery: str
     """The values that it may have."""
     values: tuple[Value, ...]
+    also: str = ""
+    """A second column, either of which must have one of them."""
+
+    def leading(self) -> tuple[str, tuple[Value, ...]]:
+        """As the one that SQLite goes by."""
+        if not self.also:
+            return f"{self.column} IN ({self.subquery})", self.values
+        either = " UNION ".join(f"SELECT id FROM entry WHERE {each} IN ({self.subquery})" for each in self._columns)
+        return f"id IN ({either})", self.values * 2
+
+    def following(self) -> tuple[str, tuple[Value, ...]]:
+        """As one that entries are tried by: a plus keeps SQLite from going by the column's own index."""
+        tried = " OR ".join(f"+{each} IN ({self.subquery})" for each in self._columns)
+        return f"({tried})", self.values * len(self._columns)
+
+    def count(self, connection: sqlite3.Connection, most: int) -> int:
+        """How many entries have it, as far as `most`. Raises sqlite3.Error."""
+        total = 0
+        for each in self._columns:
+            some = f"SELECT 1 FROM entry WHERE {each} IN ({self.subquery}) LIMIT {most}"
+            total += connection.execute(f"SELECT count(*) FROM ({some})", self.values).fetchone()[0]
+        return total
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        return (self.column, self.also) if self.also else (self.column,)
 
 
 def proposed(connection: sqlite3.Connection, asked: Filters) -> Iterator[int]:
@@ -52,9 +78,9 @@ def narrowed(connection: sqlite3.Connection, asked: Filters) -> tuple[str, list[
     parts: list[str] = []
     values: list[Value] = []
     for condition in conditions:
-        # A plus keeps SQLite from going by this column's own index.
-        parts.append(f"{'' if condition is lead else '+'}{condition.column} IN ({condition.subquery})")
-        values += condition.values
+        part, some = condition.leading() if condition is lead else condition.following()
+        parts.append(part)
+        values += some
     for part, value in _bounds(asked):
         parts.append(part)
         values.append(value)
@@ -86,9 +112,7 @@ def _conditions(asked: Filters) -> Iterator[Condition]:
         if column is not None:
             yield halved("what", *((facet, each) for facet in facets for each in columns(column)))
     if asked.text:
-        said, values = _texts(asked.text)
-        either = f"SELECT id FROM entry WHERE text IN ({said}) UNION SELECT id FROM entry WHERE words IN ({said})"
-        yield Condition("id", either, (*values, *values))
+        yield Condition("text", *_texts(asked.text), also="words")
 
 
 def _bounds(asked: Filters) -> Iterator[tuple[str, Value]]:
@@ -115,8 +139,6 @@ def _rarest(connection: sqlite3.Connection, conditions: list[Condition]) -> Cond
     """The condition with the fewest entries; None where all have many."""
     rarest, fewest = None, _RARE
     for each in conditions:
-        counted = f"SELECT count(*) FROM (SELECT 1 FROM entry WHERE {each.column} IN ({each.subquery}) LIMIT {fewest})"
-        (count,) = connection.execute(counted, each.values).fetchone()
-        if count < fewest:
+        if (count := each.count(connection, fewest)) < fewest:
             rarest, fewest = each, count
     return rarest
