@@ -13,6 +13,7 @@ import random
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -340,6 +341,34 @@ def _refused(log: Log, key: VerifierKey, kind: str, known: Checkpoint | None) ->
     if found.torn:
         return  # said to the person who verifies
     raise Missed(f"{kind} was not found")
+
+
+IN_THE_TREE = ("flip", "drop_file", "cut", "swap_files", "swap_entries", "drop_entry", "stranger", "cover_up")
+"""Deeds that the verifier in another language is to find, where they are done to a file that the tree needs."""
+
+
+def second_opinions(seeds: range, verdict: Callable[[list[dict[str, Any]]], dict[str, str]]) -> list[str]:
+    """Where another verifier says other than ours of what was done to the tree. Its word is "" for a log that holds."""
+    cases, ours = [], {}
+    for seed in seeds:
+        chance = random.Random(f"tamper {seed}")
+        each = whole(chance.randrange(24))
+        kind = chance.choice(IN_THE_TREE)
+        log = DEEDS[kind](each, chance) if seed % 5 else each.log
+        key = KEYS[-1] if any(path.startswith("key/") for path in each.log) else KEYS[0]
+        touched = {path for path in each.log.keys() | (log or {}).keys() if (log or {}).get(path) != each.log.get(path)}
+        if log is None or not all(_needed(path, each.head.size) for path in touched):
+            continue
+        files = {path: b64encode(data).decode() for path, data in log.items()}
+        cases.append({"name": f"seed {seed}, {kind}", "key": str(key), "files": files})
+        try:
+            verify(log.get, key)
+            ours[f"seed {seed}, {kind}"] = ""
+        except Unverified as why:
+            ours[f"seed {seed}, {kind}"] = why.what
+    theirs = verdict(cases)
+    return [f"{name}: we say `{said}`, they say `{theirs[name]}`" for name, said in ours.items()
+            if bool(said) != bool(theirs[name])]  # fmt: skip
 
 
 def main() -> int:

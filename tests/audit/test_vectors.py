@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from audit import independent, vectors
+from audit import independent, tamper, vectors
 from gov.audit.checkpoint import open_checkpoint, parse
 from gov.audit.entry import Entry, record
 from gov.audit.note import verifier_key
@@ -122,6 +122,21 @@ def test_a_verifier_in_another_language_agrees() -> None:
     lines = [line for line in (SPEC / "verify.mjs").read_text().splitlines() if line]
     assert len(lines) <= 60
     assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")
+def test_it_agrees_on_what_is_done_to_logs_by_seeds() -> None:
+    """Whatever was done to a file that the tree needs: found by both or by neither."""
+    assert tamper.second_opinions(range(30), node_says) == []
+
+
+def node_says(cases: list[dict[str, Any]]) -> dict[str, str]:
+    """What the verifier of the specification says of each of these logs: nothing, or where it is broken."""
+    run = subprocess.run(
+        ["node", "--input-type=module", "-e", DRIVER, "vectors", str(SPEC / "verify.mjs")],
+        input=json.dumps(cases), capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return dict(json.loads(run.stdout))
 
 
 DRIVER = """
