@@ -17,6 +17,7 @@ from gov.audit.note import verifier_key
 from gov.client.api import Broker
 from gov.control.models import FileClaim, ReceiptAsk
 from gov.errors import Unverified
+from gov.receipt import envelope, statement
 from live import door
 from receipt.test_verify import verified_by_a_stranger
 
@@ -101,3 +102,17 @@ def test_rows_must_agree(as_user: AsUser, leased: Callable[..., Any]) -> None:
         assert broker.issue_receipt(ReceiptAsk(files=claims[:1])).receipt.startswith("rc-")
         with pytest.raises(Unverified, match="4 rows, and 3 were relayed"):
             broker.issue_receipt(ReceiptAsk(files=claims))
+
+
+def test_an_agents_file(as_user: AsUser, tmp_path: Path) -> None:
+    """The agent is the actor and its person is named, also in a receipt that the person asks for."""
+    path = tmp_path / "agent.csv"
+    door.gov(as_user("assistant"), "exec", "prod", "-c", "select id from products", "-o", str(path))
+    with Broker.current(as_user("alice")) as broker:
+        (tmp_path / "info.json").write_text(broker.info().model_dump_json())
+        told = receipt(path)
+        claim = FileClaim(name="a", sha256="0" * 64, bytes=1, session=told["statements"][0]["session"])
+        again = envelope.read(broker.issue_receipt(ReceiptAsk(files=[claim])).envelope.encode())
+    for predicate in (told, statement.read(again.payload).predicate):
+        assert (predicate["actor"]["subject"], predicate["actor"]["kind"]) == ("assistant", "agent")
+        assert (predicate["on_behalf_of"]["name"], predicate["on_behalf_of"]["kind"]) == ("alice", "user")

@@ -27,7 +27,7 @@ from gov.broker.house import House
 from gov.broker.views import rfc3339
 from gov.control.models import EntryView, FileClaim, ReceiptAsk, ReceiptView
 from gov.errors import Denied, NoSuch, Unavailable, Unverified, UsageError
-from gov.identity.principal import Principal
+from gov.identity.principal import Kind, Principal
 from gov.lease import ids
 from gov.policy.roles import may_read_trail
 from gov.receipt import columns, envelope, statement
@@ -91,6 +91,8 @@ class Receipts:
         for file in ask.files:
             _check(file)
         origins = [await asyncio.to_thread(self._origin, who, file) for file in ask.files]
+        if len({each.fields.get("agent") for origin in origins for each in origin.statements}) > 1:
+            raise UsageError("the files are of an agent and of a person", hint="a receipt for each")
         receipt = f"rc-{ids.encode(secrets.token_bytes(ids.ENOUGH))}"
         predicate = self._predicate(receipt, who, origins)
         subjects = [Subject(each.file.name, each.file.sha256) for each in origins]
@@ -191,8 +193,11 @@ class Receipts:
         told = {each.index: each for origin in origins for each in origin.statements}
         order = sorted(told)
         first = told[order[0]].fields
-        person = {"name": who.name, "subject": who.subject, "issuer": who.issuer, "kind": who.kind.value}
-        agent = {"subject": who.agent, "issuer": who.issuer, "kind": "agent"} if who.agent else None
+        # Whoever asks is the accountable person or their agent; who ran it is what the log says.
+        ran_by = first.get("agent")
+        person = {"name": who.name, "subject": who.subject, "issuer": who.issuer,
+                  "kind": (Kind.USER if ran_by or who.agent else who.kind).value}  # fmt: skip
+        agent = {"subject": ran_by, "issuer": who.issuer, "kind": Kind.AGENT.value} if ran_by else None
         return {
             "receipt": receipt,
             "issued_at": rfc3339(self._house.clock()),
