@@ -15,9 +15,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bypass.canaries import leaked, planted, state
 from bypass.standing import alices, standing

@@ -24,6 +24,9 @@ from uuid import uuid4
 
 import psycopg
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from bypass import kinds
 from bypass.canaries import leaked
 from bypass.corpus import Attempt, attempts

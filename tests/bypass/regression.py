@@ -25,6 +25,9 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from bypass import kinds
 from bypass.canaries import leaked, state
 from bypass.generated import outcome, renewed
