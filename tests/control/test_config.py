@@ -57,6 +57,16 @@ def test_how_often_the_janitor_comes(text: str, seconds: float) -> None:
     assert parse("broker.yaml", f"{GOOD}{text}\n", BASE).janitor.every == seconds
 
 
+def test_where_the_trail_is_shipped() -> None:
+    """Files are relative to the configuration; plain HTTP goes to this machine only."""
+    text = "ship: [{ to: out/x.jsonl, format: jsonl }, { to: 'http://127.0.0.1:9/in', headers: h, lag: 5m }]"
+    file, endpoint = parse("broker.yaml", f"{GOOD}{text}\n", BASE).ship
+
+    assert (file.to, file.format, file.lag) == (str(BASE / "out/x.jsonl"), "jsonl", 60.0)
+    assert (endpoint.to, endpoint.format, endpoint.headers, endpoint.lag) == (
+        "http://127.0.0.1:9/in", "ocsf", BASE / "h", 300.0)  # fmt: skip
+
+
 def test_what_init_writes_is_good() -> None:
     """The commented examples are valid as they are."""
     assert parse("broker.yaml", BROKER, BASE).targets
@@ -80,6 +90,10 @@ def test_what_init_writes_is_good() -> None:
         ("state: sqlite", "state: x\nstate: sqlite", "6:1: `state` is written twice"),
         ("listen: {", "listen: [", "1:"),
         ("state:", "janitor: { every: 30 }\nstate:", "5:19: janitor.every: write a duration like 30s, 5m or 1h"),
+        ("state:", "ship: [{ to: 'http://siem.example.com/x' }]\nstate:", "5:14: ship.0.to: write a file, or https://"),
+        ("state:", "ship: [{ to: 'https://u:p@h/x' }]\nstate:", "5:14: ship.0.to: no password in a URL"),
+        ("state:", "ship: [{ to: x, format: xml }]\nstate:", "5:25: ship.0.format: input should be 'ocsf', 'jsonl'"),
+        ("state:", "ship: [{ to: x, header: y }]\nstate:", "5:17: ship.0.header: unknown key; did you mean `headers`?"),
         ("state:", "janitor: { every: 0s }\nstate:", "5:19: janitor.every: input should be greater than"),
     ],
 )

@@ -27,6 +27,7 @@ def test_export(as_user: AsUser, reader: dict[str, Any], tmp_path: Path) -> None
     first = file.read_bytes()
     with psycopg.connect(**door.parameters(reader), autocommit=True) as session:
         session.execute("select 'export-9c1e'")
+        session.execute("select email from customers limit 1")
     file.write_bytes(first[:-10])
     door.gov(carol, "audit", "export", "-o", str(file), "--resume")
 
@@ -42,6 +43,11 @@ def test_export(as_user: AsUser, reader: dict[str, Any], tmp_path: Path) -> None
     table = csv.DictReader(StringIO(door.gov(carol, "audit", "export", "--format", "csv", "--since", "1h"), newline=""))
     rows = {row["entry"]: row for row in table}
     assert tuple(next(iter(rows.values()))) == COLUMNS
+    lineage = [json.loads(line) for line in door.gov(carol, "audit", "export", "--format", "openlineage").splitlines()]
+    assert {each["eventType"] for each in lineage} >= {"START", "COMPLETE"}
+    assert any("columnLineage" in dataset["facets"] for each in lineage for dataset in each["outputs"])
+    ends = [each["run"]["runId"] for each in lineage if each["eventType"] != "START"]
+    assert len(ends) == len(set(ends))
     index = str(mine[0]["index"])
     assert rows[index]["statement"] == "select 'export-9c1e'"
     assert not [row for row in rows.values() if row["kind"] == "statement.done" and row["statement"] == index]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ from gov import __version__
 from gov.audit.formats import Format, Writer, head
 from gov.audit.ocsf import Source
 from gov.commands.asking import broker
+from gov.commands.lineage_lines import LineageWriter
 from gov.commands.moments import Since, Until, moment
 from gov.errors import UsageError
 from gov.store.resuming import last_whole
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "\b\nExamples:\n  gov audit export --format ocsf --since 24h -o yesterday.ocsf.jsonl\n"
-    "  gov audit export -o trail.jsonl --resume\n  gov audit export --format csv | less -S"
+    "  gov audit export -o trail.jsonl --resume\n  gov audit export --format openlineage --since 7d\n"
+    "  gov audit export --format csv | less -S"
 )
 _PAGE = 1000
 
 
 def export(
-    format: Annotated[Format, typer.Option(help="OCSF 1.8 events and entries are JSON, one a line.")] = Format.JSONL,
+    format: Annotated[Literal["jsonl", "ocsf", "csv", "openlineage"], typer.Option(
+        help="Entries, OCSF 1.8 events or OpenLineage events as JSON, one a line; or a table.")] = "jsonl",
     since: Since = None,
     until: Until = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output."
@@ -40,13 +43,16 @@ def export(
     resume: Annotated[bool, typer.Option("--resume", help="Go on behind the last whole line of FILE.")] = False,
 ) -> None:
     """Write the entries that you may see, oldest first, for another program to read."""
+    kind = None if format == "openlineage" else Format(format)
+    if resume and kind is None:
+        raise UsageError("an export of lineage is not gone on with", hint="gov audit export --since TIME -o ANOTHER")
     if resume and output is None:
         raise UsageError("only a file can be gone on with", hint="gov audit export -o FILE --resume")
     with broker() as asked, _file(output, resume) as stream:
-        after = None if output is None else last_whole(output, format)
-        if output is None or not output.stat().st_size:
-            stream.write(head(format))
-        writer = Writer(format, Source(_origin(asked), __version__))
+        after = None if output is None or kind is None else last_whole(output, kind)
+        if kind is not None and (output is None or not output.stat().st_size):
+            stream.write(head(kind))
+        writer = LineageWriter(_origin(asked)) if kind is None else Writer(kind, Source(_origin(asked), __version__))
         progress = Progress(shown=output is not None and watched())
         try:
             for page in _pages(asked, after, moment("--since", since), moment("--until", until)):

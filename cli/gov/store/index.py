@@ -152,6 +152,7 @@ class Writer:
         try:
             for end in ("", "-wal", "-shm"):
                 Path(f"{self._path}{end}").unlink(missing_ok=True)
+            self._fillers = tuple(type(each)() for each in self._fillers)  # what they remember is of the old file
             return self._opened()
         except (OSError, sqlite3.Error) as why:
             raise Unavailable(f"the index of the audit log cannot be made: {why}", hint="gov broker status") from why
