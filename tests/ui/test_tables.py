@@ -28,6 +28,17 @@ def test_what_may_give_way_does() -> None:
     assert line == f"a   1  {'x' * 22}…"
 
 
+def test_empty_columns_go_first(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal that is too narrow; on a wide one, and in a pipe, they stay."""
+    rows = [("a", "", LONG), ("b", "", "y")]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for columns, head in (("30", "ID  TEXT"), ("400", "ID  N  TEXT")):
+        monkeypatch.setenv("COLUMNS", columns)
+        show(HEADINGS, rows, empty="none")
+        assert capsys.readouterr().out.splitlines()[0] == head
+
+
 def test_the_rest_is_never_cut() -> None:
     """On a terminal that is too narrow lines wrap, and every id can still be read."""
     _, line = render(HEADINGS, [("rq-k3v9tz", "1", LONG)], columns=12, colour=False)

@@ -176,7 +176,8 @@ def _print(views: list[EntryView], json: bool, column: str | None = None) -> Non
         print_json(views)
         return
     shown = _without_pairs(views)
-    tables.show(trail.HEADINGS, (trail.row(view, column) for view in shown), empty="no entry is like that")
+    brief = tables.narrow()
+    tables.show(trail.HEADINGS, (trail.row(view, column, brief=brief) for view in shown), empty="no entry is like that")
 
 
 def _without_pairs(views: Iterable[EntryView]) -> list[EntryView]:

@@ -30,6 +30,8 @@ _DIGEST = 64
 _GIVES = ("statement", "about", "because", "columns", "clear")
 """Columns that give way on a narrow terminal; the first of them that an answer has."""
 _WIDEST = 200
+_BESIDE, _BESIDE_NARROW = 60, 18
+"""Characters of a long cell beside the one that gives way."""
 
 
 def ask(
@@ -83,7 +85,7 @@ def show(found: Answer) -> None:
                 each == gives)
         for each in found.columns
     ]
-    tables.show(headings, ([_shown(each, row.get(each)) for each in found.columns] for row in found.rows),
+    tables.show(headings, ([_shown(each, row.get(each), gives) for each in found.columns] for row in found.rows),
                 empty="nothing: no entry answers this")
     for note in found.notes:
         say(f"gov: {note}")
@@ -91,10 +93,11 @@ def show(found: Answer) -> None:
         say(f"gov: there is more: --before {found.before}, or a larger --limit")
 
 
-def _shown(name: str, value: object) -> str:
+def _shown(name: str, value: object, gives: str | None) -> str:
     if name in ("time", "last_used") and isinstance(value, str):
-        return f"{value[:10]} {value[11:19]}Z"
-    return one_line(cell(value), _WIDEST)
+        return f"{value[5:10]} {value[11:19]}" if tables.narrow() else f"{value[:10]} {value[11:19]}Z"
+    widest = _WIDEST if name == gives or name not in _GIVES else _BESIDE_NARROW if tables.narrow() else _BESIDE
+    return one_line(cell(value), widest)
 
 
 def _list(json: bool) -> None:

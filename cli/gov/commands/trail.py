@@ -25,12 +25,13 @@ _NARROWEST = 24
 _TEXT_WIDTH = 200
 
 
-def row(view: EntryView, column: str | None = None) -> tuple[str, ...]:
-    """The cells of one entry; with `column`, HOW says what became of that one."""
+def row(view: EntryView, column: str | None = None, *, brief: bool = False) -> tuple[str, ...]:
+    """The cells of one entry; with `column`, HOW says what became of that one. `brief` for a narrow terminal."""
     done = view.fields.get("done")
     rows = done.get("rows", "") if isinstance(done, Mapping) else view.fields.get("rows", "")
+    when = time(view)[5:-1] if brief else time(view)
     return (
-        str(view.index), time(view), who(view), text(view.fields.get("target")), what(view), how(view, column),
+        str(view.index), when, who(view), text(view.fields.get("target")), what(view), how(view, column),
         ", ".join(approvers(view)), text(rows), one_line(about(view), _TEXT_WIDTH),
     )
 

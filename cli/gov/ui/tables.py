@@ -13,6 +13,7 @@ from gov.ui.results import cell_width
 from gov.ui.terminal import coloured
 
 GAP = 2
+NARROW = 100
 GIVES_TO = 16
 """Columns that a heading which gives way keeps all the same."""
 
@@ -35,8 +36,26 @@ def show(headings: Sequence[Heading], rows: Iterable[Sequence[str]], *, empty: s
         print(empty, file=sys.stderr)
         return
     columns = get_terminal_size().columns if sys.stdout.isatty() else None
+    if columns is not None:
+        headings, cells = _filled(headings, cells, columns)
     for line in render(headings, cells, columns=columns, colour=coloured(sys.stdout)):
         print(line)
+
+
+def narrow() -> bool:
+    """Whether standard output is a terminal of the usual 80 columns, or not much more."""
+    return sys.stdout.isatty() and get_terminal_size().columns < NARROW
+
+
+def _filled(
+    headings: Sequence[Heading], rows: Sequence[Sequence[str]], columns: int
+) -> tuple[Sequence[Heading], list[list[str]]]:
+    """On a terminal that is too narrow for all of them, only columns that have something to say."""
+    widths = [max(map(cell_width, column)) for column in zip((h.name for h in headings), *rows, strict=True)]
+    kept = [at for at in range(len(headings)) if any(row[at] for row in rows)]
+    if sum(widths) + GAP * (len(widths) - 1) <= columns:
+        kept = [*range(len(headings))]
+    return [headings[at] for at in kept], [[row[at] for at in kept] for row in rows]
 
 
 def render(
