@@ -132,3 +132,49 @@ def test_an_empty_catalog_is_one() -> None:
 
     assert (empty.relations, empty.functions, empty.search_path) == ({}, {}, ())
     assert empty.version
+
+
+def test_a_locked_table_keeps_no_snapshot_waiting(shop: Shop) -> None:
+    """Views on it are there without their definition, which comes when the lock is gone; the version is the same."""
+    shop.as_owner("CREATE VIEW seen AS SELECT id FROM orders; CREATE VIEW free AS SELECT email FROM customers")
+
+    async def run() -> tuple[Catalog, Catalog, Catalog]:
+        target = shop.target()
+        with shop.admin() as admin:
+            admin.autocommit = False
+            admin.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            await target.open()
+            locked = await target.catalog()
+            admin.rollback()
+        unlocked = await target.refresh()
+        again = await target.refresh()
+        await target.close()
+        return locked, unlocked, again
+
+    locked, unlocked, again = asyncio.run(run())
+    seen, free = Relation("public", "seen"), Relation("public", "free")
+    assert locked.relations[seen].definition == ""
+    assert "email" in locked.relations[free].definition
+    assert "id" in unlocked.relations[seen].definition
+    assert locked.version == unlocked.version
+    assert again is unlocked
+
+
+def test_a_view_that_is_replaced_has_its_new_definition(shop: Shop) -> None:
+    """Its columns are the same, and what they come from is not."""
+    shop.as_owner("CREATE VIEW seen AS SELECT id, customer_id AS c FROM orders")
+
+    async def run() -> tuple[Catalog, Catalog]:
+        target = shop.target()
+        await target.open()
+        before = await target.catalog()
+        shop.as_owner("CREATE OR REPLACE VIEW seen AS SELECT id, id AS c FROM orders")
+        after = await target.refresh()
+        await target.close()
+        return before, after
+
+    before, after = asyncio.run(run())
+    seen = Relation("public", "seen")
+    assert "customer_id" in before.relations[seen].definition
+    assert "customer_id" not in after.relations[seen].definition
+    assert before.version != after.version

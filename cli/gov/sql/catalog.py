@@ -74,7 +74,11 @@ class RelationInfo:
     parent: Relation | None = None
     """The partitioned or inherited parent."""
     definition: str = ""
-    """The query of a view or materialized view outside system schemas, every name in it qualified."""
+    """The query of a view or materialized view outside system schemas, every name in it qualified.
+
+    Empty for other relations, and while the tables of a view are locked."""
+    defined: str = ""
+    """Another one each time that a view is replaced."""
     code: tuple[Code, ...] = ()
     """What runs by itself, from any depth: triggers, rules, views, defaults, checks, expressions of indexes,
     and those of partitions, of tables under a view and of those that a foreign key cascades to."""

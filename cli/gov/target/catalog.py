@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping
 from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from psycopg import IsolationLevel
+from psycopg import IsolationLevel, errors
 
 from gov.sql.catalog import (
     Catalog,
@@ -31,8 +32,8 @@ from gov.terms import Relation
 RELATIONS = f"""
 SELECT n.nspname, c.relname, c.oid::int8, c.relkind::text, pg_get_userbyid(c.relowner),
        pn.nspname, pc.relname,
-       CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-            THEN pg_get_viewdef(c.oid) END
+       CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') THEN
+         (SELECT r.oid || ' ' || r.xmin FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename = '_RETURN') END
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhseqno = 1
@@ -98,8 +99,46 @@ async def load(
     finally:
         if not connection.closed:
             await connection.set_isolation_level(None)
+    rows = Rows(*found)
+    definitions = await _definitions(connection, rows.relations, known)
     # Thousands of functions are put together: beside the event loop, where sessions go on meanwhile.
-    return await asyncio.to_thread(build, Rows(*found), search_path, server_version, known)
+    return await asyncio.to_thread(build, rows, search_path, server_version, known, definitions)
+
+
+SOON = "100ms"
+"""How long the definition of a view waits for a lock: telling it locks every table of the view."""
+MOST_LOCKED = 10
+"""Views asked one by one after a lock was in the way."""
+DEFINITIONS = "SELECT each, pg_get_viewdef(each::oid) FROM unnest(%s::int8[]) each"
+
+
+async def _definitions(connection: Connection, relations: list[Row], known: Catalog | None) -> dict[int, str]:
+    """The queries of views by their OIDs. Those whose tables are locked now are left out, and had the next time."""
+    stamps = {row[2]: row[7] for row in relations if row[7]}
+    infos = known.relations.values() if known else ()
+    have = {
+        info.oid: info.definition for info in infos if info.definition and stamps.get(info.oid) == info.defined
+    }
+    wanted = sorted(stamps.keys() - have.keys())
+    found = await _told(connection, wanted)
+    if found is None:
+        found = {}
+        for each in wanted[:MOST_LOCKED]:
+            found |= await _told(connection, [each]) or {}
+    return have | found
+
+
+async def _told(connection: Connection, views: list[int]) -> dict[int, str] | None:
+    """Their definitions; None when one cannot be told at the moment."""
+    if not views:
+        return {}
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{SOON}'")
+            rows = await (await connection.execute(DEFINITIONS, [views])).fetchall()
+    except (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled, errors.InternalError):
+        return None
+    return {int(str(oid)): str(definition) for oid, definition in rows if definition}
 
 
 class Rows(NamedTuple):
@@ -119,12 +158,19 @@ class Rows(NamedTuple):
 
 
 def build(
-    rows: Rows, search_path: tuple[str, ...], server_version: int, known: Catalog | None = None
+    rows: Rows, search_path: tuple[str, ...], server_version: int, known: Catalog | None = None,
+    definitions: Mapping[int, str] | None = None,
 ) -> Catalog:
-    """Put the rows together; equal rows give an equal `version`, and `known` if it has that one."""
+    """Put the rows together; equal rows give an equal `version`, and `known` if it has that one.
+
+    `definitions` has the queries of views by their OIDs, as far as they could be told.
+    """
+    told = definitions or {}
     content = repr((rows, search_path, server_version))
     version = sha256(content.encode()).hexdigest()[:16]
-    if known is not None and known.version == version:
+    if known is not None and known.version == version and all(
+        info.definition == told.get(info.oid, "") for info in known.relations.values()
+    ):
         return known
     grouped = groupby(rows.columns, itemgetter(0))
     by_oid = {oid: tuple(map(_column, each)) for oid, each in grouped}
@@ -137,7 +183,7 @@ def build(
     kinds = {row[2]: row[3] for row in rows.relations}
     domains = frozenset(row[0] for row in rows.types if row[4] == "d")
     runs = code.by_relation(names, kinds, functions, rows.code, rows.edges, rows.fields, held, domains)
-    infos = [_relation(row, by_oid, runs) for row in rows.relations]
+    infos = [_relation(row, by_oid, runs, told) for row in rows.relations]
     operators: dict[str, list[OperatorInfo]] = defaultdict(list)
     for schema, name, arguments, result, function in rows.operators:
         operators[name].append(OperatorInfo(schema, name, tuple(arguments), result, function))
@@ -171,9 +217,9 @@ def _function(
 
 
 def _relation(
-    row: Row, columns: dict[int, tuple[ColumnInfo, ...]], runs: dict[int, tuple[Code, ...]]
+    row: Row, columns: dict[int, tuple[ColumnInfo, ...]], runs: dict[int, tuple[Code, ...]], told: Mapping[int, str]
 ) -> RelationInfo:
-    schema, name, oid, kind, owner, parent_schema, parent, definition = row
+    schema, name, oid, kind, owner, parent_schema, parent, defined = row
     return RelationInfo(
         relation=Relation(schema, name),
         oid=oid,
@@ -181,6 +227,7 @@ def _relation(
         owner=owner,
         columns=columns.get(oid, ()),
         parent=Relation(parent_schema, parent) if parent else None,
-        definition=definition or "",
+        definition=told.get(oid, ""),
+        defined=defined or "",
         code=runs.get(oid, ()),
     )
