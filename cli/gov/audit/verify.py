@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from gov.audit import payload, rotation, stretch
+from gov.audit.ahead import Ahead
 from gov.audit.checkpoint import Checkpoint, open_checkpoint
 from gov.audit.entry import Record
 from gov.audit.line import read_lines
@@ -25,7 +26,7 @@ from gov.audit.path import Read, Subtrees
 from gov.audit.rotation import Link, Reign
 from gov.audit.stretch import UNREADABLE, Break, Stretch, need
 from gov.audit.succession import Amiss, Succession, ranges
-from gov.audit.tree import EMPTY, HASH_SIZE, WIDTH, Edge, Tile, bundle, parse, unbundle
+from gov.audit.tree import EMPTY, WIDTH, Edge, Tile, parse
 from gov.errors import Unverified
 
 CHECKPOINT = "checkpoint"
@@ -283,7 +284,7 @@ class _Verification:
     def _check_names(self) -> None:
         if self._names is None:
             return
-        ahead = _Ahead(self._read, self._size, self._edge, self._pending)
+        ahead = Ahead(self._read, self._size, self._edge, self._pending)
         if rest := self._size % WIDTH:
             path = payload.path(self._size // WIDTH)
             items = need(self._read, path)
@@ -291,7 +292,7 @@ class _Verification:
         for name in self._names:
             self._check_name(name, ahead)
 
-    def _check_name(self, name: str, ahead: _Ahead) -> None:
+    def _check_name(self, name: str, ahead: Ahead) -> None:
         """A file: one that the checkpoint needs, one that is right as far as it can be, or one too much."""
         tile = parse(name)
         if tile is not None and tile.end <= self._size + len(self._pending):
@@ -327,49 +328,6 @@ class _Verification:
         except Unverified as why:
             raise Break(name, why.what) from None
         self._check_link(name, link)
-
-
-class _Ahead:
-    """What may be on the disk beyond the checkpoint, or left from before it: as tree and journal have it."""
-
-    def __init__(self, read: Read, size: int, edge: Edge, pending: list[Record]) -> None:
-        self._read = read
-        self._size = size
-        self._pending = pending
-        self._tiles: dict[tuple[int, int], bytes] = {}
-        """The right edge with the journal's entries, by level and number."""
-        grown = edge.copy()
-        self._keep(grown.partials())
-        for record in pending:
-            self._keep(grown.append([record.hash]).items())
-
-    def _keep(self, tiles: Iterable[tuple[Tile, bytes]]) -> None:
-        for tile, data in tiles:
-            self._tiles[tile.level or 0, tile.number] = data
-
-    def expected(self, tile: Tile) -> bytes | None:
-        """What a tile or bundle must be that the checkpoint itself does not need."""
-        if tile.level is None:
-            entries = [*self._entries(tile.number), *(record.leaf for record in self._pending_of(tile.number))]
-            return bundle(entries[: tile.width])
-        full = self._tiles.get((tile.level, tile.number))
-        if full is None:
-            full = self._read(Tile(tile.level, tile.number).path) or b""
-        return full[: tile.width * HASH_SIZE] if len(full) >= tile.width * HASH_SIZE else None
-
-    def check_payloads(self, path: str, extra: bytes, number: int) -> None:
-        """Payloads beyond the checkpoint: of pending entries, as far as an interrupted write came."""
-        if not payload.pack(record.sealed for record in self._pending_of(number)).startswith(extra):
-            raise Break(path, payload.TOO_MUCH)
-
-    def _entries(self, number: int) -> list[bytes]:
-        width = min(WIDTH, self._size - number * WIDTH)
-        return unbundle(need(self._read, Tile(None, number, width).path)) if width > 0 else []
-
-    def _pending_of(self, number: int) -> Iterator[Record]:
-        first = max(number * WIDTH - self._size, 0)
-        end = (number + 1) * WIDTH - self._size
-        return iter(self._pending[first:end] if end > 0 else ())
 
 
 _OTHER_TILE = "it is not the tile of these entries"
