@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +19,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from gov.client.api import Broker
+from gov.commands.credentials import as_json
+from gov.commands.wallet import Grant
+from gov.control.models import LeaseAsk
 from gov.demo.cluster import programs
+from gov.demo.stage import Stage
+from gov.policy import document
 from live.wire import Lease
 
 PATIENCE = 60.0
@@ -35,6 +43,37 @@ def credentials(environment: Environment, *options: str) -> Lease:
     """A lease on `prod`, as `gov credentials --format json` prints it."""
     lease: Lease = json.loads(gov(environment, "credentials", "prod", "--format", "json", *options))
     return lease
+
+
+def granted(environment: Environment, ca_file: Path, **asked: Any) -> Lease:
+    """A new lease on `prod` as `credentials` gives it, asked of the broker itself: where no command is at stake."""
+    with Broker.current(environment) as broker:
+        grant = broker.lease(LeaseAsk(target="prod", **asked))
+    ca_file.write_text(grant.ca)
+    return as_json(Grant(grant, str(ca_file)))
+
+
+@contextmanager
+def ruled(stage: Stage, bob: Broker, text: str) -> Iterator[None]:
+    """A policy in force for as long as this lasts, and then the one that was before."""
+    before = stage.policy_file.read_text(encoding="utf-8")
+    try:
+        _put(stage, bob, text)
+        yield
+    finally:
+        _put(stage, bob, before)
+
+
+def _put(stage: Stage, bob: Broker, text: str) -> None:
+    wanted = document.load([(str(stage.policy_file), text)]).digest
+    stage.policy_file.write_text(text, encoding="utf-8")
+    broker = stage.processes["broker"]
+    assert broker is not None
+    os.kill(broker.pid, signal.SIGHUP)
+    deadline = time.monotonic() + PATIENCE
+    while bob.policy().digest != wanted:
+        assert time.monotonic() < deadline, "the policy was not taken up"
+        time.sleep(0.02)
 
 
 def variables(lease: Lease) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from gov.client.api import Broker
@@ -13,6 +15,7 @@ from gov.errors import AlreadySettled, ApprovalDenied, GovError, NotApproved, Un
 
 EVERY: Final = 0.5
 """Seconds between two looks."""
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Watch = Callable[[RequestView], None]
 
 
@@ -31,20 +34,42 @@ def unmasked(broker: Broker, ask: UnmaskAsk, watch: Watch = _nothing) -> str:
         NotApproved: Nobody answered in time, or it was withdrawn.
         GovError: It cannot be asked for.
     """
-    submitted = broker.unmask(ask.model_copy(update={"awaited": True}))
-    request = submitted.request or ""
+    request = ""
     try:
+        with _whole():
+            request = broker.unmask(ask.model_copy(update={"awaited": True})).request or ""
         view = broker.request(request)
         while view.state == "pending":
             watch(view)
             time.sleep(EVERY)
             view = _looked(broker, view)
     except BaseException:
-        with suppress(GovError):
-            broker.withdraw(request)
+        if request:
+            with suppress(GovError):
+                broker.withdraw(request)
         raise
     check_approved(view)
     return request
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Hold back what would end us while a request is opened: one whose id nobody has is withdrawn by nobody."""
+    if threading.current_thread() is not threading.main_thread():  # no signal ends another
+        yield
+        return
+    heard: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: heard.append(number))
+        for number in _ENDINGS if signal.getsignal(number) is not None
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if heard:
+            signal.raise_signal(heard[0])
 
 
 def _looked(broker: Broker, before: RequestView) -> RequestView:
