@@ -66,6 +66,24 @@ def test_an_engine_uses_one_lease_until_it_is_about_to_end(monkeypatch: pytest.M
     assert len(leases() - before) == 2
 
 
+@pytest.mark.usefixtures("alice")
+def test_an_engine_replaces_a_lease_that_was_ended() -> None:
+    """Whoever ends it, the next connection is under another, as long as policy gives one."""
+    engine, query = gov.engine("prod", ttl=300), sqlalchemy.text("select current_user")
+
+    def user() -> str:
+        with engine.connect() as connection:
+            return str(connection.execute(query).scalar_one())
+
+    with Broker.current() as broker:
+        before = {lease.id for lease in broker.leases()}
+        first = user()
+        engine.dispose()
+        (made,) = {lease.id for lease in broker.leases()} - before
+        broker.end_lease(made)
+    assert user() != first
+
+
 def test_errors_are_the_commands_own(demo: Stage, as_user: AsUser, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not logged in, not entitled, no such scope."""
     become(as_user(""), monkeypatch)

@@ -18,6 +18,7 @@ from gov.client.api import Broker
 from gov.client.config import Places, file_name
 from gov.client.files import read_private, write_private
 from gov.client.leases import Leases
+from gov.client.refused import refused
 from gov.control.models import LeaseAsk, LeaseGrant, UnmaskAsk
 from gov.errors import LeaseEnded, Unreachable, UsageError
 from gov.terms import Scope
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import sqlalchemy
 
 _PATIENCE = 8
-_OVER = (LeaseEnded.sqlstate, "28000", "28P01")
 
 
 def connect(
@@ -74,7 +74,16 @@ def engine(
 
     ask = _ask(target, scope, ttl, reason, purpose, run)
     leases = Leases(_once(_lease(ask, unmask)) if unmask else lambda: _lease(ask))
-    return sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: _open(leases.current(), {}), **options)
+    return sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: _next(leases), **options)
+
+
+def _next(leases: Leases) -> psycopg.Connection[Any]:
+    """A connection under the lease of the moment; one that was ended before its time is replaced."""
+    grant = leases.current()
+    try:
+        return _open(grant, {})
+    except LeaseEnded:
+        return _open(leases.current(refused=grant.lease.id), {})
 
 
 def _ask(
@@ -126,8 +135,8 @@ def _open(grant: LeaseGrant, options: dict[str, Any]) -> psycopg.Connection[Any]
     try:
         return psycopg.connect(**settings)
     except psycopg.OperationalError as error:
-        target = grant.lease.target
-        if error.sqlstate in _OVER:
+        target, why = grant.lease.target, refused(str(error))
+        if isinstance(why, LeaseEnded):
             raise LeaseEnded(f"the lease on {target} is over", hint=f"gov connect {target}") from error
         raise Unreachable(
             f"the gateway {grant.host}:{grant.port} gives no connection to {target}",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gov.errors import GovError, LeaseEnded, StatementFailed, Unreachable, error_of
+from gov.client.refused import refused
+from gov.errors import GovError, StatementFailed, Unreachable, error_of
 from gov.ui.escape import escape
 from gov.ui.results import cell_width
 
@@ -28,7 +29,7 @@ def meant(error: psycopg.Error, statement: str = "") -> GovError:
     diag = error.diag
     said = diag.message_primary
     if said is None:
-        return _without_words(error)
+        return refused(str(error))  # a connection that failed
     routine = diag.source_function or ""
     if routine.startswith(MARK) and routine != MARK + StatementFailed.code:  # that one quotes PostgreSQL's grammar
         return error_of(routine.removeprefix(MARK), said, hint=diag.message_hint or "", detail=_detail(diag))
@@ -40,17 +41,6 @@ def meant(error: psycopg.Error, statement: str = "") -> GovError:
 
 def _detail(diag: Diagnostic) -> str:
     return diag.message_detail or ""
-
-
-def _without_words(error: psycopg.Error) -> GovError:
-    """A connection that failed: libpq tells it as text only, a line for every address it tried."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    what = lines[0] if lines else "the connection failed"
-    fatal = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
-    hints = [line.partition("HINT:")[2].strip() for line in lines if line.startswith("HINT:")]
-    if fatal and "lease" in fatal[0]:
-        return LeaseEnded(fatal[0], hint=hints[0] if hints else "gov leases")
-    return Unreachable(fatal[0] if fatal else what, hint=hints[0] if hints else "gov status")
 
 
 def _position(diag: Diagnostic, statement: str) -> str:
