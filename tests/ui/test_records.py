@@ -7,8 +7,8 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov.ui.records import Fitting
-from gov.ui.results import Look, Row, Table, cell_width
+from gov.ui.records import Fitting, cut
+from gov.ui.results import Csv, Look, Row, Table, Writer, cell_width
 
 
 def fitted(rows: list[Row], columns: int, look: Look | None = None) -> str:
@@ -52,3 +52,19 @@ def test_a_statement_without_rows() -> None:
     Table(out).done("BEGIN")
 
     assert out.getvalue() == "CREATE TABLE (1 ms)\nBEGIN\n"
+
+
+def test_what_came_before_an_error_is_shown() -> None:
+    """Rows that wait for their widths are shown without a count, as they are all there is; no row, no heading."""
+    out = io.StringIO()
+    writers: list[Writer] = [Table(out), Fitting(out, 80), Fitting(out, 6), Csv(out, terminal=False)]
+    for shown in writers:
+        shown.columns(("a", "b"), (25, 23))
+        cut(shown)
+    assert out.getvalue() == "a,b\n"
+    for shown in writers[:3]:
+        shown.rows([("first row", "1")])
+        cut(shown)
+
+    assert out.getvalue().count("first row") == 3
+    assert "(1 row)" not in out.getvalue()

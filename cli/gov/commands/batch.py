@@ -108,10 +108,12 @@ class Batch:
         self, connection: Connection[Any], text: str, shown: Taker, out: Sink, progress: Progress
     ) -> None:
         statement, parameters = bound(text, self._values)
+        kept = whole(self._output)  # a file that an error ends is none
         try:
-            for piece in run(connection, statement, parameters, self._source):
+            for piece in run(connection, statement, parameters, self._source, whole=kept):
                 progress.add(shown.take(piece), out.taken())
         except psycopg.Error as error:
+            shown.cut()
             raise meant(error, statement) from error
 
 

@@ -179,7 +179,7 @@ class Parts:
         with sink(str(path)) as out:
             shown = taker(self._kind, out)
             try:
-                for piece in run(connection, one.text, one.parameters):
+                for piece in run(connection, one.text, one.parameters, whole=True):
                     rows = shown.take(piece)
                     with self._lock:
                         self._progress.add(rows, out.taken())

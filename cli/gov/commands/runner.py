@@ -17,6 +17,7 @@ from gov.commands.turning import Said, Turn
 from gov.errors import GovError, StatementFailed
 from gov.ui import times
 from gov.ui.escape import escape
+from gov.ui.records import cut
 from gov.ui.terminal import coloured, say, unechoed
 
 _CHANGES = ("CREATE", "ALTER", "DROP", "IMPORT")
@@ -47,7 +48,11 @@ class Runner:
         tags: list[str] = []
         try:
             with unechoed(), self._outlet.open(lambda: self._took(began), paged=paged, expanded=expanded) as out:
-                _show(turn, out, tags)
+                try:
+                    _show(turn, out, tags)
+                except psycopg.Error:
+                    cut(out.rows)
+                    raise
         except psycopg.Error as error:
             self._failed(statement, meant(error, statement))
             return False

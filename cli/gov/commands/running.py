@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
 CHUNK = 500
-"""Rows asked of libpq at a time, where it can (17 and later)."""
+"""Rows that are handed on together at most, and asked of libpq together, where it can (17 and later)."""
 COPY_CHUNK = 64 * 1024
 
 
@@ -62,12 +62,18 @@ class Done:
 
 
 Piece = Columns | Rows | Copied | Done
+_SOME_ROWS = (ExecStatus.SINGLE_TUPLE, ExecStatus.TUPLES_CHUNK)
+"""Statuses of results after which more of the same may come."""
 
 
 def run(
-    connection: Connection[Any], text: str, parameters: Sequence[str] = (), source: IO[bytes] | None = None
+    connection: Connection[Any], text: str, parameters: Sequence[str] = (), source: IO[bytes] | None = None,
+    *, whole: bool = False,
 ) -> Iterator[Piece]:
     """Send `text` and yield what comes back. `source` feeds a COPY FROM STDIN.
+
+    `whole` is for whoever has no use for a result that an error ends: libpq reads faster in chunks, but when
+    an error comes it throws away the rows of the chunk that it was filling (`pqSaveErrorResult`).
 
     Without parameters the simple protocol is used, so `text` may hold several statements. Ctrl-C cancels
     the statement at the server and is raised again.
@@ -80,7 +86,7 @@ def run(
         pgconn.send_query_params(text.encode(), [value.encode() for value in parameters])
     else:
         pgconn.send_query(text.encode())
-    if capabilities.has_stream_chunked():
+    if whole and capabilities.has_stream_chunked():
         pgconn.set_chunked_rows_mode(CHUNK)
     else:
         pgconn.set_single_row_mode()
@@ -96,15 +102,20 @@ def run(
 
 
 def _results(connection: Connection[Any], source: IO[bytes] | None) -> Iterator[Piece]:
-    shaped = False
+    shaped, held = False, list[tuple[str | None, ...]]()
     while result := connection.wait(generators.fetch(connection.pgconn)):
+        if result.status not in _SOME_ROWS and held:
+            yield Rows(held)
+            held = []
         match result.status:
             case ExecStatus.SINGLE_TUPLE | ExecStatus.TUPLES_CHUNK | ExecStatus.TUPLES_OK:
                 if not shaped:
                     yield _columns(result)
-                if result.ntuples:
-                    yield Rows(_rows(result))
+                held += _rows(result)
                 shaped = result.status != ExecStatus.TUPLES_OK
+                if held and (len(held) >= CHUNK or not shaped or connection.pgconn.is_busy()):
+                    yield Rows(held)
+                    held = []
                 if not shaped:
                     yield _done(result)
             case ExecStatus.COMMAND_OK:

@@ -7,6 +7,7 @@ from typing import BinaryIO, Protocol, cast
 from gov.commands.running import Columns, Copied, Done, Piece, Rows
 from gov.commands.sink import Sink
 from gov.errors import UsageError
+from gov.ui.records import cut
 from gov.ui.results import COLUMNAR, Format, writer
 
 
@@ -20,6 +21,9 @@ class Taker(Protocol):
 
     def take(self, piece: Piece) -> int:
         """How many rows the piece has."""
+
+    def cut(self) -> None:
+        """The server has ended a statement with an error: what came of it is all there is."""
 
     def end(self) -> None:
         """All statements have ended well."""
@@ -62,6 +66,9 @@ class _Text:
                 self._shown.done(tag)
         return 0
 
+    def cut(self) -> None:
+        cut(self._shown)
+
     def end(self) -> None:
         pass
 
@@ -92,6 +99,9 @@ class _Columns:
             case Done():
                 pass
         return 0
+
+    def cut(self) -> None:
+        pass
 
     def end(self) -> None:
         self._shown.end()

@@ -67,6 +67,13 @@ class Fitting:
         (self._chosen or self._choose()).done(tag)
         self._shape = self._chosen = None
 
+    def cut(self) -> None:
+        """Show the rows that came before an error ended the result."""
+        if self._held:
+            self._choose()
+        if isinstance(self._chosen, Table):
+            self._chosen.cut()
+
     def _choose(self) -> Writer:
         if self._shape is None:
             return Table(self._out, self._look)  # no rows: only the tag
@@ -78,3 +85,9 @@ class Fitting:
             self._chosen.rows(self._held)
         self._held = []
         return self._chosen
+
+
+def cut(shown: Writer) -> None:
+    """An error has ended a result: show those of its rows that `shown` holds yet."""
+    if isinstance(shown, Table | Fitting):
+        shown.cut()

@@ -139,6 +139,11 @@ class Table:
         self._show([])
         self._names = None
 
+    def cut(self) -> None:
+        """Show the rows that came before an error ended the table."""
+        if self._held:
+            self.end()
+
     def _show(self, rows: Sequence[Row]) -> None:
         if self._widths is None:
             rows, self._held = [*self._held, *rows], []
