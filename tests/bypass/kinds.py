@@ -122,16 +122,21 @@ def policy(before: str, added: str = "") -> str:
 
 @contextmanager
 def standing(stage: Stage, admin: Admin, as_user: Callable[[str], dict[str, str]], file: Path) -> Iterator[None]:
-    """All of them in the shop of `stage`, known to its broker; gone afterwards, the policy as before."""
+    """All of them in the shop of `stage`, known to its broker; gone afterwards, the policy as before.
+
+    The policy comes first and goes last: while it says nothing new of what is there, leases of others live on.
+    """
     before = stage.policy_file.read_text(encoding="utf-8")
-    create(admin, "shop_owner", "gov_broker", file)
     with Broker.current(as_user("bob")) as bob:
+        put(stage, bob, policy(before))
         try:
-            put(stage, bob, policy(before))
+            create(admin, "shop_owner", "gov_broker", file)
+            bob.sync("prod")
             yield
         finally:
             remove(admin)
-            file.unlink()
+            file.unlink(missing_ok=True)
+            bob.sync("prod")
             put(stage, bob, before)
 
 
