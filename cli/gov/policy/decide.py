@@ -8,7 +8,7 @@ rule. An `allow` guardrail overrides none of these; it is named in the trail and
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gov.errors import Denied
@@ -23,6 +23,7 @@ from gov.policy.permit import Permit, grant
 from gov.policy.rules import Guardrail, Policy, When
 from gov.policy.situation import Situation
 from gov.policy.unmask import liftable, lifting, unmask_command
+from gov.sql.columns import SYSTEM_COLUMNS
 from gov.sql.facts import Facts
 from gov.terms import DDL, DML, WITHIN, Column, Effect, Relation, Scope
 
@@ -244,24 +245,38 @@ def _reads_raw(case: _Case) -> tuple[str, list[Column]] | None:
 
 
 def _hidden_rows(case: _Case) -> Decision | None:
-    """Of a table with a row filter only reads are safe: a write would touch hidden rows, or tell of them."""
-    facts, filters = case.facts, case.outcome.filters
-    written = sorted(facts.writes & filters.keys()) if facts.effects & DML else []
-    copied = sorted(facts.reads & filters.keys()) if facts.effects & _COPIES_ROWS else []
-    if not written and not copied:
+    """Of a table with a row filter only reads are safe: a write would touch hidden rows, or tell of them.
+
+    Reads go to its view. What a view has not, or cannot do, PostgreSQL would refuse without a word of the filter.
+    """
+    filters = case.outcome.filters
+    if not filters:
         return None
-    relation = (written or copied)[0]
+    found = next(_only_of_tables(case), None)
+    if found is None:
+        return None
+    relation, what, hint = found
     rule = filters[relation][0].rule
-    what = f"{relation} is read-only for {case.who.display}"
-    if not written:
-        what = f"a copy of {relation} would hold every row"
     return Decision(
-        Verdict.DENY,
-        (f"{what}: {rule} hides some of its rows",),
-        rule=rule,
-        rules=(rule,),
-        hint=f"whoever {rule} makes an exception of can do it; ask the owner of the policy",
+        Verdict.DENY, (f"{what}: {rule} hides some of its rows",), rule=rule, rules=(rule,),
+        hint=hint or f"whoever {rule} makes an exception of can do it; ask the owner of the policy",
     )
+
+
+def _only_of_tables(case: _Case) -> Iterator[tuple[Relation, str, str]]:
+    """What the statement wants of a table with hidden rows that only a table gives: which, a sentence, a hint."""
+    facts, filters = case.facts, case.outcome.filters
+    for relation in sorted(facts.writes & filters.keys()) if facts.effects & DML else ():
+        yield relation, f"{relation} is read-only for {case.who.display}", ""
+    reads = sorted(facts.reads & filters.keys())
+    for relation in reads if facts.effects & _COPIES_ROWS else ():
+        yield relation, f"a copy of {relation} would hold every row", ""
+    for column in sorted(facts.columns_read):
+        if column.relation in filters and column.name in SYSTEM_COLUMNS:
+            what = f"{column.relation} shows {case.who.display} no {column.name}"
+            yield column.relation, what, "name the row by its key"
+    if Effect.LOCK in facts.effects and reads and facts.reads <= filters.keys() and "SelectStmt" in facts.kinds:
+        yield reads[0], f"{case.who.display} cannot lock rows of {reads[0]}", "leave FOR UPDATE out"
 
 
 def _gathers(case: _Case) -> Decision | None:
