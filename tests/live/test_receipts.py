@@ -16,7 +16,7 @@ import pytest
 from gov.audit.note import verifier_key
 from gov.client.api import Broker
 from gov.control.models import FileClaim, ReceiptAsk
-from gov.errors import Unverified
+from gov.errors import Denied, NoSuch, Unverified, UsageError
 from gov.receipt import envelope, statement
 from live import door
 from receipt.test_verify import verified_by_a_stranger
@@ -116,3 +116,28 @@ def test_an_agents_file(as_user: AsUser, tmp_path: Path) -> None:
     for predicate in (told, statement.read(again.payload).predicate):
         assert (predicate["actor"]["subject"], predicate["actor"]["kind"]) == ("assistant", "agent")
         assert (predicate["on_behalf_of"]["name"], predicate["on_behalf_of"]["kind"]) == ("alice", "user")
+    mixed = [claim, claim.model_copy(update={"session": _session(as_user("alice"), tmp_path)})]
+    with Broker.current(as_user("alice")) as broker, pytest.raises(UsageError, match="one person or agent"):
+        broker.issue_receipt(ReceiptAsk(files=mixed))
+
+
+def test_an_agent_declares_nothing_for_its_person(as_user: AsUser, tmp_path: Path) -> None:
+    """What the person ran brings no receipt for a file of the agent's; what failed brings none for anybody's."""
+    session = _session(as_user("alice"), tmp_path)
+    with Broker.current(as_user("assistant")) as broker, pytest.raises(Denied, match="not this agent's"):
+        broker.issue_receipt(ReceiptAsk(files=[FileClaim(name="a", sha256="0" * 64, bytes=1, session=session)]))
+    failing = ("exec", "prod", "-c", "select 1 / (id - id) from products")
+    assert subprocess.run(["gov", *failing], env=as_user("alice"), capture_output=True, timeout=60).returncode == 1
+    with Broker.current(as_user("alice")) as broker:
+        failed = broker.entries(kind="statement.done", limit=1).entries[0].fields["session"]
+        with pytest.raises(NoSuch, match="no statement of yours"):
+            broker.issue_receipt(ReceiptAsk(files=[FileClaim(name="a", sha256="0" * 64, bytes=1, session=str(failed))]))
+
+
+def _session(environment: door.Environment, tmp_path: Path) -> str:
+    """A session that a person's file came from."""
+    path = tmp_path / "theirs.csv"
+    with Broker.current(environment) as broker:
+        (tmp_path / "info.json").write_text(broker.info().model_dump_json())
+    door.gov(environment, "exec", "prod", "-c", "select id from products limit 3", "-o", str(path))
+    return str(receipt(path)["statements"][0]["session"])

@@ -91,6 +91,7 @@ class Receipts:
         for file in ask.files:
             _check(file)
         origins = [await asyncio.to_thread(self._origin, who, file) for file in ask.files]
+        _check_alike(origins)
         if len({each.fields.get("agent") for origin in origins for each in origin.statements}) > 1:
             raise UsageError("the files are of an agent and of a person", hint="a receipt for each")
         receipt = f"rc-{ids.encode(secrets.token_bytes(ids.ENOUGH))}"
@@ -151,7 +152,7 @@ class Receipts:
         return Origin(file, tuple(found), by)
 
     def _copied(self, who: Principal, file: FileClaim) -> list[EntryView]:
-        """The newest statement whose COPY brought exactly this file."""
+        """The newest statement whose COPY brought exactly this file, whoever says so."""
         asked = Filters(
             kind="statement.done", file=self.blinded(file.sha256), subject=who.subject, issuer=who.issuer, limit=1
         )
@@ -166,6 +167,9 @@ class Receipts:
         found = [*self._search(asked)][::-1]
         if any((each.fields.get("subject"), each.fields.get("issuer")) != (who.subject, who.issuer) for each in found):
             raise Denied(f"the session {session} is somebody else's", hint="gov sessions")
+        if who.agent is not None and any(each.fields.get("agent") != who.agent for each in found):
+            # A file's digest is the word of whoever ran the statements, and an agent has no word but its own.
+            raise Denied(f"the session {session} is not this agent's", hint="gov sessions")
         if len(found) > MOST_STATEMENTS:
             raise UsageError(f"the session has more than {MOST_STATEMENTS} statements", hint="gov exec, for one file")
         ran = [each for each in found if each.fields.get("verdict") not in ("deny", "refused")]
@@ -284,6 +288,15 @@ def _check(file: FileClaim) -> None:
         raise UsageError("a file has a name, a SHA-256 in hex and a size", hint="gov receipt issue FILE")
 
 
+def _check_alike(origins: Iterable[Origin]) -> None:
+    """A receipt names one target and one who ran the statements. Raises UsageError when there are more."""
+    found = {(each.fields.get("target"), each.fields.get("agent")) for one in origins for each in one.statements}
+    if len(found) > 1:
+        raise UsageError(
+            "a receipt is for statements of one target, by one person or agent", hint="gov receipt issue, for each"
+        )
+
+
 def _list(value: object) -> list[Any]:
     return [*value] if isinstance(value, list | tuple) else []
 
@@ -300,8 +313,9 @@ def _relayed(each: EntryView) -> int:
 
 
 def _brought(each: EntryView) -> bool:
+    """Whether a file can come of it: it has shown rows, or it ended well (COPY of nothing is an empty file)."""
     effects = set(_list(each.fields.get("effects")))
-    return bool(_relayed(each)) or bool(effects - _ASIDE)
+    return bool(_relayed(each)) or (_done(each).get("outcome") == "done" and bool(effects - _ASIDE))
 
 
 def _copy_of(each: EntryView, digest: str) -> bool:

@@ -13,8 +13,8 @@ _LABEL = 12
 def lines(predicate: Mapping[str, Any]) -> Iterator[str]:
     """The lines of a receipt, not escaped."""
     for file in predicate.get("files", ()):
-        by = ", digest taken by the gateway" if file.get("digest_by") == "broker" else ""
-        yield f"{file.get('name')}: {file.get('rows', 0):,} rows, {amount(file.get('bytes', 0))}{by}"
+        by = "taken by the gateway" if file.get("digest_by") == "broker" else "as the client states it"
+        yield f"{file.get('name')}: {file.get('rows', 0):,} rows, {amount(file.get('bytes', 0))}, digest {by}"
         yield f"  sha256 {file.get('sha256')}"
     yield from _facts(predicate)
     for number, each in enumerate(predicate.get("statements", ()), 1):
