@@ -13,6 +13,7 @@ import pytest
 
 from bypass import corpus
 from bypass.canaries import FILE, planted
+from bypass.playing import Seats
 from bypass.standing import WORDS
 from gov.demo.stage import Stage
 from live import door
@@ -42,6 +43,14 @@ def canaries(admin: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]
     """Canaries in every masked column, for as long as a module runs."""
     with planted(admin):
         yield admin
+
+
+@pytest.fixture(scope="module")
+def seats() -> Iterator[Seats]:
+    """Sessions for attempts that need none of their own."""
+    made = Seats()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -30,7 +31,7 @@ if __name__ == "__main__":
 from bypass import kinds
 from bypass.canaries import leaked
 from bypass.corpus import Attempt, attempts
-from bypass.playing import Behind, behind, play
+from bypass.playing import Behind, Seats, behind, play
 from bypass.standing import Lax, alices, somebody, standing
 from gov.demo.stage import Stage
 from live.wire import Heard, Lease, dialled
@@ -109,12 +110,14 @@ def answers(
 ) -> Answers:
     """What each of `chosen` is answered, in every form."""
     heard: Answers = {}
-    for attempt in chosen:
-        lease, around = lease_for(attempt.scope), attempt.scope == "write"
-        for played in play(attempt, lease, values, around=around, behind=views(lease) if views else None):
-            heard[attempt.name, played.form] = settled(played.replies)
-            if found := leaked(played.heard):
-                raise AssertionError(f"{attempt.name}, {played.form}: {found}")
+    with closing(Seats()) as seats:
+        for attempt in chosen:
+            lease, around = lease_for(attempt.scope), attempt.scope == "write"
+            beside = views(lease) if views else None
+            for played in play(attempt, lease, values, around=around, behind=beside, seats=seats):
+                heard[attempt.name, played.form] = settled(played.replies)
+                if found := leaked(played.heard):
+                    raise AssertionError(f"{attempt.name}, {played.form}: {found}")
     return heard
 
 

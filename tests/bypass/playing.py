@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bypass.corpus import COPY, EXTENDED, FAST, SIMPLE, Attempt
 from gov.protocol import frames
-from live.wire import PATIENCE, SYNC, Heard, Lease, Wire, dialled, run
+from live.wire import PATIENCE, SYNC, Heard, Lease, Wire, dialled, opened, run
 
 _STOP_COPY = frames.message(b"f", b"nothing to send\0")
 MOST = 1 << 20
@@ -28,6 +28,41 @@ class Played:
     def stopped(self) -> bool:
         """Whether something of it was refused, failed or was held."""
         return bool(self.replies.states or self.replies.requests)
+
+
+@dataclass
+class Seats:
+    """Sessions that are used again while DISCARD ALL makes new ones of them: to open one costs most of an attempt."""
+
+    _free: dict[str, Wire] = field(default_factory=dict)
+    """By the user name of the lease."""
+
+    def take(self, lease: Lease) -> Wire:
+        """A session of `lease` that nobody else has."""
+        return self._free.pop(lease["pguser"], None) or opened(lease)
+
+    def leave(self, lease: Lease, wire: Wire, *, again: bool) -> None:
+        """Whoever had it has done; `again` says that nothing is under way in it."""
+        if again and self._as_new(wire):
+            self._free[lease["pguser"]] = wire
+        else:
+            wire.close()
+
+    def close(self) -> None:
+        """End those that nobody has."""
+        while self._free:
+            self._free.popitem()[1].close()
+
+    @staticmethod
+    def _as_new(wire: Wire) -> bool:
+        wire.socket.settimeout(PATIENCE)
+        try:
+            said = wire.query("rollback")
+            said += wire.query("discard all")
+        except (EOFError, OSError):
+            return False
+        wire.forget()
+        return not said.states and not said.requests
 
 
 @dataclass(frozen=True)
@@ -61,9 +96,9 @@ _SCHEMA = """select quote_ident(n.nspname) from pg_class c join pg_namespace n o
 
 def play(
     attempt: Attempt, lease: Lease, values: Mapping[str, str], *, around: bool = False, forms: Iterable[str] = (),
-    patience: float = PATIENCE, behind: Behind | None = None,
+    patience: float = PATIENCE, behind: Behind | None = None, seats: Seats | None = None,
 ) -> Iterator[Played]:
-    """The attempt in each of these forms that it has (all when left out), in a session of its own.
+    """The attempt in each of these forms that it has (all when left out), in a session of its own, or one of `seats`.
 
     What is held is withdrawn, and what says nothing for `patience` seconds is cancelled, once. With `around` it is
     put into a transaction that is rolled back; with `behind` it is about the masked views themselves.
@@ -72,16 +107,24 @@ def play(
     for form in attempt.forms:
         if forms and form not in forms and form != FAST:
             continue
-        with dialled(lease) as wire:
-            said = Heard()
+        wire, said, cancelled = (seats.take if seats else opened)(lease), Heard(), True
+        try:
             for text in ([behind.path] if behind else []) + (["begin"] if around else []):
                 said += wire.query(text)
             wire.socket.settimeout(patience)
+            cancelled = False
             for text in messages:
-                said += _send(wire, text, form, attempt.function)
+                found, cut = _send(wire, text, form, attempt.function)
+                said += found
+                cancelled = cancelled or cut
                 if _ended(said):
                     break
             yield Played(form, bytes(wire.heard), said)
+        finally:
+            if seats and not cancelled:
+                seats.leave(lease, wire, again=not _ended(said))
+            else:
+                wire.close()
 
 
 def _ended(said: Heard) -> bool:
@@ -95,7 +138,8 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _send(wire: Wire, text: str, form: str, function: str) -> Heard:
+def _send(wire: Wire, text: str, form: str, function: str) -> tuple[Heard, bool]:
+    """The replies, and whether something was cancelled that may be felt later."""
     if form == SIMPLE:
         wire.send(frames.build_query(text.encode()))
     elif form == COPY:
@@ -119,11 +163,11 @@ def _send(wire: Wire, text: str, form: str, function: str) -> Heard:
             break
         heard += len(reply.body)
         if reply.request or (heard > MOST and not cancelled):
-            cancelled = cancelled or heard > MOST
+            cancelled = True
             wire.cancel()
         if reply.kind == "G":
             wire.send(_STOP_COPY, SYNC if form == EXTENDED else b"")
-    return found
+    return found, cancelled
 
 
 def _number(wire: Wire, function: str) -> int:

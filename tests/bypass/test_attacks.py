@@ -11,7 +11,7 @@ import pytest
 
 from bypass.canaries import leaked, state
 from bypass.corpus import AIMS, FORMS, Attempt, attempts, census
-from bypass.playing import play
+from bypass.playing import Seats, play
 from live.wire import Lease, dialled
 
 READS = list(attempts(*(f"attacks/{name}.sql" for name in (
@@ -28,9 +28,11 @@ def before(admin: psycopg.Connection[Any], canaries: object) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("attempt", READS, ids=lambda each: each.name)
 @pytest.mark.usefixtures("canaries")
-def test_no_canary_comes_back(attempt: Attempt, lease_for: LeaseFor, files: dict[str, str]) -> None:
+def test_no_canary_comes_back(
+    attempt: Attempt, lease_for: LeaseFor, files: dict[str, str], seats: Seats
+) -> None:
     """Whatever is asked and in whatever form, no byte that returns is of a masked value."""
-    for played in play(attempt, lease_for(attempt.scope), files, around=attempt.scope == "write"):
+    for played in play(attempt, lease_for(attempt.scope), files, around=attempt.scope == "write", seats=seats):
         assert not leaked(played.heard), f"{attempt.why}, {played.form}: {attempt.messages}"
 
 

@@ -13,7 +13,7 @@ import pytest
 from bypass import kinds
 from bypass.canaries import leaked
 from bypass.corpus import attempts
-from bypass.playing import play
+from bypass.playing import Seats, play
 from gov.demo.stage import Stage
 from live import door
 from live.wire import Lease, dialled
@@ -42,12 +42,12 @@ def leases(
         }
 
 
-def test_no_canary_comes_back(leases: dict[str, Lease], files: dict[str, str]) -> None:
+def test_no_canary_comes_back(leases: dict[str, Lease], files: dict[str, str], seats: Seats) -> None:
     """All attempts in all forms; in write scope within a transaction that is rolled back."""
     failed = [
         (attempt.name, attempt.why, played.form, leaked(played.heard))
         for attempt in KINDS
-        for played in play(attempt, leases[attempt.scope], files, around=attempt.scope == "write")
+        for played in play(attempt, leases[attempt.scope], files, around=attempt.scope == "write", seats=seats)
         if leaked(played.heard)
     ]
     assert failed == [], "\n".join(map(str, failed))

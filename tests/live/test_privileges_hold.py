@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from bypass import kinds
 from bypass.canaries import leaked, planted
 from bypass.corpus import SIMPLE, attempts
 from bypass.interference import corpora, gate
-from bypass.playing import Behind, behind, play
+from bypass.playing import Behind, Seats, behind, play
 from bypass.standing import Lax, alices, somebody
 from live.wire import Lease, dialled
 
@@ -95,7 +96,7 @@ def test_no_canary_comes_back(
     """
     assert_lax(lease_for("read"))
     failed, shown = [], 0
-    with planted(admin):
+    with planted(admin), closing(Seats()) as seats:
         before = admin.execute(ROWS).fetchone()
         for number, attempt in enumerate(CORPUS):
             if attempt.scope != "read" and CORPUS[number - 1].scope == "read":
@@ -104,7 +105,7 @@ def test_no_canary_comes_back(
             for views in (None, views_of[attempt.scope]) if also else (None,):
                 for played in play(
                     attempt, lease_for(attempt.scope), FILES, around=attempt.scope == "write", forms=[SIMPLE],
-                    behind=views,
+                    behind=views, seats=seats,
                 ):
                     shown += bool(views and "D" in played.replies.kinds)
                     if found := leaked(played.heard):

@@ -237,14 +237,22 @@ def authenticate(wire: Wire, lease: Lease, *, trickle: bool = False) -> Heard:
     return said
 
 
+def opened(lease: Lease, **parameters: str) -> Wire:
+    """A session that waits for its first statement, for whoever closes it."""
+    wire = encrypted(lease)
+    wire.send(startup_packet(named(lease) | parameters))
+    said = authenticate(wire, lease)
+    if said[-1].kind != "Z":
+        wire.close()
+        raise AssertionError(said[-1].fields)
+    return wire
+
+
 @contextmanager
 def dialled(lease: Lease, **parameters: str) -> Iterator[Wire]:
     """A session that waits for its first statement."""
-    wire = encrypted(lease)
+    wire = opened(lease, **parameters)
     try:
-        wire.send(startup_packet(named(lease) | parameters))
-        said = authenticate(wire, lease)
-        assert said[-1].kind == "Z", said[-1].fields
         yield wire
     finally:
         wire.close()
