@@ -176,3 +176,21 @@ def test_data_sets_that_are_offered() -> None:
     assert [each.direction.value for each in changes(none, short, [])] == ["wider"]
     assert [each.direction.value for each in changes(short, none, [])] == ["narrower"]
     assert sorted(each.direction.value for each in changes(short, long, [])) == ["narrower", "wider"]
+
+
+def test_a_row_filter_or_a_budget_comes_and_changes() -> None:
+    """Whose rows are hidden by what condition, and how many rows somebody may see: more of them is wider."""
+    rule = "roles:\n"
+    rows = "rows:\n  - { name: own, table: public.orders, where: id > 1, for: { groups: [services] } }\n"
+    found = [each for each in after(rule, rows + rule, catalogs=True) if " | group services | " in each]
+    assert [each for each in found if each.startswith("rows")] == [
+        "rows | group services | read |  | public.orders |  | all rows -> id > 1 | narrower"
+    ]
+    budget = "budget:\n  - { name: few, data: pii, rows: 300, per: 1d, for: { groups: [services] } }\n"
+    before, wider = SHOP.replace(rule, budget + rule), SHOP.replace(rule, budget.replace("300", "900") + rule)
+    assert "budget | group services | read |  | few |  | no budget -> 300 rows of pii in 1d | narrower" in [
+        line(each) for each in changes(load([("old", SHOP)]), load([("new", before)]), WHERE)
+    ]
+    assert "budget | group services | read |  | few |  | 300 rows of pii in 1d -> 900 rows of pii in 1d | wider" in [
+        line(each) for each in changes(load([("old", before)]), load([("new", wider)]), WHERE)
+    ]

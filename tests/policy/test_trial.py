@@ -73,3 +73,60 @@ def test_what_is_not_judged_as_a_statement(sql: str, verdict: str) -> None:
     case = replace(EXAMPLES.cases[2], sql=sql)
 
     assert run(POLICY, CATALOG, case).got.verdict == verdict
+
+
+BOUNDED = load([("shop.yaml", (CASES / "shop.yaml").read_text() + """
+rows:
+  - { name: own, table: public.orders, where: "status = any (gov.groups)", for: { groups: [engineering] } }
+  - { name: open, table: public.orders, where: amount > 0, purpose: ["train:*"] }
+budget:
+  - { name: few, data: pii, rows: 300, per: 1d, except: { groups: [dba] } }
+""")])
+LIMITS, COMPLAINTS = read("limits.yaml", """
+version: 1
+target: prod
+environment: production
+people: { alice: { groups: engineering }, bob: { groups: dba } }
+cases:
+  - as: alice
+    sql: SELECT id FROM orders
+    expect: { verdict: allow, budgets: none, filters: { public.customers: clear,
+      public.orders: "status = any (ARRAY['engineering']::pg_catalog.text[])" } }
+  - as: alice
+    purpose: "train:churn"
+    sql: SELECT email FROM customers
+    expect: { verdict: allow, budgets: few, filters: {
+      public.orders: "(amount > 0) and (status = any (ARRAY['engineering']::pg_catalog.text[]))" } }
+  - { as: bob, sql: SELECT email FROM customers,
+      expect: { verdict: allow, budgets: none, filters: { public.orders: clear } } }
+  - { as: alice, scope: write, sql: UPDATE orders SET amount = 1 WHERE id = 1,
+      expect: { verdict: deny, rule: own, reason: "public.orders is read-only for alice: own hides some of its rows" } }
+  - { as: alice, scope: write, sql: SELECT id FROM orders FOR UPDATE,
+      expect: { verdict: deny, rule: own, reason: "alice cannot lock rows of public.orders: own hides" } }
+  - { as: alice, sql: SELECT ctid FROM orders,
+      expect: { verdict: deny, rule: own, reason: "public.orders shows alice no ctid: own hides" } }
+  - { as: alice, sql: "SELECT array_agg(email) FROM customers",
+      expect: { verdict: deny, rule: few, reason: "can hold values of any number of rows, and few counts rows" } }
+""")
+
+
+def test_filters_and_budgets_are_expected_like_masks() -> None:
+    """Which rows a lease has, against what an answer counts, and what the two refuse, each with its sentence."""
+    assert COMPLAINTS == []
+    for case in LIMITS.cases:
+        assert run(BOUNDED, CATALOG, case).differences == (), case.name
+    first = LIMITS.cases[0]
+    wrong = Expected(Verdict.ALLOW, filters={"public.orders": "true", "public.gone": "x"}, budgets=frozenset({"few"}))
+    assert run(BOUNDED, CATALOG, replace(first, expected=wrong)).differences == (
+        Difference("budgets", "few", "none"),
+        Difference("filter of public.orders", "true", "status = any (ARRAY['engineering']::pg_catalog.text[])"),
+        Difference("filter of public.gone", "x", "no such table"),
+    )
+
+
+def test_a_filter_is_of_a_table() -> None:
+    """What is expected of anything else is a mistake of the file."""
+    case = "{ as: a, expect: { verdict: deny, filters: { x: y } } }"
+    said = f"version: 1\ntarget: prod\npeople: {{ a: {{}} }}\ncases: [{case}]"
+
+    assert [each.what for each in read("x", said)[1]] == ["`x` is not of the form schema.table"]

@@ -17,7 +17,7 @@ KEYS = ("version", "policy", "catalog", "tables", "search_path", "target", "envi
 PERSON = ("groups", "kind", "agent", "on_behalf_of", "subject")
 TABLE = ("columns", "kind", "parent")
 CASE = ("name", "as", "target", "environment", "scope", "sql", "client", "purpose", "hour", "rows", "expect")
-EXPECT = ("verdict", "rule", "rules", "approvers", "reason", "masks", "effects")
+EXPECT = ("verdict", "rule", "rules", "approvers", "reason", "masks", "effects", "filters", "budgets")
 
 NOON = 12
 """The hour of a case that gives none: rules for the night shall not meet every example."""
@@ -40,6 +40,10 @@ class Expected:
     masks: Mapping[str, str] = field(default_factory=dict)
     """Column (`schema.table.column`) to its mask in such a lease, or `clear`."""
     effects: frozenset[str] | None = None
+    filters: Mapping[str, str] = field(default_factory=dict)
+    """Table (`schema.table`) to the condition that its rows must meet in such a lease, or `clear`."""
+    budgets: frozenset[str] | None = None
+    """Names of the budgets that the rows of the answer count against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,10 @@ def _expected(section: Section) -> Expected:
         pattern = column_pattern(column)
         if pattern is None or pattern.relation.exact is None:
             inner.complain("masks", f"`{column}` is not of the form schema.table.column")
+    filters = inner.pairs("filters", null=True) if "filters" in inner else {}
+    for table in filters:
+        if _relation(table) is None:
+            inner.complain("filters", f"`{table}` is not of the form schema.table")
     return Expected(
         verdict=Verdict(inner.word("verdict", verdicts) or Verdict.DENY),
         rule=inner.text("rule") or None,
@@ -200,4 +208,6 @@ def _expected(section: Section) -> Expected:
         reason=inner.text("reason") or None,
         masks=masks,
         effects=frozenset(inner.texts("effects")) if "effects" in inner else None,
+        filters=filters,
+        budgets=frozenset(inner.texts("budgets")) - {"none"} if "budgets" in inner else None,
     )

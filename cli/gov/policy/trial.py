@@ -32,6 +32,8 @@ class Judged:
     facts: Facts
     shows: dict[str, str]
     """Column that the case asks about to its mask, `clear`, or why it cannot be seen at all."""
+    filters: dict[str, str]
+    """Table that the case asks about to the condition of its rows, `clear`, or why it cannot be seen at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def run(policy: Policy, catalog: Catalog, case: Case) -> Result:
     content = outcome(policy, case.who, case.target, case.environment, case.scope, catalog, purpose=case.purpose)
     shows = {column: _shows(column, content, catalog) for column in case.expected.masks}
     verdict, decision, facts = _statement(policy, catalog, case, content) if case.sql else _lease(policy, case)
-    got = Judged(verdict, decision, facts, shows)
+    filters = {table: _filtered(table, content, catalog) for table in case.expected.filters}
+    got = Judged(verdict, decision, facts, shows, filters)
     return Result(case, got, tuple(_differences(case, got)))
 
 
@@ -76,6 +79,18 @@ def _shows(column: str, content: Outcome, catalog: Catalog) -> str:
         return "out of reach"
     spec = content.masks.get(Column(relation, name))
     return spec.mask if spec else CLEAR
+
+
+def _filtered(name: str, content: Outcome, catalog: Catalog) -> str:
+    relation = Relation(*name.split("."))
+    if relation not in catalog.relations:
+        return "no such table"
+    if relation not in content.relations:
+        return "out of reach"
+    conditions = [each.where for each in content.filters.get(relation, ())]
+    if len(conditions) > 1:
+        conditions = [f"({each})" for each in conditions]
+    return " and ".join(conditions) or CLEAR
 
 
 def _lease(policy: Policy, case: Case) -> tuple[str, Decision, Facts]:
@@ -120,6 +135,7 @@ def _differences(case: Case, got: Judged) -> Iterator[Difference]:
         ("rules", expected.rules, frozenset(decision.rules)),
         ("approvers", expected.approvers, decision.approvers),
         ("effects", expected.effects, frozenset(each.value for each in got.facts.effects)),
+        ("budgets", expected.budgets, frozenset(decision.budgets)),
     )
     for what, wanted, found in sets:
         if wanted is not None and wanted != found:
@@ -129,6 +145,9 @@ def _differences(case: Case, got: Judged) -> Iterator[Difference]:
     for column, mask in expected.masks.items():
         if mask != got.shows[column]:
             yield Difference(f"mask of {column}", mask, got.shows[column])
+    for table, where in expected.filters.items():
+        if " ".join(where.split()) != " ".join(got.filters[table].split()):
+            yield Difference(f"filter of {table}", where, got.filters[table])
 
 
 def _listed(words: frozenset[str]) -> str:
