@@ -215,3 +215,20 @@ def test_a_log_that_grows_while_it_is_read(tmp_path: Path) -> None:
     assert proving.verify(remote, logs.KEY.verifier).size == WIDTH - 6
     with pytest.raises(Unverified):
         proving.verify(lambda path: (remote(path) or b"")[:-1] or None, logs.KEY.verifier)
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "ocsf"])
+def test_an_export_moves_no_cursor(
+    gov: Gov, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    """On a terminal what the audited wrote is shown, not sent; a pipe gets CSV letter by letter."""
+    text = "select '\x1b[2J\u202e'"
+    page = Entries(entries=[statement(7, "mallory", text)], size=8)
+    monkeypatch.setattr(Broker, "entries", lambda self, **asked: page)
+    assert (text in gov("audit", "export", "--format", format).out) == (format == "csv")
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    shown = gov("audit", "export", "--format", format).out
+
+    assert not {"\x1b", "\u202e"} & {*shown}
+    assert "[2J" in shown

@@ -19,6 +19,7 @@ from gov.commands.lineage_lines import LineageWriter
 from gov.commands.moments import Since, Until, moment
 from gov.errors import UsageError
 from gov.store.resuming import last_whole
+from gov.ui.escape import escape, json_safe
 from gov.ui.progress import Progress, watched
 
 if TYPE_CHECKING:
@@ -57,12 +58,17 @@ def export(
         try:
             for page in _pages(asked, after, moment("--since", since), moment("--until", until)):
                 lines = [*writer.lines(page)]
-                stream.write("".join(lines))
+                stream.write(_shown("".join(lines), kind) if stream.isatty() else "".join(lines))
                 progress.add(len(lines), sum(map(len, lines)))
         finally:
             progress.clear()
     if output is not None:
         print(f"{progress.summary()} to {output}", file=sys.stderr)
+
+
+def _shown(lines: str, kind: Format | None) -> str:
+    """`lines` for a terminal: whoever wrote what is in them must not move its cursor."""
+    return escape(lines, lines=True) if kind is Format.CSV else json_safe(lines)
 
 
 def _origin(asked: Broker) -> str:
