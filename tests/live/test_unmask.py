@@ -17,6 +17,7 @@ import sqlalchemy
 
 import gov
 from commands.terminal import terminal
+from gov.audit.telling import approvers
 from gov.client.api import Broker
 from gov.control.models import ApproveAsk, DenyAsk, Kill, LeaseAsk, RequestView, UnmaskAsk
 from gov.errors import AlreadySettled, Denied, LeaseEnded, NotApproved
@@ -140,9 +141,11 @@ def test_an_approval_is_used_later_and_once(as_user: Environment, alice: Broker,
         assert bulk.requests
         assert not bulk.rows
         assert wire.query("select query_to_xml('select ssn from customers', true, true, '')").states
-    read = [each.fields for each in carol.entries(limit=30).entries
+    read = [each for each in carol.entries(limit=30).entries
             if each.kind == "statement" and each.fields.get("approval") == request]
-    assert read[0]["unmasked"] == ["public.customers.email"]
+    assert read[0].fields["unmasked"] == ["public.customers.email"]
+    assert approvers(read[0]) == ["carol"]
+    assert approvers(read[-1]) == []  # it was denied
     alice.end_lease(lease["lease"])
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from gov.audit.entry import Entry
 from gov.audit.form import Form
 from gov.broker.cursors import Cursors
+from gov.errors import GovError
 from gov.terms import Effect
 from gov.turn import Record
 
 if TYPE_CHECKING:
+    from gov.approval.request import Answer
     from gov.broker.house import House
     from gov.broker.judge import Subject
     from gov.lease.lease import Lease
@@ -32,6 +34,7 @@ class Recording:
         # What stands in the entry before a statement is not said again behind it.
         brief = {name: self._common[name] for name in ("session", "lease", "subject", "issuer")}
         self._behind = Form("statement.done", brief)
+        self._yes = _yes(house, lease)
         self._cursors = Cursors()
         self._forms: dict[int, tuple[Mapping[str, object], Form]] = {}
         self._octets = 0
@@ -47,7 +50,11 @@ class Recording:
         return index
 
     def _write(self, need: Record, fields: Mapping[str, object]) -> int:
-        return self.house.trail.record(Entry(need.kind, self.house.clock(), fields, need.payload, self._form(need)))
+        payload = need.payload
+        if self._yes and "unmasked" in (need.shared or ()) and "approved_by" not in fields and "error" not in payload:
+            fields = {**fields, "approved_by": [each.approver.subject for each in self._yes]}
+            payload = {**payload, "approvers": [each.approver.display for each in self._yes]}
+        return self.house.trail.record(Entry(need.kind, self.house.clock(), fields, payload, self._form(need)))
 
     def _form(self, need: Record) -> Form:
         """What the entry shares with others: all that is said of the session, and of the statement's text."""
@@ -62,6 +69,16 @@ class Recording:
             known = self._forms[id(shared)] = shared, Form(need.kind, {**self._common, **shared})
             self._octets += known[1].octets
         return known[1]
+
+
+def _yes(house: House, lease: Lease) -> tuple[Answer, ...]:
+    """Who let this lease see values without their masks: a statement that does runs on their word."""
+    if not lease.approval:
+        return ()
+    try:
+        return tuple(answer for answer in house.desk.get(lease.approval).answers if answer.yes)
+    except GovError:  # the entry names the request anyway
+        return ()
 
 
 def _common(lease: Lease, subject: Subject, session_id: SessionId) -> dict[str, object]:
