@@ -130,3 +130,44 @@ def test_what_gathers_rows_in_one_is_no_way_around(carol: Carol) -> None:
         repeated = "SELECT repeat((SELECT email FROM customers WHERE id = 1), 100000)"
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="budget"):
             connection.execute(repeated)
+
+
+def test_errors_quote_nothing_that_counts(carol: Carol) -> None:
+    """A cast that fails quotes no value, however it is sent; what is wrong with the text is still said."""
+    broker, leased = carol
+    lease = leased("write")
+    with psycopg.connect(**parameters(lease), autocommit=True) as connection:
+        before = left(broker)
+        for statement in (
+            "SELECT email::int FROM customers", "SELECT 1 FROM customers WHERE email::regclass IS NULL",
+            "EXPLAIN ANALYZE SELECT email::date FROM customers",
+            "INSERT INTO products (name, price, stock) SELECT 'x', email::int, 1 FROM customers",
+            "DO $$ BEGIN PERFORM email::int FROM customers; END $$",
+        ):
+            with pytest.raises(psycopg.Error) as refused:
+                connection.execute(statement.encode())
+            assert "@" not in str(refused.value), statement
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation) as copying:
+            _copy(connection, "COPY (SELECT email::int FROM customers) TO STDOUT", [])
+        assert "@" not in str(copying.value)
+        with connection.transaction(force_rollback=True):
+            connection.execute("DECLARE c CURSOR FOR SELECT email::int FROM customers")
+            with pytest.raises(psycopg.errors.InvalidTextRepresentation) as refused:
+                connection.execute("FETCH 1 FROM c")
+            assert "@" not in str(refused.value)
+            assert "audit log" in str(refused.value.diag.message_hint)
+        with pytest.raises(psycopg.errors.UndefinedColumn, match="emial"):
+            connection.execute("SELECT emial FROM customers")
+        assert left(broker) == before
+
+
+def test_a_row_of_a_second_cursor_counts_by_what_it_holds(carol: Carol) -> None:
+    """A cursor over few values does not make rows of one over many any cheaper."""
+    broker, leased = carol
+    lease = leased("write")
+    with psycopg.connect(**parameters(lease), autocommit=True) as connection, connection.transaction():
+        connection.execute("DECLARE a CURSOR FOR SELECT email FROM customers")
+        connection.execute("DECLARE b CURSOR FOR SELECT a.email, b.email FROM customers a JOIN customers b USING (id)")
+        before = left(broker)
+        assert len(connection.execute("FETCH 10 FROM b").fetchall()) == 10
+        assert left(broker) == before - 20

@@ -7,12 +7,12 @@ seen; what is not used is given back. Blocks grow, so that a long answer does no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from gov.broker.views import rfc3339
-from gov.errors import BoundExceeded, Denied, GovError, Unavailable
+from gov.errors import BoundExceeded, Denied, GovError, StatementFailed, Unavailable
 from gov.identity.principal import Principal
 from gov.policy.decision import Decision
 from gov.policy.rules import Budget
@@ -30,6 +30,9 @@ LARGEST = 1 << 14
 """Rows of a block, at the most."""
 ROW = 1 << 10
 """Bytes of one row of a budget: what has more on average counts as several, however much was put into one value."""
+
+_QUOTES_NOTHING = ("21000", "22012", "25", "40", "42501", "53", "55P03", "57")
+"""SQLSTATEs, or their classes, whose messages hold no value that was read."""
 
 
 class Bound(Protocol):
@@ -184,15 +187,30 @@ def bounds(session: Session, run: Run) -> list[Bound]:
 
 
 def _once(found: Sequence[Bound]) -> list[Bound]:
-    """Without the second of two bounds for one budget: a row counts once."""
-    seen: set[object] = set()
-    kept = []
-    for each in found:
-        key = each.budget.name if isinstance(each, Counted) else id(each)
-        if key not in seen:
-            seen.add(key)
-            kept.append(each)
-    return kept
+    """Of several bounds for one budget the one by which a row counts most: it counts once."""
+    kept: dict[object, Bound] = {}
+    for bound in found:
+        key = bound.budget.name if isinstance(bound, Counted) else id(bound)
+        other = kept.setdefault(key, bound)
+        if isinstance(bound, Counted) and isinstance(other, Counted) and bound.each > other.each:
+            kept[key] = bound
+    return [*kept.values()]
+
+
+def unsaid(fields: Mapping[str, str]) -> StatementFailed | None:
+    """The database's refusal without its words, where these can quote a value that counts; None where they cannot.
+
+    A cast that fails quotes what it was to cast, and none of it is a row. What has a position was found in the
+    text, before anything was read.
+    """
+    state = fields.get("C", "XX000")
+    if "P" in fields or state.startswith(_QUOTES_NOTHING):
+        return None
+    return StatementFailed(
+        "the statement failed on something that it read",
+        hint="the database's own message can quote values that a budget counts; it is in the audit log",
+        detail=f"SQLSTATE {state}", state=state,
+    )
 
 
 def _unasked(decision: Decision, target: str) -> Denied:

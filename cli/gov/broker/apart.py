@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gov.approval.settle import Voided
-from gov.broker import upstream
+from gov.broker import allowing, upstream
 from gov.broker.exchange import Exchange, Message, own
 from gov.broker.extended import prepare_quietly
 from gov.broker.playing import LONGEST_ERROR, Playing, touched
@@ -121,7 +121,7 @@ def _joined(replies: Sequence[Message]) -> bytes:
 
 def _refused(playing: Playing, error: GovError) -> None:
     outcome = "rolled_back" if isinstance(error, BoundExceeded | Voided) else "failed"
-    original = error.original[:LONGEST_ERROR] if isinstance(error, OwnerFailed) else ""
+    original = error.original[:LONGEST_ERROR] if isinstance(error, WordsKept) else ""
     playing.end(Tally(outcome, sqlstate=error.wire_state, error=error.what, original=original))
 
 
@@ -315,7 +315,7 @@ def _certain(session: Session, run: Run, replies: list[Message]) -> list[Message
         if kind == ord("T"):
             session.listening.described(body)
         if kind == ord("E"):
-            raise _failure(frames.read_error(body), owner=run.judged.route is Route.OWNER)
+            raise _failure(frames.read_error(body), run)
         if kind == ord("G"):
             raise NotUnderstood("COPY FROM STDIN cannot be held", hint="connect with --scope write")
     if sum(len(body) for _, body in replies) > KEPT:
@@ -354,22 +354,27 @@ _SENTENCES = {
 """Our own words for the SQLSTATEs (PostgreSQL manual, appendix A) that utility statements meet."""
 
 
-class OwnerFailed(StatementFailed):
-    """A statement failed as the owner: the client gets our sentence, the trail the database's."""
+class WordsKept(StatementFailed):
+    """A statement failed as the owner, or on what counts: the client gets our sentence, the trail the database's."""
 
     original: str = ""
 
 
-def _failure(fields: dict[str, str], *, owner: bool) -> GovError:
-    """The database's refusal in our words: as the owner, its own can carry raw values of rows."""
+def _failure(fields: dict[str, str], run: Run) -> GovError:
+    """The database's refusal in our words: its own can carry raw values of rows, or some that a budget counts."""
     state = fields.get("C", "XX000")
-    if not owner:
+    unsaid = allowing.unsaid(fields) if run.judged.decision.budgets else None
+    if run.judged.route is not Route.OWNER and unsaid is not None:
+        failed = WordsKept(unsaid.what, hint=unsaid.hint, detail=unsaid.detail, state=state)
+        failed.original = fields.get("M", "")
+        return failed
+    if run.judged.route is not Route.OWNER:
         what, hint, detail = (fields.get(key, "") for key in "MHD")
         return StatementFailed(what, hint=hint, detail=detail, state=state)
     names = ".".join(fields[key] for key in ("s", "t", "c", "n") if fields.get(key))
     about = f" ({names})" if names else ""
     why = _SENTENCES.get(state, "the statement failed as the owner")
-    failed = OwnerFailed(
+    failed = WordsKept(
         f"{why}{about}", hint="the database's own message can hold values of rows; it is in the audit log",
         detail=f"SQLSTATE {state}, run as the owner", state=state,
     )

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gov.broker import upstream
+from gov.broker import allowing, upstream
 from gov.broker.playing import Playing
 from gov.errors import GovError, ProtocolError, Unavailable, Unverified
 from gov.protocol import frames
@@ -160,14 +160,18 @@ class Listening:
 
     def failed(self, turn: Playing | None, body: bytes, rows: int, octets: int) -> bytes | None:
         """The database refused."""
+        said = self._overtaken(body)
         if turn is not None:
             fields = frames.read_error(body)
+            words, original = fields.get("M", ""), ""
+            if said is None and turn.counts and (unsaid := allowing.unsaid(fields)) is not None:
+                said, words, original = frames.error(unsaid), unsaid.what, words
             turn.rows += rows
             turn.relayed += rows
-            self._settle(turn.failed, fields.get("C", "XX000"), fields.get("M", ""))
+            self._settle(turn.failed, fields.get("C", "XX000"), words, original)
         # An error takes every portal of its transaction with it.
         self._end_portals(Playing.skipped)
-        return self._overtaken(body)
+        return said
 
     def _overtaken(self, body: bytes) -> bytes | None:
         """When tables or views are not what we thought, somebody has changed them past gov: look, and say so."""

@@ -171,10 +171,18 @@ class Playing:
         rows = max(self.rows, frames.tag_rows(tag)) if tag else self.rows
         self.end(Tally("done", rows, self.octets))
 
-    def failed(self, sqlstate: str, error: str) -> None:
-        """The database refused it."""
+    @property
+    def counts(self) -> bool:
+        """Whether what it shows counts against a budget."""
+        return self.allowance is not None and self.allowance.octets > 0
+
+    def failed(self, sqlstate: str, error: str, original: str = "") -> None:
+        """The database refused it, in the words `original` when the client heard others."""
         outcome = "cancelled" if sqlstate == "57014" else "failed"
-        self.end(Tally(outcome, self.rows, self.octets, sqlstate=sqlstate, error=error[:LONGEST_ERROR]))
+        self.end(Tally(
+            outcome, self.rows, self.octets, sqlstate=sqlstate, error=error[:LONGEST_ERROR],
+            original=original[:LONGEST_ERROR],
+        ))
 
     def stop(self, error: GovError, rows: int, octets: int) -> None:
         """It has more rows than it may show; so many since the last count have passed."""
