@@ -29,6 +29,8 @@ EVERY = 1.0
 """Seconds between two looks at the log."""
 BATCH = 4096
 """Entries of one transaction: what a reader waits for at most."""
+ROOM = 32 << 20
+"""Bytes of a disk that the index leaves to the log and the state: without it questions are only slower."""
 PATIENCE = 10
 """Added to the niceness."""
 
@@ -65,11 +67,18 @@ def _continues(writer: Writer, read: Files) -> bool:
 
 def run(directory: Path, path: Path) -> None:
     """Follow the log until nobody holds the other end of standard input."""
+    while not has_room(path):
+        _tell(0, _NO_ROOM)
+        if select.select([sys.stdin], [], [], EVERY)[0]:
+            return
     read, writer, told = Files(directory), Writer(path, fillers()), ""
     while True:
         more, error = False, ""
         try:
-            more = bring_up(writer, read)
+            if has_room(path):
+                more = bring_up(writer, read)
+            else:
+                error = _NO_ROOM
         except GovError as why:
             error = why.what
         except sqlite3.DatabaseError as why:
@@ -83,6 +92,15 @@ def run(directory: Path, path: Path) -> None:
             _tell(writer.size, error)
         if select.select([sys.stdin], [], [], 0 if more else EVERY)[0]:
             return
+
+
+def has_room(path: Path) -> bool:
+    """Whether the disk that the index is on has more than the index leaves to others."""
+    disk = os.statvfs(path.parent)
+    return disk.f_bavail * disk.f_frsize > ROOM
+
+
+_NO_ROOM = "the disk is nearly full, and its last room is for the log"
 
 
 def _tell(size: int, error: str) -> None:
