@@ -70,6 +70,15 @@ def test_it_serves_and_ends_in_good_order(site: Site) -> None:
     assert verified(site) > 0
 
 
+def test_a_client_that_keeps_its_connection_does_not_hold_it_up(site: Site) -> None:
+    """One that was answered and reads no more is cut off, not waited for."""
+    site.start()
+    with site.as_user("alice") as alice:
+        alice.whoami()
+        assert site.end() == 0
+    assert "graceful" not in site.log
+
+
 def test_keys_are_made_once_and_for_nobody_else(site: Site) -> None:
     """Mode 0600 in a directory of 0700, and the same keys after a restart."""
     site.start()

@@ -55,6 +55,8 @@ log = logging.getLogger(__name__)
 
 AGAIN_AFTER = 1.0
 """Seconds after which background work that failed begins again."""
+HANG_UP_AFTER = 0.3
+"""Seconds that a connection of the control API has to close by itself when the broker stops."""
 GRACE = 5.0
 """Seconds that sessions get to say goodbye when the broker stops."""
 
@@ -257,7 +259,20 @@ async def _api(house: House) -> AsyncIterator[None]:
         yield
     finally:
         server.should_exit = True
+        hanging_up = asyncio.create_task(_hang_up(server))
         await task
+        hanging_up.cancel()
+
+
+async def _hang_up(server: uvicorn.Server) -> None:
+    """Cut connections off that have been answered: a client that keeps one in reserve does not hear TLS's goodbye."""
+    while True:
+        await asyncio.sleep(HANG_UP_AFTER)
+        for connection in list(server.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            transport = getattr(connection, "transport", None)
+            if transport is not None and (cycle is None or cycle.response_complete):
+                transport.abort()
 
 
 @asynccontextmanager

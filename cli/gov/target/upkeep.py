@@ -135,7 +135,7 @@ class Upkeep:
                 affected = frozenset(in_the_way.values())
                 self.closing.begin(affected)
                 try:
-                    if fence is not None:
+                    if fence is not None and affected:
                         await fence(affected)
                     await views.drop(connection, in_the_way)
                 except (errors.LockNotAvailable, TimeoutError):
