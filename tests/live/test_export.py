@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,31 +20,40 @@ from live import door
 AsUser = Callable[[str], dict[str, str]]
 
 
+def now() -> str:
+    """A time for `--since`: what other tests have done is a long trail."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def test_export(as_user: AsUser, reader: dict[str, Any], tmp_path: Path) -> None:
     """Every entry once as JSON Lines, in order, over a broken-off export; the same statements as OCSF and CSV."""
-    carol = as_user("carol")
+    carol, since = as_user("carol"), ("--since", now())
     file = tmp_path / "trail.jsonl"
-    door.gov(carol, "audit", "export", "-o", str(file))
+    with psycopg.connect(**door.parameters(reader), autocommit=True) as session:
+        session.execute("select 'before'")
+    door.gov(carol, "audit", "export", "-o", str(file), *since)
     first = file.read_bytes()
     with psycopg.connect(**door.parameters(reader), autocommit=True) as session:
         session.execute("select 'export-9c1e'")
         session.execute("select email from customers limit 1")
     file.write_bytes(first[:-10])
-    door.gov(carol, "audit", "export", "-o", str(file), "--resume")
+    door.gov(carol, "audit", "export", "-o", str(file), "--resume", *since)
 
     entries = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [each["index"] for each in entries] == [*range(len(entries))]
+    begins = entries[0]["index"]
+    assert [each["index"] for each in entries] == [*range(begins, begins + len(entries))]
     assert file.stat().st_mode & 0o777 == 0o600
     mine = [each for each in entries if "export-9c1e" in str(each["payload"].get("text"))]
     assert [each["kind"] for each in mine] == ["statement"]
 
-    events = [json.loads(line) for line in door.gov(carol, "audit", "export", "--format", "ocsf").splitlines()]
+    events = [json.loads(line) for line in door.gov(carol, "audit", "export", "--format", "ocsf", *since).splitlines()]
     event = next(each for each in events if each["metadata"]["sequence"] == mine[0]["index"])
     assert (event["class_uid"], event["status"], event["unmapped"]["rows"]) == (6005, "Success", 1)
-    table = csv.DictReader(StringIO(door.gov(carol, "audit", "export", "--format", "csv", "--since", "1h"), newline=""))
+    table = csv.DictReader(StringIO(door.gov(carol, "audit", "export", "--format", "csv", *since), newline=""))
     rows = {row["entry"]: row for row in table}
     assert tuple(next(iter(rows.values()))) == COLUMNS
-    lineage = [json.loads(line) for line in door.gov(carol, "audit", "export", "--format", "openlineage").splitlines()]
+    told = door.gov(carol, "audit", "export", "--format", "openlineage", *since)
+    lineage = [json.loads(line) for line in told.splitlines()]
     assert {each["eventType"] for each in lineage} >= {"START", "COMPLETE"}
     assert any("columnLineage" in dataset["facets"] for each in lineage for dataset in each["outputs"])
     ends = [each["run"]["runId"] for each in lineage if each["eventType"] != "START"]
@@ -55,10 +65,10 @@ def test_export(as_user: AsUser, reader: dict[str, Any], tmp_path: Path) -> None
 
 def test_evidence(as_user: AsUser, reader: dict[str, Any], tmp_path: Path) -> None:
     """A pack of a period and one of an answer, each verified by the script in it, with the key that was pinned."""
-    carol = as_user("carol")
+    carol, since = as_user("carol"), ("--since", now())
     with psycopg.connect(**door.parameters(reader), autocommit=True) as session:
         session.execute("select email from customers where id = 1 /* evidence-77aa */")
-    packs = {"period": ["--since", "5m"], "answer": ["ask", "column-readers", "customers.email", "--since", "5m"]}
+    packs = {"period": [*since], "answer": ["ask", "column-readers", "customers.email", *since]}
     for name, words in packs.items():
         pack = tmp_path / name
         door.gov(carol, "audit", "evidence", "-o", str(pack), *words)
