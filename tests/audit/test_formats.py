@@ -8,7 +8,7 @@ from io import StringIO
 
 from gov.audit.formats import COLUMNS, Format, Writer, head
 from gov.audit.ocsf import Source
-from gov.control.models import EntryView
+from gov.control.trail import EntryView
 
 SOURCE = Source("log", "1")
 

@@ -15,7 +15,7 @@ from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from gov.audit.kinds import KINDS
 from gov.audit.ocsf import API, AUTHENTICATION, DATASTORE, Source, event
-from gov.control.models import EntryView
+from gov.control.trail import EntryView
 
 SOURCE = Source("gov.example.com/gov", "1.2.3")
 NAMES = {DATASTORE: "datastore_activity", AUTHENTICATION: "authentication", API: "api_activity"}

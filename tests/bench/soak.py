@@ -30,7 +30,8 @@ from psycopg import sql
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from gov.client.api import Broker
-from gov.control.models import ApproveAsk, DenyAsk, Kill, LeaseAsk, LeaseGrant
+from gov.control.access import Kill, LeaseAsk, LeaseGrant
+from gov.control.requests import ApproveAsk, DenyAsk
 from gov.demo.process import clean_environment
 from gov.demo.sign_in import sign_in
 from gov.errors import GovError

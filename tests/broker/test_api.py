@@ -14,15 +14,10 @@ from gov.audit.entry import read_leaf
 from gov.audit.note import verifier_key
 from gov.audit.proof import verify_consistency, verify_inclusion
 from gov.client.api import Broker
-from gov.control.models import (
-    CHECKPOINT_HEADER,
-    ApproveAsk,
-    DenyAsk,
-    ExplainAsk,
-    Kill,
-    LeaseAsk,
-    Submit,
-)
+from gov.control.access import Kill, LeaseAsk
+from gov.control.model import CHECKPOINT_HEADER
+from gov.control.requests import ApproveAsk, DenyAsk, Submit
+from gov.control.statements import ExplainAsk
 from gov.errors import AlreadySettled, Denied, NoSuch, NotLoggedIn, UsageError
 
 READ = LeaseAsk(target="prod")

@@ -12,7 +12,7 @@ import pytest
 
 from broker.rig import POLICY, Shop
 from broker.site import Site
-from gov.control.models import LeaseAsk
+from gov.control.access import LeaseAsk
 from servers import RunningIssuer
 
 ROWS = 20_000

@@ -12,7 +12,7 @@ from gov.approval.request import Answer
 from gov.audit.entry import Entry, read_leaf, read_payload, record
 from gov.audit.kinds import KINDS, Sensitivity, sensitivity
 from gov.broker import entries
-from gov.control.models import LeaseAsk
+from gov.control.access import LeaseAsk
 from gov.errors import Denied
 from gov.lease.lease import Lease, LeaseState
 from gov.terms import LeaseId, Scope, TargetName

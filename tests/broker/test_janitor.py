@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from broker.rig import ALICE, Rig, Shop, kinds
 from gov.broker.house import House
 from gov.broker.janitor import LEFT, VANISHED
-from gov.control.models import LeaseAsk
+from gov.control.access import LeaseAsk
 from gov.errors import Unavailable
 from gov.lease.lease import Lease, LeaseState
 from gov.target import roles

@@ -18,7 +18,7 @@ from gov.broker import leases
 from gov.broker.house import House
 from gov.broker.reload import PolicyWatch
 from gov.broker.revoking import TRIES
-from gov.control.models import LeaseAsk, LeaseGrant
+from gov.control.access import LeaseAsk, LeaseGrant
 from gov.errors import Denied, GovError, LeaseEnded, NoSuch, NotApproved, Unavailable, Unreachable, UsageError
 from gov.lease.lease import LeaseState
 from gov.terms import LeaseId, TargetName

@@ -23,7 +23,8 @@ from gov.broker import keys
 from gov.client.checkpoints import Witness
 from gov.client.config import Contexts, Places
 from gov.client.login import meet
-from gov.control.models import EraseAsk, ExplainAsk, RotateAsk
+from gov.control.statements import ExplainAsk
+from gov.control.trail import EraseAsk, RotateAsk
 from gov.errors import AlreadySettled, Denied, NoSuch, Unverified, UsageError
 from gov.store.disk import Files
 

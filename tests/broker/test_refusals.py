@@ -11,7 +11,9 @@ import pytest
 from broker.rig import POLICY, governed
 from broker.site import Site
 from gov.client.api import Broker
-from gov.control.models import LeaseAsk, Refusal, Submit
+from gov.control.access import LeaseAsk
+from gov.control.requests import Submit
+from gov.control.statements import Refusal
 from gov.demo.cluster import Cluster
 from servers import RunningIssuer
 

@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 
 from broker.rig import ALICE, BOB, Rig, Shop
 from gov.broker.house import House
-from gov.control.models import LeaseAsk, LeaseGrant
+from gov.control.access import LeaseAsk, LeaseGrant
 from gov.errors import NoSuch, Unavailable
 from gov.terms import Column, Relation, TargetName
 

@@ -15,7 +15,8 @@ import pytest
 from broker.site import Site
 from gov.audit.note import signing_key
 from gov.audit.verify import verify
-from gov.control.models import ApproveAsk, LeaseAsk, Submit
+from gov.control.access import LeaseAsk
+from gov.control.requests import ApproveAsk, Submit
 from gov.demo.cluster import Cluster
 from gov.errors import Unavailable, Unreachable
 from gov.store.disk import Files

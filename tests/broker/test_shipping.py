@@ -14,7 +14,7 @@ import pytest
 from broker.receiver import Receiver, receiving
 from broker.rig import governed
 from broker.site import Site
-from gov.control.models import LeaseAsk
+from gov.control.access import LeaseAsk
 from gov.demo.cluster import Cluster
 from servers import RunningIssuer
 

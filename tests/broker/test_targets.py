@@ -13,7 +13,7 @@ import pytest
 from broker.rig import ALICE, Rig, Shop, kinds
 from gov.broker import targets
 from gov.broker.targets import TargetWatch
-from gov.control.models import LeaseAsk
+from gov.control.access import LeaseAsk
 from gov.errors import Unreachable
 from gov.terms import LeaseId, TargetName
 

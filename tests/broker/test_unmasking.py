@@ -16,7 +16,8 @@ from gov.approval.settle import Voided
 from gov.broker import unmasking
 from gov.broker.house import House
 from gov.broker.reload import PolicyWatch, policy_of
-from gov.control.models import LeaseAsk, LeaseGrant, UnmaskAsk
+from gov.control.access import LeaseAsk, LeaseGrant
+from gov.control.requests import UnmaskAsk
 from gov.errors import AlreadySettled, Denied, GovError, NoSuch, NotApproved, Unavailable, UsageError
 from gov.lease.lease import LeaseState
 from gov.store.disk import Files

@@ -19,7 +19,7 @@ from bypass.canaries import leaked, planted
 from bypass.corpus import EXTENDED, SIMPLE, Attempt, attempts
 from bypass.standing import standing
 from gov.client.api import Broker
-from gov.control.models import ApproveAsk
+from gov.control.requests import ApproveAsk
 from gov.demo.process import clean_environment
 from gov.demo.sign_in import sign_in
 from gov.protocol import frames

@@ -13,7 +13,7 @@ from bypass.canaries import leaked
 from bypass.corpus import SIMPLE, Attempt
 from bypass.elevated import ELEVATED, elevated, undone
 from gov.client.api import Broker
-from gov.control.models import ApproveAsk
+from gov.control.requests import ApproveAsk
 from live import door
 from live.wire import Lease, dialled
 

@@ -21,7 +21,9 @@ from gov.client.api import Broker
 from gov.client.checkpoints import Witness
 from gov.client.config import Context, Contexts, Places
 from gov.client.tokens import FileStore, Tokens
-from gov.control.models import CHECKPOINT_HEADER, ApproveAsk, Kill, LeaseAsk
+from gov.control.access import Kill, LeaseAsk
+from gov.control.model import CHECKPOINT_HEADER
+from gov.control.requests import ApproveAsk
 from gov.errors import GovError, NoSuch, NotLoggedIn, Unavailable, Unreachable, Unverified, every_error
 from servers import Asked, Scripted, scripted
 

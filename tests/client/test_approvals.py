@@ -9,7 +9,7 @@ import pytest
 
 from gov.client import approvals
 from gov.client.api import Broker
-from gov.control.models import Submitted, UnmaskAsk
+from gov.control.requests import Submitted, UnmaskAsk
 
 ASK = UnmaskAsk(target="prod", columns=["customers.email"], reason="x")
 

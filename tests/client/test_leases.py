@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gov.client.leases import MARGIN, Leases
-from gov.control.models import LeaseGrant, LeaseView
+from gov.control.access import LeaseGrant, LeaseView
 from gov.errors import Denied, GovError, Unreachable
 
 

@@ -33,7 +33,7 @@ from gov.client.login import (
     meet,
 )
 from gov.client.transport import Untrusted
-from gov.control.models import CHECKPOINT_HEADER
+from gov.control.model import CHECKPOINT_HEADER
 from gov.demo.issuer_client import approve_device, refuse_device
 from gov.errors import ConfigError, NotLoggedIn, Unavailable, Unverified, UsageError
 from gov.identity.config import IdentityConfig

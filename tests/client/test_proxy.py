@@ -16,7 +16,7 @@ import pytest
 from gov.client.endpoint import Endpoint, unix
 from gov.client.leases import Leases
 from gov.client.proxy import Proxy
-from gov.control.models import LeaseGrant, LeaseView
+from gov.control.access import LeaseGrant, LeaseView
 from gov.errors import Denied, GovError, NotLoggedIn, Unavailable, Unreachable
 from gov.protocol import frames, startup
 

@@ -26,29 +26,22 @@ from starlette.routing import Route
 from gov.audit import checkpoint
 from gov.audit.note import SigningKey
 from gov.broker.authority import Authority, own
-from gov.control.models import (
-    CHECKPOINT_HEADER,
-    AnswerView,
+from gov.control.access import (
     ColumnView,
-    Entries,
-    EntryView,
-    Explained,
     Info,
     LeaseGrant,
     LeaseView,
-    Model,
-    Problem,
     Reach,
-    ReceiptView,
     RelationView,
-    RequestView,
     ScopeOffer,
     SessionView,
-    Submitted,
     TargetView,
     Whoami,
-    Why,
 )
+from gov.control.model import CHECKPOINT_HEADER, Model, Problem
+from gov.control.requests import AnswerView, RequestView, Submitted
+from gov.control.statements import Explained, Why
+from gov.control.trail import Entries, EntryView, ReceiptView
 from gov.errors import AlreadySettled, Denied, GovError, NoSuch
 
 STATUS = {"denied": 403, "no-such": 404, "already-settled": 409, "not-logged-in": 401}

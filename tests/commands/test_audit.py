@@ -14,7 +14,7 @@ from gov.audit.note import SigningKey
 from gov.audit.tree import WIDTH
 from gov.client.api import Broker
 from gov.commands import proving
-from gov.control.models import Entries, EntryView
+from gov.control.trail import Entries, EntryView
 from gov.errors import Unverified
 from gov.store.search import FILTERS
 

@@ -15,7 +15,7 @@ from gov.audit.proof import prove_consistency, prove_inclusion
 from gov.audit.verify import verify
 from gov.client.api import Broker
 from gov.commands import proving
-from gov.control.models import EraseAsk, Erased, LogKeys, RotateAsk
+from gov.control.trail import EraseAsk, Erased, LogKeys, RotateAsk
 from gov.store.disk import Files, Listing
 
 SIZE = 20

@@ -17,7 +17,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from commands.fake_broker import Gov
 from gov.audit.checkpoint import Checkpoint, sign
 from gov.audit.note import SigningKey
-from gov.control.models import CHECKPOINT_HEADER, Info, Model, Status, TargetStatus
+from gov.control.access import Info
+from gov.control.model import CHECKPOINT_HEADER, Model
+from gov.control.operating import Status, TargetStatus
 from gov.demo.cluster import Cluster
 from servers import scripted
 

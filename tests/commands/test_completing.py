@@ -9,7 +9,7 @@ from prompt_toolkit.document import Document
 from gov.commands.backslash import OURS
 from gov.commands.completing import Sql, quoted
 from gov.commands.reaching import Known
-from gov.control.models import ColumnView, Reach, RelationView
+from gov.control.access import ColumnView, Reach, RelationView
 
 
 def relation(namespace: str, name: str, **columns: str) -> RelationView:

@@ -23,7 +23,7 @@ import pytest
 from commands.fake_broker import FakeBroker, Gov, pending
 from commands.terminal import terminal
 from gov.broker.authority import own
-from gov.control.models import Submitted
+from gov.control.requests import Submitted
 from gov.errors import Denied, Unverified
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from commands.fake_broker import FakeBroker, Gov, moment
-from gov.control.models import LeaseView, SessionView
+from gov.control.access import LeaseView, SessionView
 
 LEASE = LeaseView(id="ls-1", principal="alice", target="prod", scope="read", state="active", purpose="",
                   reason="look \x1b[31m", rule="r", created_at="2026-01-31T12:00:00Z",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from commands.fake_broker import FakeBroker, Gov, moment
-from gov.control.models import Refusal, Step, Why
+from gov.control.statements import Refusal, Step, Why
 
 HELD = Refusal(
     kind="statement", outcome="approval denied", at=moment(-120), entry=7, target="prod", scope="read",

@@ -15,7 +15,8 @@ from crash.stage import FAILURES, MARK, Stage
 from gov.audit.checkpoint import Checkpoint, open_checkpoint
 from gov.audit.note import signing_key
 from gov.audit.verify import CHECKPOINT, verify
-from gov.control.models import EntryView, LeaseAsk
+from gov.control.access import LeaseAsk
+from gov.control.trail import EntryView
 from gov.errors import GovError
 from gov.store.disk import Files
 from gov.store.search import Filters, search

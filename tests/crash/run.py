@@ -23,7 +23,7 @@ from crash.invariants import Finding, Watcher
 from crash.scenes import Play
 from crash.stage import FAILURES, Stage, until
 from crash.steps import BY_NAME, FAULTS, STEPS, Fault, Step
-from gov.control.models import Kill
+from gov.control.access import Kill
 
 SITE_LASTS = 40
 """Seeds that share one state and one log."""

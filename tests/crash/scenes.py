@@ -18,7 +18,8 @@ from typing import Any
 import psycopg
 
 from crash.stage import FAILURES, Stage
-from gov.control.models import ApproveAsk, Kill, LeaseAsk, LeaseGrant, Submit, UnmaskAsk
+from gov.control.access import Kill, LeaseAsk, LeaseGrant
+from gov.control.requests import ApproveAsk, Submit, UnmaskAsk
 from gov.lease import names
 from gov.terms import LeaseId
 

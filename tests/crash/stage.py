@@ -29,7 +29,7 @@ from gov.client.api import Broker
 from gov.client.checkpoints import Witness
 from gov.client.config import Contexts, Places
 from gov.client.login import device_login
-from gov.control.models import LeaseGrant
+from gov.control.access import LeaseGrant
 from gov.demo.cluster import Cluster, free_port, is_free
 from gov.demo.issuer_client import approve_device
 from gov.demo.process import clean_environment

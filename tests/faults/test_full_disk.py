@@ -21,7 +21,7 @@ from broker.site import CONFIG, Site
 from faults.small_disk import SmallDisk, mounted
 from gov.audit.note import signing_key
 from gov.audit.verify import verify
-from gov.control.models import LeaseAsk, LeaseGrant
+from gov.control.access import LeaseAsk, LeaseGrant
 from gov.errors import Unavailable
 from gov.store.disk import Files
 from gov.store.search import Filters, search

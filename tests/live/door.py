@@ -22,7 +22,7 @@ import pytest
 from gov.client.api import Broker
 from gov.commands.credentials import as_json
 from gov.commands.wallet import Grant
-from gov.control.models import LeaseAsk
+from gov.control.access import LeaseAsk
 from gov.demo.cluster import programs
 from gov.demo.stage import Stage
 from gov.policy import document

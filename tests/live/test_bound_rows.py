@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from gov.client.api import Broker
-from gov.control.models import ApproveAsk, Submit
+from gov.control.requests import ApproveAsk, Submit
 from live import door
 from live.wire import SYNC, Lease, dialled, run
 

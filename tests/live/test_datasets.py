@@ -14,7 +14,8 @@ import pyarrow.parquet
 import pytest
 
 from gov.client.api import Broker
-from gov.control.models import ApproveAsk, DataSetAsk, DataSetView, LeaseAsk
+from gov.control.access import LeaseAsk
+from gov.control.requests import ApproveAsk, DataSetAsk, DataSetView
 from gov.errors import Denied, GovError, NotApproved, UsageError
 from gov.receipt import envelope, statement
 from live import door

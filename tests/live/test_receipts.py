@@ -15,7 +15,7 @@ import pytest
 
 from gov.audit.note import verifier_key
 from gov.client.api import Broker
-from gov.control.models import FileClaim, ReceiptAsk
+from gov.control.trail import FileClaim, ReceiptAsk
 from gov.errors import Denied, NoSuch, Unverified, UsageError
 from gov.receipt import envelope, statement
 from live import door

@@ -18,7 +18,8 @@ import psycopg
 import pytest
 
 from gov.client.api import Broker
-from gov.control.models import ApproveAsk, LeaseAsk, LeaseGrant, Submit
+from gov.control.access import LeaseAsk, LeaseGrant
+from gov.control.requests import ApproveAsk, Submit
 from gov.demo.stage import Stage
 from gov.policy import document
 from live import door

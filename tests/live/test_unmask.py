@@ -19,7 +19,8 @@ import gov
 from commands.terminal import terminal
 from gov.audit.telling import approvers
 from gov.client.api import Broker
-from gov.control.models import ApproveAsk, DenyAsk, Kill, LeaseAsk, RequestView, UnmaskAsk
+from gov.control.access import Kill, LeaseAsk
+from gov.control.requests import ApproveAsk, DenyAsk, RequestView, UnmaskAsk
 from gov.errors import AlreadySettled, Denied, LeaseEnded, NotApproved
 from live import door
 from live.wire import dialled

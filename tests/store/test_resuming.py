@@ -8,7 +8,7 @@ import pytest
 
 from gov.audit.formats import Format, Writer, head
 from gov.audit.ocsf import Source
-from gov.control.models import EntryView
+from gov.control.trail import EntryView
 from gov.errors import UsageError
 from gov.store.resuming import last_whole
 

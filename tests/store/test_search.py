@@ -12,7 +12,7 @@ import pytest
 
 from audit.logs import KEY, ORIGIN
 from gov.audit.entry import Entry
-from gov.control.models import EntryView
+from gov.control.trail import EntryView
 from gov.errors import NoSuch, Unavailable
 from gov.store.disk import Files
 from gov.store.index import EntryFiller, Index, Writer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gov.control.models import AnswerView, RequestView
+from gov.control.requests import AnswerView, RequestView
 from gov.ui.request import card
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ import re
 from gov.approval.request import Request, RequestState
 from gov.broker.entries import WORDS
 from gov.broker.house import House
-from gov.control.models import LeaseAsk
+from gov.control.access import LeaseAsk
 from gov.errors import AlreadySettled, Denied, NotApproved, UsageError
 from gov.identity.principal import Principal
 from gov.policy.access import access

@@ -21,7 +21,7 @@ from gov.audit.questions import Question, question
 from gov.broker import counting, entries
 from gov.broker.http import Call, reply
 from gov.broker.reading import filters_of
-from gov.control.models import Answer, EntryView
+from gov.control.trail import Answer, EntryView
 from gov.errors import Denied
 from gov.policy.roles import may_read_trail
 from gov.store.disk import Files

@@ -1,4 +1,4 @@
-"""The control API: one handler for each path of `control.models`. They ask the desks and show.
+"""The control API: one handler for each path of `gov.control`. They ask the desks and show.
 
 Everybody sees and ends what is theirs. Who may see and end what is others' is policy's `roles`.
 """
@@ -35,27 +35,11 @@ from gov.broker.allowing import budgets_left
 from gov.broker.house import House
 from gov.broker.http import Call, Front, replies, reply
 from gov.broker.reach import reach
-from gov.control.models import (
-    AcceptAsk,
-    Accepted,
-    ApproveAsk,
-    DataSetAsk,
-    DenyAsk,
-    ExplainAsk,
-    Info,
-    Kill,
-    Killed,
-    LeaseAsk,
-    ReceiptAsk,
-    ReleaseAsk,
-    RequestView,
-    SessionView,
-    Status,
-    Submit,
-    TargetStatus,
-    TargetView,
-    UnmaskAsk,
-)
+from gov.control.access import Info, Kill, Killed, LeaseAsk, SessionView, TargetView
+from gov.control.operating import AcceptAsk, Accepted, ReleaseAsk, Status, TargetStatus
+from gov.control.requests import ApproveAsk, DataSetAsk, DenyAsk, RequestView, Submit, UnmaskAsk
+from gov.control.statements import ExplainAsk
+from gov.control.trail import ReceiptAsk
 from gov.errors import Denied, NoSuch, UsageError
 from gov.identity.principal import Principal
 from gov.lease.lease import Lease, LeaseState

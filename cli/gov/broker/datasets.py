@@ -16,7 +16,8 @@ from gov.approval.request import Request, RequestState
 from gov.broker import admission, views
 from gov.broker.house import House
 from gov.broker.judge import Opinion, judge
-from gov.control.models import DataSetAsk, DataSetView, LeaseAsk
+from gov.control.access import LeaseAsk
+from gov.control.requests import DataSetAsk, DataSetView
 from gov.errors import Denied, NoSuch, NotApproved, NotUnderstood, UsageError
 from gov.identity.principal import Principal
 from gov.policy.decision import Verdict

@@ -11,7 +11,7 @@ from typing import Any
 from gov.approval.request import Answer, Request
 from gov.audit.entry import Entry
 from gov.broker.views import rfc3339
-from gov.control.models import LeaseAsk
+from gov.control.access import LeaseAsk
 from gov.errors import GovError
 from gov.identity.principal import Principal
 from gov.lease.lease import Lease

@@ -20,7 +20,7 @@ from gov.audit.entry import Leaf
 from gov.broker import admission, entries
 from gov.broker.house import House
 from gov.broker.http import Call, reply
-from gov.control.models import EraseAsk, Erased
+from gov.control.trail import EraseAsk, Erased
 from gov.errors import Denied, GovError, NoSuch, Unavailable, UsageError
 from gov.policy.roles import may_read_trail
 from gov.store.disk import Files

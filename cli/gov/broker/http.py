@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from gov.broker import entries
 from gov.broker.house import House
-from gov.control.models import CHECKPOINT_HEADER, Problem
+from gov.control.model import CHECKPOINT_HEADER, Problem
 from gov.errors import (
     AlreadySettled,
     ApprovalDenied,

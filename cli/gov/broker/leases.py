@@ -19,7 +19,7 @@ from gov.broker.house import House, scope_of
 from gov.broker.janitor import Janitor
 from gov.broker.revoking import Revoker
 from gov.broker.standing import REACH, Basis, Standing, again, reaching, stand
-from gov.control.models import LeaseAsk, LeaseGrant
+from gov.control.access import LeaseAsk, LeaseGrant
 from gov.errors import Denied, GovError, LeaseEnded, NoSuch, Unreachable
 from gov.identity.principal import Principal
 from gov.lease import ids, secret

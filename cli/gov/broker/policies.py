@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from gov.broker import views
 from gov.broker.house import House
 from gov.broker.http import Call, reply
-from gov.control.models import PolicyView
+from gov.control.operating import PolicyView
 from gov.errors import Denied
 from gov.identity.principal import Principal
 from gov.policy import render, snapshot

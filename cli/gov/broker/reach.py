@@ -7,7 +7,7 @@ from starlette.responses import Response
 from gov.broker import admission
 from gov.broker.house import scope_of
 from gov.broker.http import Call, reply
-from gov.control.models import ColumnView, Reach, RelationView
+from gov.control.access import ColumnView, Reach, RelationView
 from gov.errors import NoSuch
 from gov.policy.accepted import closed, narrowed
 from gov.policy.decision import Outcome

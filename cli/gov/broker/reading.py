@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from gov.broker import entries
 from gov.broker.http import Call, reply
-from gov.control.models import Entries, EntryView
+from gov.control.trail import Entries, EntryView
 from gov.errors import Denied, NoSuch, UsageError
 from gov.policy.roles import may_read_trail
 from gov.store.disk import Files

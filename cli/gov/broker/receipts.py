@@ -25,7 +25,7 @@ from gov.audit.note import SigningKey
 from gov.broker import entries, proofs
 from gov.broker.house import House
 from gov.broker.views import rfc3339
-from gov.control.models import EntryView, FileClaim, ReceiptAsk, ReceiptView
+from gov.control.trail import EntryView, FileClaim, ReceiptAsk, ReceiptView
 from gov.errors import Denied, NoSuch, Unavailable, Unverified, UsageError
 from gov.identity.principal import Kind, Principal
 from gov.lease import ids

@@ -19,7 +19,8 @@ from gov.approval.request import Request, RequestState
 from gov.broker import entries, remedies
 from gov.broker.http import Call, reply
 from gov.broker.views import rfc3339
-from gov.control.models import EntryView, Refusal, Why
+from gov.control.statements import Refusal, Why
+from gov.control.trail import EntryView
 from gov.errors import BoundExceeded, Denied
 from gov.identity.principal import Principal
 from gov.store.disk import Files

@@ -7,7 +7,7 @@ from shlex import quote
 
 from gov.broker.house import House
 from gov.broker.judge import judge
-from gov.control.models import Refusal, Step
+from gov.control.statements import Refusal, Step
 from gov.errors import GovError
 from gov.identity.principal import Principal
 from gov.policy.access import offers

@@ -12,7 +12,7 @@ from gov.audit.note import SigningKey
 from gov.broker import admission, entries, keys
 from gov.broker.house import House
 from gov.broker.http import Call, reply
-from gov.control.models import LogKeys, RotateAsk
+from gov.control.trail import LogKeys, RotateAsk
 from gov.errors import AlreadySettled, Denied, NoSuch
 from gov.identity.principal import Principal
 from gov.policy.roles import may_operate

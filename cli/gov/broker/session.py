@@ -23,7 +23,7 @@ from gov.broker.listening import Listening
 from gov.broker.recording import Recording
 from gov.broker.views import rfc3339
 from gov.broker.wire import Side
-from gov.control.models import SessionView
+from gov.control.access import SessionView
 from gov.errors import AlreadySettled, GovError, LeaseEnded, LimitReached, ProtocolError, Unavailable, Unverified
 from gov.lease.lease import Lease
 from gov.protocol import frames

@@ -7,7 +7,7 @@ import hmac
 from contextlib import suppress
 from typing import Protocol
 
-from gov.control.models import SessionView
+from gov.control.access import SessionView
 from gov.terms import LeaseId, Relation, SessionId, TargetName
 
 QUIET_WITHIN = 2.0

@@ -18,7 +18,7 @@ from gov.broker.destinations import place
 from gov.broker.follower import Follower
 from gov.broker.shipper import name
 from gov.broker.views import rfc3339
-from gov.control.models import ShipStatus
+from gov.control.operating import ShipStatus
 from gov.errors import GovError
 
 if TYPE_CHECKING:

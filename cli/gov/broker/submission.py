@@ -8,7 +8,8 @@ from gov.audit.redact import redact
 from gov.broker import admission, views
 from gov.broker.house import House, scope_of
 from gov.broker.judge import Opinion, judge
-from gov.control.models import ExplainAsk, Explained, Submit, Submitted
+from gov.control.requests import Submit, Submitted
+from gov.control.statements import ExplainAsk, Explained
 from gov.errors import NotUnderstood
 from gov.identity.principal import Principal
 from gov.policy.decision import Verdict

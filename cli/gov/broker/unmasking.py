@@ -12,7 +12,7 @@ from gov.approval.request import Request, RequestState, Unmasking
 from gov.broker import admission, views
 from gov.broker.house import House, scope_of
 from gov.broker.standing import Basis, Lifted
-from gov.control.models import Submitted, UnmaskAsk
+from gov.control.requests import Submitted, UnmaskAsk
 from gov.identity.principal import Principal
 from gov.policy.decision import Outcome, Verdict
 from gov.policy.render import duration

@@ -7,18 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gov.approval.request import Request
-from gov.control.models import (
-    AnswerView,
-    BudgetView,
-    Explained,
-    FilterView,
-    LeaseGrant,
-    LeaseView,
-    MaskView,
-    RequestView,
-    ScopeOffer,
-    Whoami,
-)
+from gov.control.access import BudgetView, LeaseGrant, LeaseView, ScopeOffer, Whoami
+from gov.control.requests import AnswerView, RequestView
+from gov.control.statements import Explained, FilterView, MaskView
 from gov.identity.principal import Principal
 from gov.lease.lease import Lease
 from gov.policy.decision import Access, Outcome

@@ -1,4 +1,4 @@
-"""The broker as commands see it: one method for each endpoint of `control.models`.
+"""The broker as commands see it: one method for each endpoint of `gov.control`.
 
 Every reply's checkpoint of the audit log is compared with the newest one seen before, so that each
 client is a witness. A refusal becomes the error that the broker meant, silence becomes `Unreachable`.
@@ -23,47 +23,24 @@ from gov.client.checkpoints import Seen, Witness
 from gov.client.config import Context, Contexts, Places
 from gov.client.growth import extends
 from gov.client.transport import TOTAL, Transport, trust
-from gov.control.models import (
-    CHECKPOINT_HEADER,
-    AcceptAsk,
-    Accepted,
-    Answer,
-    ApproveAsk,
-    DataSetAsk,
-    DataSetView,
-    DenyAsk,
-    Entries,
-    EntryView,
-    EraseAsk,
-    Erased,
-    ExplainAsk,
-    Explained,
+from gov.control.access import (
     Info,
     Kill,
     Killed,
     LeaseAsk,
     LeaseGrant,
     LeaseView,
-    LogKeys,
-    PolicyView,
-    Problem,
     Reach,
-    ReceiptAsk,
-    ReceiptView,
-    ReleaseAsk,
-    RequestView,
-    RotateAsk,
     SessionView,
-    Status,
-    Submit,
-    Submitted,
-    TargetStatus,
     TargetView,
-    UnmaskAsk,
     Whoami,
-    Why,
 )
+from gov.control.model import CHECKPOINT_HEADER, Problem
+from gov.control.operating import AcceptAsk, Accepted, PolicyView, ReleaseAsk, Status, TargetStatus
+from gov.control.requests import ApproveAsk, DataSetAsk, DataSetView, DenyAsk, RequestView, Submit, Submitted, UnmaskAsk
+from gov.control.statements import ExplainAsk, Explained, Why
 from gov.control.tracing import Trace
+from gov.control.trail import Answer, Entries, EntryView, EraseAsk, Erased, LogKeys, ReceiptAsk, ReceiptView, RotateAsk
 from gov.errors import Denied, GovError, NoSuch, NotLoggedIn, Unavailable, Unreachable, error_of
 from gov.identity.config import loopback
 

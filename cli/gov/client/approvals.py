@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from gov.client.api import Broker
-from gov.control.models import RequestView, UnmaskAsk
+from gov.control.requests import RequestView, UnmaskAsk
 from gov.errors import AlreadySettled, ApprovalDenied, GovError, NotApproved, Unavailable, Unreachable
 
 EVERY: Final = 0.5

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from gov.control.models import LeaseGrant
+from gov.control.access import LeaseGrant
 from gov.errors import Unavailable, Unreachable
 
 MARGIN = 30.0

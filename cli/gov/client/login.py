@@ -26,7 +26,7 @@ from gov.client.provider import Provider
 from gov.client.sealed import SealedStore
 from gov.client.tokens import Tokens, keyring_complaint, token_store
 from gov.client.transport import Transport, Untrusted, unsafe_trust_anybody
-from gov.control.models import Info, Whoami
+from gov.control.access import Info, Whoami
 from gov.errors import ConfigError, NotLoggedIn, Unreachable, Unverified, UsageError
 
 Way = Callable[[Provider, Context], Tokens]

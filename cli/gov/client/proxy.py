@@ -19,7 +19,7 @@ from functools import lru_cache
 
 from gov.client.endpoint import Endpoint, stranger
 from gov.client.leases import Leases
-from gov.control.models import LeaseGrant
+from gov.control.access import LeaseGrant
 from gov.errors import Denied, GovError, NotLoggedIn, ProtocolError, Unreachable
 from gov.lease.secret import verifier
 from gov.protocol import frames, startup

@@ -19,7 +19,8 @@ from gov.client.config import Places, file_name
 from gov.client.files import read_private, write_private
 from gov.client.leases import Leases
 from gov.client.refused import refused
-from gov.control.models import LeaseAsk, LeaseGrant, UnmaskAsk
+from gov.control.access import LeaseAsk, LeaseGrant
+from gov.control.requests import UnmaskAsk
 from gov.errors import LeaseEnded, Unreachable, UsageError
 from gov.terms import Scope
 

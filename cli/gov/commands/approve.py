@@ -16,7 +16,7 @@ from gov.ui.terminal import coloured, interactive
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
-    from gov.control.models import RequestView
+    from gov.control.requests import RequestView
 
 RequestId = Annotated[str, typer.Argument(metavar="ID", help="The request, as `gov requests` shows it.",
                                           show_default=False)]
@@ -34,7 +34,7 @@ def run(
 
     Without an id, list what waits for your answer and choose.
     """
-    from gov.control.models import ApproveAsk
+    from gov.control.requests import ApproveAsk
 
     if not id and yes:
         raise UsageError("--yes needs an id", hint="gov requests shows them")

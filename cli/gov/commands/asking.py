@@ -19,7 +19,8 @@ from gov.ui import times
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
-    from gov.control.models import LeaseAsk, RequestView, UnmaskAsk
+    from gov.control.access import LeaseAsk
+    from gov.control.requests import RequestView, UnmaskAsk
 
 TargetName = Annotated[str, typer.Argument(
     metavar="TARGET", help="The database, by the name `gov targets` shows.", autocompletion=targets)]
@@ -110,14 +111,14 @@ class Asking:
 
     def ask(self, request: str | None = None) -> LeaseAsk:
         """The request to the broker; `request` names an approved statement that the lease shall run."""
-        from gov.control.models import LeaseAsk
+        from gov.control.access import LeaseAsk
 
         return LeaseAsk(target=self.target, scope=self.scope.value, ttl=self.ttl, reason=self.reason,
                         purpose=self.purpose, request=request, run=self.run, dataset=self.dataset)
 
     def unmasking(self) -> UnmaskAsk:
         """The question whether masks may be lifted."""
-        from gov.control.models import UnmaskAsk
+        from gov.control.requests import UnmaskAsk
 
         return UnmaskAsk(target=self.target, scope=self.scope.value, columns=[*self.unmask], ttl=self.ttl,
                          reason=self.reason, purpose=self.purpose)

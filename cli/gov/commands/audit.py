@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gov.audit.verify import Verified
     from gov.client.api import Broker
     from gov.commands.proving import Trust
-    from gov.control.models import EntryView
+    from gov.control.trail import EntryView
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 

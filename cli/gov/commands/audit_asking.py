@@ -20,7 +20,7 @@ from gov.ui.tables import Heading
 from gov.ui.terminal import say
 
 if TYPE_CHECKING:
-    from gov.control.models import Answer
+    from gov.control.trail import Answer
 
 EXAMPLES = (
     "\b\nExamples:\n  gov audit ask\n  gov audit ask column-readers public.customers.email --since 7d\n"

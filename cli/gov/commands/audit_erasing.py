@@ -38,7 +38,7 @@ def erase(
     if bool(indices) == (subject is not None):
         raise UsageError("either entries or --subject ID", hint="gov audit erase INDEX... --reason TEXT")
     _sure(f"the entries of {subject}" if subject else f"{len(indices or [])} entries", yes=yes)
-    from gov.control.models import EraseAsk
+    from gov.control.trail import EraseAsk
 
     ask = EraseAsk(
         entries=indices or [], subject=subject, issuer=issuer, before=moment("--before", before), reason=reason

@@ -30,7 +30,7 @@ from gov.ui.terminal import say
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
-    from gov.control.models import Answer
+    from gov.control.trail import Answer
 
 EXAMPLES = (
     "\b\nExamples:\n  gov audit evidence -o q1 --since 2026-01-01T00:00Z --until 2026-04-01T00:00Z\n"

@@ -24,7 +24,7 @@ from gov.ui.progress import Progress, watched
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
-    from gov.control.models import EntryView
+    from gov.control.trail import EntryView
 
 EXAMPLES = (
     "\b\nExamples:\n  gov audit export --format ocsf --since 24h -o yesterday.ocsf.jsonl\n"

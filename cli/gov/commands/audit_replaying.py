@@ -23,7 +23,7 @@ from gov.ui.terminal import coloured
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
-    from gov.control.models import EntryView
+    from gov.control.trail import EntryView
 
 EXAMPLES = (
     "\b\nExamples:\n  gov audit replay ss-4bq2w9k1x7mz\n  gov audit replay ss-4bq2w9k1x7mz --speed 10 --max-pause 3\n"

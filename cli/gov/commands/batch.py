@@ -16,7 +16,7 @@ from gov.commands.sink import Sink, ended_by_signals, sink, whole
 from gov.commands.statements import bound
 from gov.commands.taking import Taker, taker
 from gov.commands.wallet import Grant
-from gov.control.models import FileClaim
+from gov.control.trail import FileClaim
 from gov.errors import UsageError
 from gov.ui import hold
 from gov.ui.arrow import library

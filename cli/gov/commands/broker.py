@@ -17,7 +17,7 @@ from gov.errors import ConfigError, GovError, NoSuch, UsageError
 
 if TYPE_CHECKING:
     from gov.control.config import Config
-    from gov.control.models import Status, TargetStatus
+    from gov.control.operating import Status, TargetStatus
     from gov.sql.catalog import Catalog
     from gov.target.check import Finding
     from gov.target.exposure import Known
@@ -145,7 +145,7 @@ def rotate_key(
     Both keys sign until the old one is retired. Clients follow by themselves, by a proof that the old key signed.
     """
     from gov.client.api import Broker
-    from gov.control.models import RotateAsk
+    from gov.control.trail import RotateAsk
     from gov.ui.output import print_json
 
     with Broker.current() as broker:

@@ -16,7 +16,7 @@ from gov.commands.reaching import Known
 from gov.ui.escape import harmless
 
 if TYPE_CHECKING:
-    from gov.control.models import ColumnView, RelationView
+    from gov.control.access import ColumnView, RelationView
 
 _WORDS = """
 all alter analyze and as asc begin between by case cast coalesce commit copy create cross

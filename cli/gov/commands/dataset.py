@@ -19,7 +19,7 @@ from gov.ui.tables import Heading
 from gov.ui.terminal import say
 
 if TYPE_CHECKING:
-    from gov.control.models import DataSetView
+    from gov.control.requests import DataSetView
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def request(
 
     Whoever policy's `datasets` names answers as ever, with gov approve. A change of what the query reaches voids it.
     """
-    from gov.control.models import DataSetAsk
+    from gov.control.requests import DataSetAsk
 
     try:
         ttl = times.duration(expires) if expires else None

@@ -9,7 +9,7 @@ from gov.client.approvals import check_approved
 from gov.commands.asking import Asking
 from gov.commands.batch import Batch
 from gov.commands.wallet import Wallet
-from gov.control.models import RequestView, Submit, Submitted
+from gov.control.requests import RequestView, Submit, Submitted
 from gov.errors import Denied, UsageError
 from gov.terms import Scope
 from gov.ui.output import print_json

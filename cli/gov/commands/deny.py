@@ -15,7 +15,7 @@ def run(
         "--reason", metavar="TEXT", help="Why; it appears on the requester's screen.")],
 ) -> None:
     """Refuse a held statement. The requester sees your reason at once."""
-    from gov.control.models import DenyAsk
+    from gov.control.requests import DenyAsk
 
     with broker() as asked:
         view = asked.deny(id, DenyAsk(reason=reason))

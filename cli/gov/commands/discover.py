@@ -19,7 +19,7 @@ from gov.ui.terminal import say
 
 if TYPE_CHECKING:
     from gov.commands.sampling import Found
-    from gov.control.models import Reach, RelationView
+    from gov.control.access import Reach, RelationView
 
 MOST = 1000
 """Rows of one relation that may be asked for."""

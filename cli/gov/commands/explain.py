@@ -17,7 +17,7 @@ from gov.ui.sql import highlight
 from gov.ui.terminal import coloured
 
 if TYPE_CHECKING:
-    from gov.control.models import Explained, MaskView
+    from gov.control.statements import Explained, MaskView
 
 _COLOURS = {"allow": "green", "hold": "yellow", "confirm": "yellow", "deny": "red"}
 
@@ -30,7 +30,7 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Show the decision about a statement, and why. It is not run."""
-    from gov.control.models import ExplainAsk
+    from gov.control.statements import ExplainAsk
 
     if not command and sys.stdin.isatty():
         raise UsageError("no statement given", hint="gov explain TARGET -c 'select 1'")

@@ -12,7 +12,7 @@ from gov.ui.escape import escape
 from gov.ui.output import print_json
 
 if TYPE_CHECKING:
-    from gov.control.models import Killed
+    from gov.control.access import Killed
 
 
 def run(
@@ -23,7 +23,7 @@ def run(
     """End a session or a lease at once, or with --user all of somebody's."""
     if bool(id) == bool(user):
         raise UsageError("name either an id or a user", hint="gov kill ID, or gov kill --user NAME")
-    from gov.control.models import Kill
+    from gov.control.access import Kill
 
     with broker() as asked:
         killed = asked.kill(Kill(id=id or None, user=user or None))

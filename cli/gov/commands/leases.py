@@ -14,7 +14,7 @@ from gov.ui.output import print_json
 from gov.ui.tables import Heading
 
 if TYPE_CHECKING:
-    from gov.control.models import LeaseView
+    from gov.control.access import LeaseView
 
 HEADINGS = (Heading("LEASE", "bold"), Heading("WHO"), Heading("TARGET"), Heading("SCOPE"), Heading("STATE"),
             Heading("ENDS"), Heading("SESSIONS", right=True), Heading("REASON", gives=True))
@@ -64,7 +64,7 @@ def end(
     Example:
       gov leases end ls-k3v9tz
     """
-    from gov.control.models import Killed
+    from gov.control.access import Killed
 
     leases: list[str] = []
     sessions: list[str] = []

@@ -11,7 +11,7 @@ from gov.audit.telling import approvers, ran
 from gov.lineage.openlineage import Ran, events
 
 if TYPE_CHECKING:
-    from gov.control.models import EntryView
+    from gov.control.trail import EntryView
 
 
 class LineageWriter:

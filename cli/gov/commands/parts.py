@@ -30,7 +30,7 @@ from gov.commands.running import Columns, Rows, run
 from gov.commands.sink import ended_by_signals, sink
 from gov.commands.taking import taker
 from gov.commands.wallet import Grant
-from gov.control.models import FileClaim
+from gov.control.trail import FileClaim
 from gov.errors import Unverified, UsageError
 from gov.ui.arrow import library
 from gov.ui.escape import escape

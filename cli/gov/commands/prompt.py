@@ -294,7 +294,7 @@ class Prompt:
     def _why(self) -> None:
         if self._runner.refused is None:
             raise UsageError("nothing was refused here", hint="gov why shows the last one anywhere")
-        from gov.control.models import ExplainAsk
+        from gov.control.statements import ExplainAsk
 
         statement, error = self._runner.refused
         say(highlight(statement, colour=coloured(sys.stdout)))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gov.client.api import Broker
     from gov.client.endpoint import Endpoint
     from gov.client.proxy import Proxy
-    from gov.control.models import LeaseGrant
+    from gov.control.access import LeaseGrant
 
 INTERRUPTED = 130
 PORT = 5432

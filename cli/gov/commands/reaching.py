@@ -14,7 +14,7 @@ from gov.ui.escape import harmless
 
 if TYPE_CHECKING:
     from gov.commands.describing import Masks
-    from gov.control.models import Reach, RelationView
+    from gov.control.access import Reach, RelationView
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from gov.ui.terminal import say
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
-    from gov.control.models import FileClaim, ReceiptView
+    from gov.control.trail import FileClaim, ReceiptView
 
 RECEIPT, PROOF, CROISSANT = ".receipt.json", ".tlog-proof", ".croissant.json"
 """What is put behind a file's name."""
@@ -113,7 +113,7 @@ class Made:
         Raises:
             Unverified: The broker has relayed something else: the files are good for nothing.
         """
-        from gov.control.models import ReceiptAsk
+        from gov.control.trail import ReceiptAsk
 
         try:
             return cls(broker.issue_receipt(ReceiptAsk(files=[*claims])), None, claims[0].session)
@@ -158,7 +158,7 @@ def issued(broker: Broker, path: Path, session: str) -> ReceiptView:
 
     Raises like `Receipts.issue` of the broker.
     """
-    from gov.control.models import FileClaim, ReceiptAsk
+    from gov.control.trail import FileClaim, ReceiptAsk
 
     sha256 = digest(path)
     with suppress(NoSuch):

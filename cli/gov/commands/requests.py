@@ -19,7 +19,7 @@ from gov.ui.terminal import say
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
-    from gov.control.models import RequestView
+    from gov.control.requests import RequestView
 
 HEADINGS = (Heading("REQUEST", "bold"), Heading("STATE"), Heading("WHO"), Heading("TARGET"),
             Heading("EXPIRES"), Heading("RULE"), Heading("STATEMENT", gives=True))

@@ -26,7 +26,7 @@ from gov.ui.escape import escape
 if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
 
-    from gov.control.models import ColumnView, RelationView
+    from gov.control.access import ColumnView, RelationView
 
 PATIENCE = 5
 """Seconds for one relation."""

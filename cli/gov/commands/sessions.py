@@ -12,7 +12,7 @@ from gov.ui.output import print_json
 from gov.ui.tables import Heading
 
 if TYPE_CHECKING:
-    from gov.control.models import SessionView
+    from gov.control.access import SessionView
 
 HEADINGS = (Heading("SESSION", "bold"), Heading("WHO"), Heading("TARGET"), Heading("SCOPE"), Heading("STATE"),
             Heading("STARTED"), Heading("STATEMENTS", right=True), Heading("CLIENT", gives=True))

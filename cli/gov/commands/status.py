@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from gov.client.api import Broker
 from gov.commands.asking import JsonFlag
 from gov.commands.whoami import described
-from gov.control.models import LeaseView, RequestView, SessionView, Status, Whoami
+from gov.control.access import LeaseView, SessionView, Whoami
+from gov.control.operating import Status
+from gov.control.requests import RequestView
 from gov.ui import tables, times
 from gov.ui.escape import escape
 from gov.ui.output import print_json

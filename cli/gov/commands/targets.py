@@ -10,7 +10,7 @@ from gov.ui.output import print_json
 from gov.ui.tables import Heading
 
 if TYPE_CHECKING:
-    from gov.control.models import ScopeOffer, TargetView
+    from gov.control.access import ScopeOffer, TargetView
 
 HEADINGS = (Heading("TARGET", "bold"), Heading("ENVIRONMENT"), Heading("DATABASE"), Heading("STATUS"),
             Heading("SCOPES", gives=True))

@@ -10,7 +10,7 @@ from gov.ui.escape import escape
 
 if TYPE_CHECKING:
     from gov.commands.session import Session
-    from gov.control.models import LeaseGrant
+    from gov.control.access import LeaseGrant
 
 
 def greeting(given: LeaseGrant) -> list[str]:

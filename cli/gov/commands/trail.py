@@ -14,7 +14,7 @@ from gov.ui.sql import highlight, one_line
 from gov.ui.tables import Heading
 
 if TYPE_CHECKING:
-    from gov.control.models import EntryView
+    from gov.control.trail import EntryView
 
 HEADINGS = (
     Heading("INDEX", right=True), Heading("TIME"), Heading("WHO", "bold"), Heading("TARGET"), Heading("WHAT"),

@@ -16,7 +16,8 @@ from gov.ui.terminal import say
 if TYPE_CHECKING:
     from gov.client.api import Broker
     from gov.commands.asking import Asking
-    from gov.control.models import LeaseGrant, RequestView
+    from gov.control.access import LeaseGrant
+    from gov.control.requests import RequestView
 
 
 def taken(broker: Broker, asking: Asking) -> LeaseGrant:

@@ -22,7 +22,7 @@ from gov.ui.terminal import say
 
 if TYPE_CHECKING:
     from gov.client.api import Broker
-    from gov.control.models import LeaseGrant, LeaseView
+    from gov.control.access import LeaseGrant, LeaseView
 
 MARGIN = 60.0
 """Seconds of life below which a kept lease is left alone."""
@@ -98,7 +98,7 @@ class Wallet:
     def _fitting(self, asking: Asking) -> LeaseGrant | None:
         from pydantic import ValidationError
 
-        from gov.control.models import LeaseGrant
+        from gov.control.access import LeaseGrant
 
         if asking.request:  # it is there to be used, and says by itself what for
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gov.client.api import Broker
 from gov.commands.asking import JsonFlag
-from gov.control.models import BudgetView, Whoami
+from gov.control.access import BudgetView, Whoami
 from gov.ui.escape import escape
 from gov.ui.output import print_json
 

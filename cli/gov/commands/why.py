@@ -16,7 +16,7 @@ from gov.ui.sql import highlight
 from gov.ui.terminal import coloured
 
 if TYPE_CHECKING:
-    from gov.control.models import Refusal, Why
+    from gov.control.statements import Refusal, Why
 
 _WHAT = {"statement": "a statement", "request": "a request", "lease": "a lease", "session": "a session"}
 _NOW = {"allow": "policy allows it", "hold": "policy holds it for approval", "confirm": "policy wants it confirmed",

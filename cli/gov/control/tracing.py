@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from gov.control.model import Model
 
 About = Literal["column", "table", "user", "run", "file"]
 Way = Literal["up", "down", "both"]
@@ -12,11 +14,7 @@ Place = Literal["up", "down", "here"]
 """Of a statement: before what is asked about, behind it, or it itself."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class FlowView(_Model):
+class FlowView(Model):
     """One column that flows into another, or into what the client got."""
 
     source: str
@@ -30,7 +28,7 @@ class FlowView(_Model):
     """The rule of policy that masks it."""
 
 
-class OutputView(_Model):
+class OutputView(Model):
     """A column of a result."""
 
     name: str
@@ -38,7 +36,7 @@ class OutputView(_Model):
     sources: list[FlowView] = Field(default_factory=list)
 
 
-class FileView(_Model):
+class FileView(Model):
     """A file that somebody has a receipt for."""
 
     digest: str
@@ -49,7 +47,7 @@ class FileView(_Model):
     at: str = ""
 
 
-class StatementView(_Model):
+class StatementView(Model):
     """A statement, or many with the same lineage by the same person for the same purpose."""
 
     id: str
@@ -99,7 +97,7 @@ class StatementView(_Model):
     widened: list[str] = Field(default_factory=list)
 
 
-class Trace(_Model):
+class Trace(Model):
     """Everything that lies before and behind one thing."""
 
     about: About

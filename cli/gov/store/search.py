@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from gov.control.models import EntryView
+from gov.control.trail import EntryView
 from gov.store.disk import Files
 from gov.store.filters import FILTERS, Filters, holds
 from gov.store.index import Index, indexed

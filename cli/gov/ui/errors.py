@@ -19,7 +19,7 @@ def render(error: GovError) -> str:
 
 
 def as_json(error: GovError) -> str:
-    """The same as one JSON object: the fields of `control.models.Problem` and the exit status."""
+    """The same as one JSON object: the fields of `control.model.Problem` and the exit status."""
     problem = {"code": error.code, "what": error.what, "hint": error.hint, "detail": error.detail,
                "exit_status": error.exit_status}
     return json_safe(json.dumps({"error": problem}, ensure_ascii=False))

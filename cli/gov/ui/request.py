@@ -14,7 +14,7 @@ from gov.ui.escape import escape
 from gov.ui.sql import highlight
 
 if TYPE_CHECKING:
-    from gov.control.models import AnswerView, RequestView
+    from gov.control.requests import AnswerView, RequestView
 
 _LABEL = 13
 
