@@ -223,3 +223,24 @@ def test_files_outside_the_log_are_not_read(tmp_path: Path) -> None:
     assert files("../secret") is None
     assert files(str(tmp_path / "secret")) is None
     assert files("a/../../secret") is None
+
+
+@pytest.mark.parametrize("oldest", [True, False])
+def test_what_never_ends_is_not_looked_for_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, oldest: bool
+) -> None:
+    """Of statements that were refused no end comes; with an index each entry is read once, not all behind it too."""
+    with Journal(tmp_path / "log", KEY, ORIGIN) as journal:
+        journal.append_many([statement(n, verdict="deny") for n in range(200)])
+        log = Files(tmp_path / "log")
+        index = indexed(log)
+        read: list[int] = []
+
+        def counted(files: Files, start: int) -> Iterator[Any]:
+            for found in forwards(files, start):
+                read.append(found.index)
+                yield found
+
+        monkeypatch.setattr("gov.store.search.forwards", counted)
+        assert len(list(search(log, Filters(limit=200, oldest=oldest), index))) == 200
+    assert len(read) <= 200

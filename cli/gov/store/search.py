@@ -133,9 +133,7 @@ class _Kept:
         assert self._connection is not None
         row = self._connection.execute("SELECT id FROM outcome WHERE statement = ?", (found.index,)).fetchone()
         later = self._entries[row[0]] if row and row[0] < self._entries.size else None
-        if later is None:
-            return _soon(self._read, found) if found.index + _SOON >= self._have else None
-        return later.done() if later.completes(found.index) else None
+        return later.done() if later is not None and later.completes(found.index) else None
 
 
 def _soon(read: Files, statement: Found) -> Done | None:
