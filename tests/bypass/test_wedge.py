@@ -15,9 +15,9 @@ IMPATIENT = 0.3
 """Seconds of silence after which an attempt is cancelled."""
 
 
-@pytest.mark.parametrize(("number", "attempt"), enumerate(WEDGE), ids=[each.name for each in WEDGE])
+@pytest.mark.parametrize(("number", "attempt"), list(enumerate(WEDGE)), ids=[each.name for each in WEDGE])
 def test_others_are_answered(number: int, attempt: Attempt, lease_for: Callable[[str], Lease]) -> None:
-    """In the same session if it lives, and in a new one. Here in one form each, in turn; `played.py` plays all."""
+    """In the same session if it lives, and in a new one. In one form each, in turn."""
     form = attempt.forms[number % len(attempt.forms)]
     with dialled(lease_for("read")) as beside:
         assert beside.query("select 1").rows == [("1",)]

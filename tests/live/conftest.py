@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -21,21 +20,16 @@ Leased = Callable[..., Lease]
 @pytest.fixture(scope="session")
 def leased(as_user: Environment) -> Leased:
     """Call it with a name and options of `gov credentials` for a lease; the same again for the same words."""
-
-    @cache
-    def lease(user: str, *options: str) -> Lease:
-        return door.credentials(as_user(user), *options)
-
-    return lease
+    return lambda user, *options: door.lease(as_user(user), user, *options)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reader(leased: Leased) -> Lease:
     """Alice's, to read with."""
     return leased("alice")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def writer(leased: Leased) -> Lease:
     """Alice's, to write with."""
     return leased("alice", "--scope", "write", "--reason", "a test")

@@ -53,6 +53,17 @@ def granted(environment: Environment, ca_file: Path, **asked: Any) -> Lease:
     return as_json(Grant(grant, str(ca_file)))
 
 
+LEASES: dict[tuple[str, ...], Lease] = {}
+"""By person and options, what tests share. A change of policy may end any of them."""
+
+
+def lease(environment: dict[str, str], user: str, *options: str) -> Lease:
+    """A lease that is shared by all who ask for the same."""
+    if (found := LEASES.get((user, *options))) is None:
+        found = LEASES[user, *options] = credentials(environment, *options)
+    return found
+
+
 @contextmanager
 def ruled(stage: Stage, bob: Broker, text: str) -> Iterator[None]:
     """A policy in force for as long as this lasts, and then the one that was before."""
@@ -62,6 +73,7 @@ def ruled(stage: Stage, bob: Broker, text: str) -> Iterator[None]:
         yield
     finally:
         _put(stage, bob, before)
+        LEASES.clear()
 
 
 def _put(stage: Stage, bob: Broker, text: str) -> None:
