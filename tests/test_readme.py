@@ -24,7 +24,7 @@ def test_the_first_screen_has_the_two_commands() -> None:
     first, second = [text for kind, text in BLOCKS if kind == "sh"][:2]
 
     assert first == "pip install '.[demo]' && gov demo tour\n"
-    assert second == "pip install '.[demo,test]' && pytest -n 2\n"
+    assert second == "pip install '.[demo,test]' && pytest -n 4\n"
     assert README.index("docs/tour.svg") < README.index("\n## ")
 
 

@@ -83,8 +83,11 @@ SELECT {_ROWS},
    WHERE n.nspname !~ {_OURS} AND n.nspname <> 'information_schema'),
   (SELECT string_agg(format('%s %s %s', attrelid, attname, atttypid), ',' ORDER BY attrelid, attnum)
    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relnamespace = 'public'::regnamespace),
-  (SELECT string_agg(relacl::text, ';' ORDER BY relname) FROM pg_class
-   WHERE relnamespace = 'public'::regnamespace AND relacl::text !~ 'gov_'),
+  (SELECT string_agg(format('%s %s %s', c.relname, r.rolname, a.privilege_type), ';'
+                     ORDER BY c.relname, r.rolname, a.privilege_type)
+   FROM pg_class c CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+   WHERE c.relnamespace = 'public'::regnamespace AND a.grantee <> c.relowner
+   AND coalesce(r.rolname, '') !~ '^gov_'),
   (SELECT string_agg(nspname, ',' ORDER BY nspname) FROM pg_namespace WHERE nspname !~ {_OURS}),
   (SELECT count(*) || ' ' || sum(hashtext(prosrc)::int8)
    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname !~ {_OURS}),
