@@ -102,7 +102,7 @@ def test_prepared_statements_of_sql(close: Wire) -> None:
 
 def test_prepared_statements_of_sql_by_what_they_name(close: Wire) -> None:
     """What is remembered of a long PREPARE takes room, and DEALLOCATE gives it back."""
-    long = "select id from customers where " + " and ".join(["id = 1"] * 100)
+    long = "select id from customers where " + " and ".join(["id = 1"] * 60)
     for name in ("a", "b"):
         assert close.query(f"prepare {name} as {long}").states == []
     assert close.query(f"prepare c as {long}").states == ["53400"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as encoding
+import sys
 import time
 from base64 import b64encode
 from pathlib import Path
@@ -100,6 +101,7 @@ def search(
         found = asked.entries(**filters, limit=limit).entries
     _print(found, json, column)
     if len(found) == limit:
+        sys.stdout.flush()  # behind the table, also where both go to one file
         say(f"gov: there may be more: --before {found[0].index}")
 
 
