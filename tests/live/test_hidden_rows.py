@@ -28,7 +28,7 @@ INSERT INTO public.hid_broken VALUES (1);
 ANALYZE public.hid, public.hid_parts;
 """
 NAMES = ("hid", "hid_parts", "hid_broken")
-CANARY = b"qx"
+CANARIES = (b"qxtenant", b"qxhidden")
 RULES = """
 rows:
   - { name: own-tenant, table: [public.hid, public.hid_parts], where: tenant = 'ours', for: { groups: [engineering] } }
@@ -142,7 +142,7 @@ def test_no_byte_of_a_hidden_row_comes_back(lease_of: Callable[..., Any]) -> Non
         cursor = wire.query("begin; declare c scroll cursor with hold for select * from hid; fetch 2 from c; commit;"
                             " fetch all from c; fetch backward all from c; move absolute 7 in c; close c")
         assert cursor.tags[2:] == ["FETCH 2", "COMMIT", "FETCH 1", "FETCH 3", "MOVE 0", "CLOSE CURSOR"]
-        assert CANARY not in bytes(wire.heard)
+        assert not [each for each in CANARIES if each in bytes(wire.heard)]
 
 
 @pytest.mark.usefixtures("filtered")
