@@ -202,17 +202,10 @@ class Replies:
             if after > end:
                 self._whole = after - at
                 break
-            if rows and (passed := self._passed(data, run, at, rows)) < at:
-                out.append(data[kept:passed])
-                kept = at
+            if at > mark:
+                kept = self._end_run(out, data, kept, mark, run, at, rows)
                 if self.withheld:
-                    return self._cut(out, data, mark, passed)
-            else:
-                self._rows += rows
-                if self._copied is None:
-                    self._octets += at - mark
-                else:
-                    self._copy_run(data, mark, at)
+                    return b"".join(out)
             rows = 0
             instead = self._control(kind, bytes(data[at + HEADER : after]))
             if self.withheld:
@@ -224,23 +217,35 @@ class Replies:
                 out.append(instead)
                 kept = after
             at = mark = run = after
-        if rows and (passed := self._passed(data, run, at, rows)) < at:
-            out.append(data[kept:passed])
-            kept = at
+        if at > mark:
+            kept = self._end_run(out, data, kept, mark, run, at, rows)
             if self.withheld:
-                return self._cut(out, data, mark, passed)
-        else:
-            self._rows += rows
-            if self._copied is None:
-                self._octets += at - mark
-            else:
-                self._copy_run(data, mark, at)
+                return b"".join(out)
         if at < end:
             self._held += data[at:]
         if not out:
             return bytes(data[:at]) if kept == 0 else b""
         out.append(data[kept:at])
         return b"".join(out)
+
+    def _end_run(
+        self, out: list[bytes | memoryview], data: bytes | memoryview, kept: int, mark: int, run: int, at: int,
+        rows: int,
+    ) -> int:
+        """Count what passes of the bytes from `mark` to `at`, `rows` of them from `run` on; where those begin that are
+        not yet in `out`. When the flow is `withheld`, the rest is kept for `resume`.
+        """
+        passed = self._passed(data, run, at, rows) if rows else at
+        if passed == at:
+            self._rows += rows
+            self._relayed(data, mark, at)
+            return kept
+        out.append(data[kept:passed])
+        if self.withheld:
+            self._relayed(data, mark, passed)
+            self._skip = 0
+            self._held += data[passed:]
+        return at
 
     def _passed(self, data: bytes | memoryview, run: int, at: int, rows: int) -> int:
         """Where of the `rows` between `run` and `at` those begin that do not pass; `at` when all do."""
@@ -266,21 +271,10 @@ class Replies:
         self.listener.exhausted(head.turn, allowance)
         return end
 
-    def _cut(self, out: list[bytes | memoryview], data: bytes | memoryview, mark: int, passed: int) -> bytes:
-        """Keep what does not pass for `resume`; what the client gets."""
-        if self._copied is None:
-            self._octets += passed - mark
-        else:
-            self._copy_run(data, mark, passed)
-        self._skip = 0
-        self._held += data[passed:]
-        return b"".join(out)
-
-    def _copy_run(self, data: bytes | memoryview, mark: int, at: int) -> None:
-        """Copy data have passed: they are counted as rows are, and their digest is taken."""
-        assert self._copied is not None
+    def _relayed(self, data: bytes | memoryview, mark: int, at: int) -> None:
+        """The bytes from `mark` to `at` have passed: count them, and take the digest of copy data."""
         self._octets += at - mark
-        if at > mark:
+        if self._copied is not None and at > mark:
             self._copied.add(data[mark:at])
 
     def _capturing(self) -> bool:
