@@ -57,12 +57,9 @@ def classification(section: Section) -> Classification:
 def access_rule(section: Section) -> AccessRule:
     """`{ name: engineers-read, groups: [engineering], targets: [prod], scope: read, max_ttl: 8h }`."""
     section.require("name", "targets", "scope", "max_ttl")
-    who = people(section)
-    if not who:
-        section.complain("", f"says nobody; give one of {', '.join(_PERSONS)}")
     return AccessRule(
         name=_name(section),
-        people=who,
+        people=_somebody(section),
         targets=frozenset(section.texts("targets")),
         environments=frozenset(section.texts("environment")),
         scope=Scope(section.word("scope", [scope.value for scope in Scope]) or Scope.READ),
@@ -202,15 +199,20 @@ def people(section: Section) -> People:
     return People(*(frozenset(section.texts(key)) for key in _PEOPLE))
 
 
-def dataset_rule(section: Section) -> DataSetRule:
-    """`{ name: training, groups: [engineering], targets: [prod], purposes: ["train:*"], approvers: [privacy], … }`."""
-    section.require("name", "targets", "purposes", "approvers", "max_ttl")
+def _somebody(section: Section) -> People:
+    """The same of a section that has no meaning without."""
     who = people(section)
     if not who:
         section.complain("", f"says nobody; give one of {', '.join(_PERSONS)}")
+    return who
+
+
+def dataset_rule(section: Section) -> DataSetRule:
+    """`{ name: training, groups: [engineering], targets: [prod], purposes: ["train:*"], approvers: [privacy], … }`."""
+    section.require("name", "targets", "purposes", "approvers", "max_ttl")
     return DataSetRule(
         name=_name(section),
-        people=who,
+        people=_somebody(section),
         targets=frozenset(section.texts("targets")),
         purposes=frozenset(section.texts("purposes")),
         approvers=frozenset(section.texts("approvers")),
