@@ -7,7 +7,7 @@ and of the rightmost one at its height.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from gov.audit.tree import EMPTY, HASH_SIZE, WIDTH, Tile, node_hash, split, unbundle
 
@@ -68,19 +68,9 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes])
     """
     if not 0 <= index < size:
         raise ValueError(f"a log of {size} entries has no entry {index}")
-    last, node = size - 1, leaf
-    for sibling in path:
-        if not last:
-            raise ValueError("the path is too long")
-        if index % 2 or index == last:
-            node = node_hash(sibling, node)
-            while index and not index % 2:
-                index, last = index // 2, last // 2
-        else:
-            node = node_hash(node, sibling)
-        index, last = index // 2, last // 2
-    if last:
-        raise ValueError("the path is too short")
+    node = leaf
+    for sibling, left in _siblings(index, size - 1, path):
+        node = node_hash(sibling, node) if left else node_hash(node, sibling)
     return node
 
 
@@ -105,19 +95,30 @@ def roots_of_consistency(old: int, size: int, root: bytes, path: Sequence[bytes]
     while index % 2:
         index, last = index // 2, last // 2
     before = after = nodes[0]
-    for sibling in nodes[1:]:
-        if not last:
-            raise ValueError("the path is too long")
-        if index % 2 or index == last:
+    for sibling, left in _siblings(index, last, nodes[1:]):
+        if left:
             before, after = node_hash(sibling, before), node_hash(sibling, after)
-            while index and not index % 2:
-                index, last = index // 2, last // 2
         else:
             after = node_hash(after, sibling)
+    return before, after
+
+
+def _siblings(index: int, last: int, path: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Each node of `path`, and whether it stands on the left on the way up from `index` in a level that ends at `last`.
+
+    Raises:
+        ValueError: the way has another length.
+    """
+    for sibling in path:
+        if not last:
+            raise ValueError("the path is too long")
+        left = index % 2 == 1 or index == last
+        yield sibling, left
+        while left and index and not index % 2:
+            index, last = index // 2, last // 2
         index, last = index // 2, last // 2
     if last:
         raise ValueError("the path is too short")
-    return before, after
 
 
 def _left(size: int) -> int:
