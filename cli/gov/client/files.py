@@ -1,4 +1,4 @@
-"""Small private files: written whole or not at all, readable by their owner only, locked where it matters."""
+"""Files: written whole or not at all, private ones readable by their owner only, locked where it matters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import file_digest
 from pathlib import Path
+from typing import BinaryIO
 
 from gov.errors import ConfigError
 
@@ -16,17 +18,34 @@ from gov.errors import ConfigError
 def write_private(path: Path, text: str) -> None:
     """Replace the file at `path` by `text`, atomically, mode 0600, its directory 0700 if it is new."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
+    with replacing(path, 0o600) as out:
+        out.write(text.encode())
+
+
+@contextmanager
+def replacing(path: Path, mode: int) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when all that is written to it is on disk; on any error nothing is left.
+
+    Raises OSError. Nobody else can read it before it has its `mode`.
+    """
+    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with os.fdopen(handle, "wb") as out:
+            yield out
+            out.flush()
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+        os.replace(partial, path)
     except BaseException:
         with suppress(FileNotFoundError):
-            os.unlink(temporary)
+            os.unlink(partial)
         raise
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, hex. Raises OSError."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def read_private(path: Path, *, secret: bool = False) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +10,7 @@ import typer
 
 from gov.audit.questions import QUESTIONS, question
 from gov.audit.tabular import cell, line
+from gov.client.files import digest
 from gov.commands.asking import JsonFlag, broker
 from gov.commands.moments import Since, Until, moment
 from gov.ui import tables
@@ -122,5 +122,4 @@ def _digest(file: str) -> str:
     path = Path(file)
     if not path.is_file():
         return file.lower().removeprefix("sha256:") if len(file) >= _DIGEST else file
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return digest(path)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from gov.client import files
 from gov.errors import GovError, NoSuch, Unverified, UsageError
 from gov.ui.escape import escape
 from gov.ui.terminal import say
@@ -80,8 +78,7 @@ def found(file: Path, receipt: Path | None = None, proof: Path | None = None) ->
 def digest(path: Path) -> str:
     """SHA-256, hex, of a file. Raises UsageError when it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        return files.digest(path)
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}", hint="gov receipt verify FILE") from error
 
@@ -178,15 +175,5 @@ def _content(path: Path) -> bytes:
 
 
 def _replace(path: Path, text: str) -> None:
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fchmod(handle, 0o644)
-            os.fsync(handle)
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(partial)
-        raise
+    with files.replacing(path, 0o644) as out:
+        out.write(text.encode())

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType
 from typing import IO, BinaryIO, cast
 
+from gov.client.files import replacing
 from gov.errors import GovError, UsageError
 from gov.ui.results import COLUMNAR, Format
 
@@ -142,21 +142,12 @@ def ended_by_signals() -> Iterator[None]:
 @contextmanager
 def _whole(place: Path) -> Iterator[BinaryIO]:
     place = place.resolve()  # a symbolic link keeps pointing there
-    try:
-        handle, partial = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent)
-    except OSError as error:
-        raise UsageError(f"{place}: {(error.strerror or str(error)).lower()}", hint="-o FILE") from error
-    try:
-        with os.fdopen(handle, "wb") as out:
-            yield out
-            out.flush()
-            os.fchmod(handle, _mode(place))
-            os.fsync(handle)
-        os.replace(partial, place)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(partial)
-        raise
+    with ExitStack() as stack:
+        try:
+            out = stack.enter_context(replacing(place, _mode(place)))
+        except OSError as error:
+            raise UsageError(f"{place}: {(error.strerror or str(error)).lower()}", hint="-o FILE") from error
+        yield out
 
 
 def _mode(place: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gov.client.files import digest
 from gov.errors import GovError, Unreachable, Unverified, UsageError
 from gov.identity.config import loopback
 from gov.lineage.openlineage import Ran
@@ -27,7 +27,6 @@ API_KEY = "OPENLINEAGE_API_KEY"
 ATTEMPTS = 5
 PAUSE = 0.5
 """Seconds before the second attempt to deliver an event; doubled before each one after it."""
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +51,12 @@ def subject(what: str, user: str, run: str, *, table: bool) -> Subject:
     if run:
         return Subject("run", run)
     if not table and Path(what).is_file():
-        return Subject("file", digest_of(Path(what)))
+        return Subject("file", digest(Path(what)))
     target, colon, name = what.partition(":")
     target, name = (target, name) if colon else ("", what)
     if "/" in what and not colon:
         raise UsageError(f"there is no file {what}", hint="gov trace FILE, gov trace customers.email")
     return Subject("table" if table else "column", name, target)
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 # proofs
