@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from gov.audit.columns import covers
@@ -32,6 +33,11 @@ class Told(Protocol):
     @property
     def payload(self) -> Mapping[str, Any] | None:
         """None where it was erased."""
+
+
+def stamp(at: datetime) -> str:
+    """A moment of UTC as it is told outside, RFC 3339: `2026-01-31T12:00:00.000Z`."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def time(view: Told) -> str:
@@ -76,24 +82,30 @@ def how(view: Told, column: str | None) -> str:
 def _how(fields: Mapping[str, Any], column: str) -> str:
     found = [text(field) for field in fields.get("columns_read") or () if covers(text(field), column)]
     written = any(covers(text(field), column) for field in fields.get("columns_written") or ())
-    masks = sorted({text(mask["mask"]) for mask in _masks(fields) if covers(text(mask["column"]), column)})
+    masks = sorted({text(mask["mask"]) for mask in masks_of(fields) if covers(text(mask["column"]), column)})
     read = f"masked ({', '.join(masks)})" if masks else "clear"
     return " and ".join([read] * bool(found) + ["written"] * written)
 
 
 def _overview(fields: Mapping[str, Any]) -> str:
-    masked, clear = len(_masks(fields)), len(fields.get("clear_sensitive") or ())
+    masked, clear = len(masks_of(fields)), len(fields.get("clear_sensitive") or ())
     return ", ".join([f"{masked} masked"] * bool(masked) + [f"{clear} clear"] * bool(clear))
 
 
-def _masks(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [mask for mask in fields.get("masks") or () if isinstance(mask, Mapping) and "column" in mask]
+def listed(value: object) -> list[Any]:
+    """The values of a field that has several; none of a field that is not there."""
+    return [*value] if isinstance(value, list | tuple) else []
+
+
+def masks_of(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The masks that lay between: `column`, `mask` and `rule`."""
+    return [mask for mask in listed(fields.get("masks")) if isinstance(mask, Mapping) and "column" in mask]
 
 
 def approvers(view: Told) -> list[str]:
     """Who approved: names, or subject ids where the names were erased."""
     names = (view.payload or {}).get("approvers") or view.fields.get("approved_by") or ()
-    return [text(name) for name in names] if isinstance(names, list | tuple) else []
+    return [text(name) for name in listed(names)]
 
 
 def about(view: Told) -> str:

@@ -159,7 +159,7 @@ def _with_statements(what: Asked, base: Filters, read: Files, index: Index) -> A
     """The statements that receipts name, too, and the requests that let these run."""
     more = list(what.filters)
     for receipt in islice(_views(what, read, index), ROWS):
-        for statement in _list(receipt, "statements"):
+        for statement in telling.listed(receipt.fields.get("statements")):
             one = replace(base, after=int(statement) - 1, before=int(statement) + 1)
             more.append(one)
             for found in _views(Asked((one,)), read, index):
@@ -206,17 +206,12 @@ def _because(each: EntryView) -> object:
 
 def _columns(each: EntryView) -> object:
     """Columns that were read, each with its mask."""
-    masks = {str(mask.get("column")): str(mask.get("mask")) for mask in _list(each, "masks")}
+    masks = {str(mask["column"]): str(mask.get("mask")) for mask in telling.masks_of(each.fields)}
     named = []
-    for column in map(str, _list(each, "columns_read")):
+    for column in map(str, telling.listed(each.fields.get("columns_read"))):
         mask = next((masks[masked] for masked in masks if covers(column, masked)), "")
         named.append(f"{column} ({mask})" if mask else column)
     return named or None
-
-
-def _list(each: EntryView, name: str) -> list[Any]:
-    found = each.fields.get(name)
-    return [*found] if isinstance(found, list | tuple) else []
 
 
 def _statement(each: EntryView) -> object:

@@ -65,7 +65,7 @@ def _number(name: str, text: str, most: int) -> int:
 
 def _gaps(connection: sqlite3.Connection) -> Rows:
     rows = [
-        {"entry": entry, "time": _rfc3339(at), "what": what, "about": about}
+        {"entry": entry, "time": _stamp(at), "what": what, "about": about}
         for what, about_of, sql, values in _LOOKS
         for entry, at, *rest in connection.execute(f"{sql} LIMIT {_MOST}", values)
         for about in [about_of(*rest)]
@@ -118,7 +118,7 @@ def _unused(connection: sqlite3.Connection, policy: Policy, days: int, now: floa
     rows: list[Row] = [
         {
             "rule": rule.name, "groups": sorted(rule.people.groups), "targets": sorted(rule.targets),
-            "scope": rule.scope.value, "last_used": _rfc3339(at) if at else None, "entry": entry, "leases": leases,
+            "scope": rule.scope.value, "last_used": _stamp(at) if at else None, "entry": entry, "leases": leases,
         }
         for rule in policy.access
         for entry, at, leases in [_use(connection, rule.name)]
@@ -127,7 +127,7 @@ def _unused(connection: sqlite3.Connection, policy: Policy, days: int, now: floa
     (first,) = connection.execute("SELECT min(at) FROM entry").fetchone()
     notes = [f"of {len(policy.access)} access rules; used means that somebody took a lease by it"]
     if first is not None and first > since:
-        notes.append(f"the log begins {_rfc3339(first)}: it says nothing of the days before")
+        notes.append(f"the log begins {_stamp(first)}: it says nothing of the days before")
     return rows, notes
 
 
@@ -180,5 +180,5 @@ def drawn(seed: str, size: int, total: int) -> Iterator[int]:
             yield place
 
 
-def _rfc3339(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _stamp(at: float) -> str:
+    return telling.stamp(datetime.fromtimestamp(at, UTC))

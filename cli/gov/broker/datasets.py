@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gov.approval.binding import bind
 from gov.approval.dataset import NAME, DataSet, derived
 from gov.approval.request import Request, RequestState
+from gov.audit.telling import listed
 from gov.broker import admission, views
 from gov.broker.house import House
 from gov.broker.judge import Opinion, judge
@@ -121,8 +122,7 @@ def _digest(
 
 
 def _clear(judged: Judged) -> tuple[str, ...]:
-    named = judged.fields.get("clear_sensitive")
-    return tuple(map(str, named)) if isinstance(named, list | tuple) else ()
+    return tuple(map(str, listed(judged.fields.get("clear_sensitive"))))
 
 
 def to_use(house: House, who: Principal, name: TargetName, scope: Scope, ask: LeaseAsk) -> Request | None:

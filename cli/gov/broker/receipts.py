@@ -22,6 +22,7 @@ from typing import Any
 
 from gov.audit.checkpoint import unsigned
 from gov.audit.note import SigningKey
+from gov.audit.telling import listed
 from gov.broker import entries, proofs
 from gov.broker.house import House
 from gov.broker.views import rfc3339
@@ -229,7 +230,7 @@ class Receipts:
     def _told(self, each: EntryView) -> dict[str, Any]:
         """One statement, as the log has it."""
         fields, payload, done = each.fields, each.payload or {}, _done(each)
-        lineage, names = _list(fields.get("lineage")), _list(payload.get("outputs"))
+        lineage, names = listed(fields.get("lineage")), listed(payload.get("outputs"))
         text = payload.get("text")
         return {
             "entry": each.index,
@@ -247,7 +248,7 @@ class Receipts:
             "widened": columns.doubts(lineage),
             "masks": fields.get("masks"),
             "clear_sensitive": fields.get("clear_sensitive"),
-            "classification": self._classified(_list(fields.get("columns_read"))),
+            "classification": self._classified(listed(fields.get("columns_read"))),
             "rows": _relayed(each),
             "bytes": done.get("bytes"),
             "copied": done.get("copied"),
@@ -260,7 +261,7 @@ class Receipts:
         try:
             kept = self._house.desk.get(RequestId(str(request)))
         except NoSuch:
-            return [{"request": request, "approver": subject} for subject in _list(fields.get("approved_by"))]
+            return [{"request": request, "approver": subject} for subject in listed(fields.get("approved_by"))]
         return [
             {
                 "request": request, "approver": answer.approver.subject, "name": answer.approver.display,
@@ -297,10 +298,6 @@ def _check_alike(origins: Iterable[Origin]) -> None:
         )
 
 
-def _list(value: object) -> list[Any]:
-    return [*value] if isinstance(value, list | tuple) else []
-
-
 def _done(each: EntryView) -> Mapping[str, Any]:
     done = each.fields.get("done")
     return done if isinstance(done, Mapping) else {}
@@ -314,10 +311,10 @@ def _relayed(each: EntryView) -> int:
 
 def _brought(each: EntryView) -> bool:
     """Whether a file can come of it: it has shown rows, or it ended well (COPY of nothing is an empty file)."""
-    effects = set(_list(each.fields.get("effects")))
+    effects = set(listed(each.fields.get("effects")))
     return bool(_relayed(each)) or (_done(each).get("outcome") == "done" and bool(effects - _ASIDE))
 
 
 def _copy_of(each: EntryView, digest: str) -> bool:
     """Whether the statement is one COPY, and the file exactly what it brought."""
-    return [one.get("sha256") for one in _list(_done(each).get("copied"))] == [digest]
+    return [one.get("sha256") for one in listed(_done(each).get("copied"))] == [digest]

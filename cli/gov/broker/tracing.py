@@ -6,12 +6,12 @@ import asyncio
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from starlette.responses import Response
 
+from gov.audit.telling import stamp
 from gov.broker import entries
 from gov.broker.house import House
 from gov.broker.http import Call, reply
@@ -189,7 +189,7 @@ class _Tracing:
         ]
         return StatementView(
             id=f"s{number}", way=hop.way, depth=hop.depth, target=use.target, entry=use.last, first=use.first,
-            at=_time(newest.leaf.at), since=_time(oldest.leaf.at), uses=use.uses,
+            at=stamp(newest.leaf.at), since=stamp(oldest.leaf.at), uses=use.uses,
             **{name: str(fields.get(name) or "") for name in (
                 "subject", "issuer", "agent", "run", "purpose", "session", "rule", "command", "dataset")},
             request=str(fields.get("request") or fields.get("approval") or ""),
@@ -228,7 +228,7 @@ class _Tracing:
             payload = entry.payload() or {}
             told = payload.get("files") or payload.get("copied") or ()
             found += [FileView(digest=str(each.get("sha256")), name=str(each.get("name") or ""), entry=number,
-                               at=_time(entry.leaf.at)) for each in told]  # fmt: skip
+                               at=stamp(entry.leaf.at)) for each in told]  # fmt: skip
         return found[:MOST_FILES]
 
 
@@ -258,7 +258,3 @@ def _sources(flow: Mapping[str, Any], sources: list[Any]) -> list[FlowView]:
 
 def _words(kinds: int) -> list[str]:
     return [word for bit, word in WORDS.items() if kinds & bit]
-
-
-def _time(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gov.audit import decoding
-from gov.audit.telling import ERASED, text, who
+from gov.audit.telling import ERASED, masks_of, text, who
 from gov.commands.asking import JsonFlag, broker
 from gov.errors import NoSuch
 from gov.ui.escape import escape
@@ -143,18 +143,13 @@ def _statement(step: Step, colour: bool) -> Iterator[str]:
     yield from highlight(text(payload.get("text")).strip(), colour=colour).splitlines() or [""]
     for number, value in enumerate(decoding.shown(payload.get("parameters") or (), payload.get("types")), 1):
         yield one_line(f"${number} = {'null' if value is None else text(value)}", _WIDEST)
-    masks = [f"{text(each.get('column'))} {text(each.get('mask'))}" for each in _masks(view)]
+    masks = [f"{text(each.get('column'))} {text(each.get('mask'))}" for each in masks_of(view.fields)]
     if masks:
         yield _paint(one_line(f"masked: {', '.join(masks)}", _WIDEST), "2", colour)
     if clear := view.fields.get("clear_sensitive"):
         yield _paint(one_line(f"clear: {text(clear)}", _WIDEST), "33", colour)
     if error := payload.get("error"):
         yield _paint(one_line(f"{text(view.fields.get('verdict'))}: {text(error)}", 10 * _WIDEST), "31", colour)
-
-
-def _masks(view: EntryView) -> list[dict[str, object]]:
-    found = view.fields.get("masks")
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _done(step: Step, colour: bool) -> Iterator[str]:

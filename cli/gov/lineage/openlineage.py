@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from gov.audit.telling import stamp
+
 PRODUCER = "https://pypi.org/project/gov-broker/"
 SPEC = "https://openlineage.io/spec"
 SCHEMA = f"{SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent"
@@ -65,11 +67,11 @@ def events(ran: Ran) -> Iterator[dict[str, Any]]:
         "run": {"runId": str(uuid5(NAMESPACE_URL, f"{ran.log}/{ran.entry}")), "facets": _run_facets(ran)},
         "job": {"namespace": _namespace(ran), "name": _job(ran), "facets": _job_facets(ran)},
     }
-    yield {"eventType": "START", "eventTime": _time(ran.at), **common, "inputs": inputs, "outputs": []}
+    yield {"eventType": "START", "eventTime": stamp(ran.at), **common, "inputs": inputs, "outputs": []}
     end = _ENDS.get(ran.outcome)
     if end is not None:
         at = ran.at + timedelta(seconds=ran.seconds)
-        yield {"eventType": end, "eventTime": _time(at), **common, "inputs": inputs, "outputs": outputs}
+        yield {"eventType": end, "eventTime": stamp(at), **common, "inputs": inputs, "outputs": outputs}
 
 
 def _inputs(ran: Ran) -> Iterator[dict[str, Any]]:
@@ -200,7 +202,3 @@ def _namespace(ran: Ran) -> str:
 def _split(column: str) -> tuple[str, str]:
     relation, _, name = column.rpartition(".")
     return (relation, name) if relation else ("*", "*")
-
-
-def _time(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

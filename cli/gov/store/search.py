@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from gov.audit.telling import stamp
 from gov.control.trail import EntryView
 from gov.store.disk import Files
 from gov.store.filters import FILTERS, Filters, holds
@@ -73,8 +74,8 @@ def view(found: Found, done: Mapping[str, Any] | None = None) -> EntryView:
     shown = dict(found.leaf.fields)
     if done is not None:
         shown["done"] = dict(done)
-    at = found.leaf.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return EntryView(index=found.index, at=at, kind=found.leaf.kind, fields=shown, payload=found.payload())
+    leaf = found.leaf
+    return EntryView(index=leaf.index, at=stamp(leaf.at), kind=leaf.kind, fields=shown, payload=found.payload())
 
 
 class _Kept:
