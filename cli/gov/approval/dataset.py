@@ -15,6 +15,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gov.sql.rewrite import identifier
+
 _NAME = r'"(?:[^"]|"")+"'
 _ALIAS = "\n) AS gov_dataset"
 _PARTS = re.compile(
@@ -45,23 +47,23 @@ class DataSet:
 
 def part(query: str, column: str) -> str:
     """The text for rows from $1 on and before $2, by the output column `column`."""
-    name = _quoted(column)
+    name = identifier(column)
     return f"SELECT * FROM (\n{query}{_ALIAS} WHERE {name} >= $1 AND {name} < $2"
 
 
 def last_part(query: str, column: str) -> str:
     """The text for rows from $1 on."""
-    return f"SELECT * FROM (\n{query}{_ALIAS} WHERE {_quoted(column)} >= $1"
+    return f"SELECT * FROM (\n{query}{_ALIAS} WHERE {identifier(column)} >= $1"
 
 
 def rest(query: str, column: str) -> str:
     """The text for rows that have no value there."""
-    return f"SELECT * FROM (\n{query}{_ALIAS} WHERE {_quoted(column)} IS NULL"
+    return f"SELECT * FROM (\n{query}{_ALIAS} WHERE {identifier(column)} IS NULL"
 
 
 def ends(query: str, column: str) -> str:
     """The text for the least and the greatest value, and the number of all rows."""
-    name = _quoted(column)
+    name = identifier(column)
     return f"SELECT min({name}), max({name}), count(*) FROM (\n{query}{_ALIAS}"
 
 
@@ -79,7 +81,3 @@ def derived(text: str, parameters: Sequence[str | None] | None, query: str) -> b
     if before == "SELECT * FROM (\n":
         return _PARTS.fullmatch(tail) is not None
     return not tail and not parameters and _ENDS.fullmatch(before) is not None
-
-
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'

@@ -24,6 +24,7 @@ from gov.errors import BoundExceeded, Denied, GovError, NotUnderstood, Statement
 from gov.protocol import frames
 from gov.protocol.replies import BULK, IDLE, KEPT
 from gov.sql.catalog import RelationKind
+from gov.sql.rewrite import identifier, quoted
 from gov.target.definitions import statement as definitions_query
 from gov.target.oneshot import AsOwner, Lent, Ticket
 from gov.terms import Effect, Relation
@@ -210,10 +211,10 @@ async def _prepare(session: Session, exchange: Exchange, ticket: Ticket) -> None
     pg_catalog is not named, so it is searched first and nothing is created in it.
     """
     schemas = [schema for schema in session.judging.search_path if schema != "pg_catalog"]
-    path = ", ".join(map(_quoted, schemas)) or "''"
+    path = ", ".join(map(identifier, schemas)) or "''"
     await own(exchange, f"SET search_path = {path}")
     if ticket.set_role is not None:
-        await own(exchange, f"SET ROLE {_quoted(ticket.set_role)}")
+        await own(exchange, f"SET ROLE {identifier(ticket.set_role)}")
 
 
 async def _guarded(
@@ -260,7 +261,7 @@ async def _lock(session: Session, run: Run, exchange: Exchange) -> None:
     ]
     mode = "ACCESS EXCLUSIVE" if run.judged.route is Route.OWNER else "ROW EXCLUSIVE"
     if tables:
-        await own(exchange, f"LOCK TABLE {', '.join(map(_name, tables))} IN {mode} MODE")
+        await own(exchange, f"LOCK TABLE {', '.join(map(quoted, tables))} IN {mode} MODE")
 
 
 async def _compare(session: Session, run: Run, exchange: Exchange) -> None:
@@ -380,11 +381,3 @@ def _failure(fields: dict[str, str], run: Run) -> GovError:
     )
     failed.original = fields.get("M", "")
     return failed
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _name(relation: Relation) -> str:
-    return f"{_quoted(relation.schema)}.{_quoted(relation.name)}"
