@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from errno import EIO, ENOSPC
 from pathlib import Path
 from typing import TypeVar
 
+from audit.logs import ORIGIN
+from gov.audit.note import SigningKey
 from gov.store.disk import Disk
+from gov.store.journal import Journal
 
 Result = TypeVar("Result")
 
@@ -207,3 +212,23 @@ class FailingDisk(Disk):
 
 
 __all__ = ["EIO", "ENOSPC", "Crash", "CrashingDisk", "FailingDisk", "ForgetfulDisk"]
+
+
+def stopped(
+    base: Path, scratch: Path, disk_of: type[CrashingDisk], keys: list[SigningKey], work: Callable[[Journal], object]
+) -> Iterator[Path]:
+    """Copies of the log `base`, in each of which `work` was stopped one operation later; in the last it was not."""
+    survive, over = 0, False
+    while not over:
+        directory = shutil.copytree(base, scratch / f"{disk_of.__name__}-{survive}")
+        disk = disk_of(10_000)
+        journal = Journal(directory, keys, ORIGIN, disk=disk)
+        disk.survive = disk.operations + survive
+        with suppress(Crash):
+            work(journal)
+            over = True
+        disk.release()
+        if not over and isinstance(disk, ForgetfulDisk):
+            disk.lose_power()
+        yield directory
+        survive += 1

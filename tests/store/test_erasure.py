@@ -20,7 +20,7 @@ from gov.store import erasure
 from gov.store.disk import Disk, Files
 from gov.store.erasure import aged, chosen, erase
 from gov.store.journal import Journal
-from store.faults import Crash, CrashingDisk, FailingDisk, ForgetfulDisk
+from store.faults import CrashingDisk, FailingDisk, ForgetfulDisk, stopped
 
 SIZE = 270
 SPANS = [(0, 10), (250, 260), (265, 269)]
@@ -90,23 +90,10 @@ def test_proofs_made_before_hold_afterwards(base: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("disk_of", [CrashingDisk, ForgetfulDisk])
 def test_a_stop_between_any_two_steps(base: Path, tmp_path: Path, disk_of: type[CrashingDisk]) -> None:
     """The dead log verifies as it lies; opened again everything that an entry says was erased is gone."""
-    outcomes, survive = set(), 0
-    while True:
-        directory = shutil.copytree(base, tmp_path / f"{disk_of.__name__}-{survive}")
-        disk = disk_of(10_000)
-        journal = Journal(directory, KEY, ORIGIN, disk=disk)
-        disk.survive = disk.operations + survive
-        with suppress(Crash):
-            erase(journal, ERASED, SPANS)
-            break
-        disk.release()
-        if isinstance(disk, ForgetfulDisk):
-            disk.lose_power()
-        outcomes.add(_reopened(directory))
-        survive += 1
-    disk.release()
-    assert outcomes == {0, len(GONE)}
-    assert survive > 20
+    logs = stopped(base, tmp_path, disk_of, [KEY], lambda journal: erase(journal, ERASED, SPANS))
+    *outcomes, _ = [_reopened(directory) for directory in logs]
+    assert set(outcomes) == {0, len(GONE)}
+    assert len(outcomes) > 20
 
 
 def _reopened(directory: Path) -> int:

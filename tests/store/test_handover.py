@@ -16,7 +16,7 @@ from gov.errors import Unavailable
 from gov.store.disk import Files
 from gov.store.handover import hand_over, is_handed_over, sign_with
 from gov.store.journal import Journal
-from store.faults import EIO, Crash, CrashingDisk, FailingDisk, ForgetfulDisk
+from store.faults import EIO, CrashingDisk, FailingDisk, ForgetfulDisk, stopped
 
 CHANGED = Entry("key.changed", START, {"old": str(KEY.verifier), "new": str(NEXT.verifier)})
 
@@ -61,23 +61,11 @@ def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("disk_of", [CrashingDisk, ForgetfulDisk])
 def test_a_stop_between_any_two_steps(base: Path, tmp_path: Path, disk_of: type[CrashingDisk]) -> None:
     """Of the process, and of the machine with what was not synced."""
-    survive = 0
-    while True:
-        directory = shutil.copytree(base, tmp_path / f"{disk_of.__name__}-{survive}")
-        disk = disk_of(10_000)
-        journal = Journal(directory, [KEY, NEXT], ORIGIN, disk=disk)
-        disk.survive = disk.operations + survive
-        with suppress(Crash):
-            change(journal)
-            break
-        disk.release()
-        if isinstance(disk, ForgetfulDisk):
-            disk.lose_power()
+    logs = 0
+    for directory in stopped(base, tmp_path, disk_of, [KEY, NEXT], change):
         shutil.rmtree(finished(directory))
-        survive += 1
-    disk.release()
-    finished(directory)
-    assert survive > 20
+        logs += 1
+    assert logs > 21
 
 
 @pytest.mark.parametrize("failing", ["create", "rename", "sync_directory", "sync", "write"])
