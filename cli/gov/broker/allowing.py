@@ -15,6 +15,7 @@ from gov.broker.views import rfc3339
 from gov.errors import BoundExceeded, Denied, GovError, StatementFailed, Unavailable
 from gov.identity.principal import Principal
 from gov.policy.decision import Decision
+from gov.policy.render import duration
 from gov.policy.rules import Budget
 from gov.protocol.allowance import Allowance
 from gov.store.budgets import Use
@@ -81,7 +82,7 @@ class Counted:
             return taken
         raise Denied(
             f"the budget {budget.name} is used up: {use.used} of {budget.rows} rows with {budget.data} in"
-            f" {_span(budget.per)}, and the rows beyond were not shown",
+            f" {duration(budget.per)}, and the rows beyond were not shown",
             hint="gov whoami shows what is left; whoever owns the policy can raise it or make an exception",
             detail=f"the first of them is free again at {rfc3339(use.frees_at)}" if use.frees_at else "",
         )
@@ -105,11 +106,6 @@ def budgets_left(house: House, who: Principal) -> list[tuple[Budget, Use]]:
     """
     meant = [each for each in house.policy.budget if any(each.meant(who, target) for target in house.targets)]
     return [(each, house.budgets.use(person(who), each.name, house.clock())) for each in meant]
-
-
-def _span(seconds: float) -> str:
-    units = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
-    return next(f"{int(seconds // unit)}{letter}" for unit, letter in units if seconds % unit == 0)
 
 
 class _Blocks:

@@ -17,6 +17,7 @@ from gov.policy.decide import decide
 from gov.policy.decision import Access, Decision, Outcome, Verdict
 from gov.policy.masks import parse, strictest
 from gov.policy.outcome import filtered, outcome
+from gov.policy.render import duration
 from gov.policy.rules import Budget, People, Policy, Roles
 from gov.policy.situation import Situation
 from gov.policy.universe import OTHERWISE, Circumstances, Subject, World
@@ -143,17 +144,12 @@ def _terms(granted: Access) -> tuple[str, tuple[float, ...]]:
     """In words, and as numbers of which more is wider."""
     asks = [word for word, asked in (("a reason", granted.reason_required), ("a purpose", granted.purpose_required))
             if asked]
-    words = f"a lease of {_span(granted.max_ttl)}" + (f" with {' and '.join(asks)}" if asks else "")
+    words = f"a lease of {duration(granted.max_ttl)}" + (f" with {' and '.join(asks)}" if asks else "")
     if granted.max_statement:
-        words += f", statements run on for {_span(granted.max_statement)}"
+        words += f", statements run on for {duration(granted.max_statement)}"
     return words, (
         granted.max_ttl, -granted.reason_required, -granted.purpose_required, granted.max_statement or 0.0,
     )
-
-
-def _span(seconds: float) -> str:
-    units = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
-    return next(f"{int(seconds // unit)}{letter}" for unit, letter in units if seconds % unit == 0)
 
 
 def _direction(*, more: bool, less: bool) -> Direction:
@@ -226,7 +222,7 @@ def _budgets(place: _Place, old: Policy, new: Policy) -> Iterator[Change]:
 
 def _amount(budget: Budget) -> str:
     clear = " clear" if budget.unmasked else ""
-    return f"{budget.rows} rows of{clear} {budget.data} in {_span(budget.per)}"
+    return f"{budget.rows} rows of{clear} {budget.data} in {duration(budget.per)}"
 
 
 def _unmasked(old: str, new: str) -> Direction:
@@ -298,7 +294,7 @@ def _words(decision: Decision) -> str:
     if decision.verdict is not Verdict.HOLD:
         return f"{decision.verdict}{by}"
     count = f"{decision.count} of " if decision.count > 1 else ""
-    return f"hold{by} for {count}{', '.join(sorted(decision.approvers))}, {_span(decision.expires)}"
+    return f"hold{by} for {count}{', '.join(sorted(decision.approvers))}, {duration(decision.expires)}"
 
 
 def _milder(old: Decision, new: Decision) -> Direction:
@@ -355,7 +351,7 @@ def _governing(old: Policy, new: Policy) -> list[Change]:
     found += [_offered(rule.name, wider=rule in new.datasets) for rule in {*old.datasets} ^ {*new.datasets}]
     if old.fresh_within != new.fresh_within:
         direction = _direction(more=new.fresh_within > old.fresh_within, less=new.fresh_within < old.fresh_within)
-        words = [f"a login of the last {_span(policy.fresh_within)}" for policy in (old, new)]
+        words = [f"a login of the last {duration(policy.fresh_within)}" for policy in (old, new)]
         found.append(Change(("approvers",), "", (), (), "trust", (), (), (), words[0], words[1], direction))
     return sorted(found)
 
