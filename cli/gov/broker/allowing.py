@@ -176,7 +176,7 @@ def bounds(session: Session, run: Run) -> list[Bound]:
             " were not shown", hint="run it again to ask for more, or narrow it",
         )))
     if "DeclareCursorStmt" in kinds:
-        session.cursors_counted += found
+        session.cursors_counted = _once([*session.cursors_counted, *found])
     if "FetchStmt" in kinds:
         found += session.cursors_counted
     return _once(found)
