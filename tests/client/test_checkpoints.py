@@ -10,6 +10,7 @@ import pytest
 
 from gov.audit.checkpoint import Checkpoint, sign
 from gov.audit.note import SigningKey
+from gov.audit.rotation import Link
 from gov.client.checkpoints import PROVE_EVERY, Witness
 from gov.client.config import Context, Places
 from gov.errors import ConfigError, Unverified
@@ -136,3 +137,16 @@ def test_a_proof_is_due_now_and_then_from_what_was_proved_last(witness: Witness)
     later = witness.unproved(2 * PROVE_EVERY)
     assert later is not None
     assert later.checkpoint.size == 9
+
+
+def test_a_slower_process_does_not_take_back_what_another_followed(witness: Witness, tmp_path: Path) -> None:
+    """Both go out from the same key; the one that saw fewer changes comes last."""
+    third = SigningKey("gov.example", b"3" * 32)
+    first, second = (
+        Link(old.verifier, new.verifier, 0, Checkpoint("gov.example", 1)) for old, new in ((KEY, OTHER), (OTHER, third))
+    )
+    witness_in(tmp_path).follow([first, second])
+    witness.follow([first])
+
+    assert [*witness.keys] == [KEY.verifier, OTHER.verifier, third.verifier]
+    assert see(witness, header(3, key=third)) == 3

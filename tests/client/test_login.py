@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ import pytest
 from keyring.backends.fail import Keyring as NoKeyring
 
 from gov.audit.checkpoint import Checkpoint, sign
+from gov.audit.entry import Entry
 from gov.audit.note import SigningKey
+from gov.audit.rotation import follow
 from gov.broker.authority import own, today
 from gov.broker.tokens import Verifier
 from gov.client import tokens as tokens_module
 from gov.client.access import Access
+from gov.client.checkpoints import Witness
 from gov.client.config import Contexts, Places
 from gov.client.device import Challenge
 from gov.client.login import (
@@ -37,6 +40,9 @@ from gov.control.model import CHECKPOINT_HEADER
 from gov.demo.issuer_client import approve_device, refuse_device
 from gov.errors import ConfigError, NotLoggedIn, Unavailable, Unverified, UsageError
 from gov.identity.config import IdentityConfig
+from gov.store.disk import Files
+from gov.store.handover import hand_over, sign_with
+from gov.store.journal import Journal
 from servers import Asked, RunningIssuer, Scripted, running_issuer, scripted
 
 KEY = SigningKey("gov.example", b"k" * 32)
@@ -58,6 +64,8 @@ class StandIn:
     ca_file: Path
     issuer: str
     key: SigningKey = KEY
+    links: dict[str, str] = field(default_factory=dict)
+    """By which it says that its key follows others."""
 
     @property
     def url(self) -> str:
@@ -72,7 +80,7 @@ class StandIn:
             return 200, headers, {
                 "version": "1", "issuer": self.issuer, "client_id": "gov-cli", "audience": "gov",
                 "gateway_host": "127.0.0.1", "gateway_port": 1, "ca": self.ca_file.read_text(),
-                "audit_key": str(self.key.verifier),
+                "audit_key": str(self.key.verifier), "audit_links": self.links,
             }  # fmt: skip
         verifier = Verifier([IdentityConfig(self.issuer, "gov-cli")])
         try:
@@ -207,6 +215,43 @@ def test_a_new_key_of_the_log_is_refused_until_a_person_says_so(
     context = meet(broker.url, places, new_log=True, environ={})
     login = log_in(context, places, by_device(confirm(issuer, "alice")), store="file")
     assert login.context.audit_key == str(OTHER.verifier)
+
+
+def test_a_key_that_was_given_up_brings_no_other_at_the_next_login(
+    broker: StandIn, issuer: RunningIssuer, places: Places, tmp_path: Path
+) -> None:
+    """Whoever gets hold of it can sign a successor: who has followed from it goes out from the key believed now."""
+    login = device_login(broker.url, places=places, show=confirm(issuer, "alice"), ca_file=broker.ca_file)
+    thief = SigningKey("gov.example", b"t" * 32)
+    stolen, legitimate = (_handed_over(tmp_path / name, to) for name, to in (("stolen", thief), ("ours", OTHER)))
+
+    broker.key, broker.links = thief, stolen
+    assert meet(broker.url, places, environ={}).audit_key == str(thief.verifier)  # nobody can tell before
+    Witness(login.context, places).follow(follow(KEY.verifier, read_of(legitimate)))
+
+    with pytest.raises(Unverified, match="another key"):
+        meet(broker.url, places, environ={})
+    broker.key, broker.links = OTHER, legitimate
+    assert meet(broker.url, places, environ={}).audit_key == str(OTHER.verifier)
+    broker.key = KEY  # back to the one that was given up
+    with pytest.raises(Unverified, match="another key"):
+        meet(broker.url, places, environ={})
+
+
+def read_of(links: dict[str, str]) -> Callable[[str], bytes | None]:
+    """What `follow` reads."""
+    return {name: text.encode() for name, text in links.items()}.get
+
+
+def _handed_over(directory: Path, new: SigningKey) -> dict[str, str]:
+    """The proof that a log of `KEY` gives way to `new`, as a broker shows it."""
+    with Journal(directory, KEY, "gov.example") as journal:
+        sign_with(journal, KEY, new)
+        index = journal.append(Entry("key.changed", 0.0, {"old": str(KEY.verifier), "new": str(new.verifier)}))
+        journal.integrate()
+        hand_over(journal, index, KEY, new)
+    files = Files(directory)
+    return {name: (files(name) or b"").decode() for name in files.names("key")}
 
 
 def test_a_service_logs_in_with_its_secret(broker: StandIn, issuer: RunningIssuer, places: Places) -> None:

@@ -41,7 +41,7 @@ def finished(directory: Path) -> Path:
     """The next start, with both keys, and then without the old one."""
     prove(directory)
     with Journal(directory, [KEY, NEXT], ORIGIN) as journal:
-        if not is_handed_over(journal, NEXT):
+        if not is_handed_over(journal, KEY, NEXT):
             change(journal)
         journal.append_many(statements(0, 1))
     Journal(directory, NEXT, ORIGIN).close()

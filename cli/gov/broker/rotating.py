@@ -30,8 +30,11 @@ async def rotate(call: Call) -> Response:
     admission.check_length("--reason", ask.reason)
     async with house.rotating:
         signing = keys.audit_keys(house.config.key_directory, house.config.origin)
+        finished = await _finish(house, call.who, signing, ask.reason)
         if ask.retire:
             await _retire(house, call.who, signing, ask.reason)
+        elif finished:
+            pass  # the key is new since now: it was asked for before, and failed then
         elif len(signing) > 1:
             raise AlreadySettled(
                 "the key before this one still signs as well", hint="gov broker rotate-key --retire, then again"
@@ -45,15 +48,24 @@ async def rotate(call: Call) -> Response:
 
 async def resume(house: House) -> None:
     """At start: what a change of keys that was stopped had begun."""
-    signing = keys.audit_keys(house.config.key_directory, house.config.origin)
-    if len(signing) > 1 and not await asyncio.to_thread(is_handed_over, house.trail.journal, signing[-1]):
-        await _change(house, None, signing[-2], signing[-1], "")
+    await _finish(house, None, keys.audit_keys(house.config.key_directory, house.config.origin), "")
 
 
 def links(house: House) -> dict[str, str]:
     """The proofs by which whoever trusts an older key follows to the one in force."""
     files = Files(Path(house.config.audit.directory))
     return {name: (files(name) or b"").decode() for name in files.names("key")}
+
+
+async def _finish(house: House, who: Principal | None, signing: tuple[SigningKey, ...], reason: str) -> bool:
+    """Carry out a change that failed or was stopped before everybody could follow; whether there was one."""
+    if len(signing) < 2:
+        return False
+    old, new = signing[-2:]
+    if await asyncio.to_thread(is_handed_over, house.trail.journal, old, new):
+        return False
+    await _change(house, who, old, new, reason)
+    return True
 
 
 async def _change(house: House, who: Principal | None, old: SigningKey, new: SigningKey, reason: str) -> None:

@@ -96,11 +96,14 @@ class Witness:
         return any(name == believed[-1].name and all(id != key.id for key in believed) for name, id in found)
 
     def follow(self, links: Sequence[Link]) -> None:
-        """Believe the last key to which these links lead, from the one believed now.
+        """Believe the last key to which these links lead, if they lead on from the one believed now.
 
-        That the log goes on from what it was is to be proved anew, whatever was proved before.
+        Where another process has followed further meanwhile, nothing is taken back. That the log goes on from what
+        it was is to be proved anew, whatever was proved before.
         """
         with locked(self._lock):
+            if self._key not in {str(each.old) for each in links}:
+                return
             newest = str(links[-1].new)
             former = dict.fromkeys([*map(str, self.keys), *(str(each.old) for each in links)])
             former.pop(newest, None)

@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gov.audit.note import verifier_key
+from gov.audit.note import VerifierKey
 from gov.audit.rotation import follow
 from gov.client import browser, device
 from gov.client.access import client_credentials, client_secret
@@ -80,13 +80,14 @@ def meet(
         if ca_file is not None or trust is None:
             raise
         known, info = _first_contact(known, contexts, trust)
+    witness = Witness(known, places)
     if new_log:
-        Witness(known, places).forget()
-    elif known.audit_key not in ("", info.audit_key) and not _is_followed(known.audit_key, info):
+        witness.forget()
+    elif witness.pinned and not _goes_on(believed := witness.keys[-1], info):
         raise Unverified(
             f"the broker {known.broker} signs its audit log with another key than at your last login",
             hint=f"gov login {known.broker} --new-log, if whoever runs it says that it was set up anew",
-            detail=f"pinned {known.audit_key}, now {info.audit_key}",
+            detail=f"pinned {believed}, now {info.audit_key}",
         )
     return replace(
         known,
@@ -98,10 +99,15 @@ def meet(
     )
 
 
-def _is_followed(key: str, info: Info) -> bool:
-    """Whether the broker proves that its key follows the one that was pinned."""
+def _goes_on(key: VerifierKey, info: Info) -> bool:
+    """Whether the broker signs with the key that is believed by now, or proves that its own follows that one.
+
+    Not with the one of the last login: that may have been given up since, and be somebody else's by now.
+    """
+    if str(key) == info.audit_key:
+        return True
     try:
-        links = follow(verifier_key(key), {name: text.encode() for name, text in info.audit_links.items()}.get)
+        links = follow(key, {name: text.encode() for name, text in info.audit_links.items()}.get)
     except Unverified:
         return False
     return bool(links) and str(links[-1].new) == info.audit_key

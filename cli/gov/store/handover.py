@@ -15,6 +15,7 @@ from gov.audit.note import SigningKey
 from gov.audit.path import bundle_entries
 from gov.audit.proof import prove_inclusion
 from gov.audit.tree import WIDTH
+from gov.errors import Unverified
 from gov.store.disk import Files
 from gov.store.journal import Journal
 from gov.store.tiles import KEY, Tiles
@@ -49,7 +50,12 @@ def hand_over(journal: Journal, index: int, old: SigningKey, new: SigningKey) ->
     journal.change(change)
 
 
-def is_handed_over(journal: Journal, new: SigningKey) -> bool:
-    """Whether everybody can follow to that key."""
-    named = (Files(journal.directory)(KEY) or b"").splitlines()
-    return bool(named) and named[-1] == str(new.verifier).encode()
+def is_handed_over(journal: Journal, old: SigningKey, new: SigningKey) -> bool:
+    """Whether whoever has the old key can follow to the new one: the proof is there and holds, and it is named."""
+    read = Files(journal.directory)
+    try:
+        link = rotation.read_link(read(rotation.path(old.verifier)) or b"", old.verifier)
+    except (OSError, Unverified):
+        return False
+    named = (read(KEY) or b"").splitlines()
+    return link.new == new.verifier and named[-1:] == [str(new.verifier).encode()]
