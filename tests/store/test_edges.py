@@ -8,15 +8,17 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from audit.logs import KEY, ORIGIN
-from gov.audit.entry import Entry
+from gov.audit.entry import Entry, read_leaf, record
 from gov.store.disk import Files
 from gov.store.edges import MOST_EDGES, LineageFiller, edges_of
 from gov.store.flows import Whose, files, made_of
 from gov.store.index import EntryFiller, Index, Writer
 from gov.store.journal import Journal
-from gov.store.log import forwards
+from gov.store.log import Found, forwards
 from gov.store.tracing import Walk, by_person, by_run, related
 
 AT = 1769860800.0
@@ -59,6 +61,45 @@ def test_a_text_that_runs_often_is_one_shape(tmp_path: Path) -> None:
         assert connection.execute("SELECT first, last, uses FROM flow_use ORDER BY first").fetchall() == [
             (0, 49, 50), (50, 50, 1),
         ]  # fmt: skip
+
+
+STEP = st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.sampled_from(["", "q-1"]),
+                 st.sampled_from(["done", "failed", "never"]), st.booleans())
+
+
+@given(st.lists(STEP, max_size=12), st.integers(2, 7))
+@settings(max_examples=40)
+def test_tables_are_the_same_however_they_were_filled(steps: list[tuple[str, str, str, str, bool]], most: int) -> None:
+    """One by one, all at once, in between: what waits to be written is seen by what comes after it."""
+    log: list[Entry] = []
+    for subject, column, request, end, late in steps:
+        log.append(ran(subject, f"s.t.{column}", request=request))
+        number = len(log) - 1
+        if late:
+            log.append(ran("late", "s.t.z"))
+        if end != "never":
+            log.append(Entry("statement.done", AT, {"statement": number, "outcome": end, "sqlstate": "00000"}))
+    assert tables(log, 1) == tables(log, most) == tables(log, len(log) + 1)
+
+
+def tables(log: list[Entry], most: int) -> list[list[tuple[object, ...]]]:
+    """What depends on the order in which rows are written, when every `most` entries are."""
+    connection = sqlite3.connect(":memory:")
+    fillers = (EntryFiller(), LineageFiller())
+    for filler in fillers:
+        connection.executescript(filler.SCHEMA)
+    for index, entry in enumerate(log):
+        stored = record(entry, index, bytes(32), bytes(16))
+        for filler in fillers:
+            filler.add(connection, Found(read_leaf(stored.leaf), stored.sealed, stored.leaf), {})
+            if index % most == most - 1:
+                filler.flush(connection)
+    for filler in fillers:
+        filler.flush(connection)
+    found = [connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+             for table in ("entry", "outcome", "flow_use", "who_term", "what_term")]
+    connection.close()
+    return found
 
 
 def test_values_are_followed_through_written_columns(tmp_path: Path) -> None:

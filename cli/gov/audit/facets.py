@@ -36,6 +36,7 @@ CLEAR: Final = "clear_sensitive"
 """Sensitive columns that no mask covered."""
 _NAMES: Final = {**dict.fromkeys(TABLES, "table"), READ: "read", WRITTEN: "written", CLEAR: "clear"}
 """Field to facet, of fields that name tables and columns, which are found by their ends too."""
+_WHAT: Final = WHAT.keys() | _NAMES.keys()
 WORDS: Final = ("text", "parameters", "error", "notices", "reason", "because", "complaints", "message")
 """Fields of the payload that are searched as text."""
 
@@ -64,6 +65,16 @@ def what_of(kind: str, fields: Mapping[str, Any]) -> Terms:
     return frozenset(found)
 
 
+def whose(fields: Mapping[str, Any], payload: Mapping[str, Any]) -> list[Any]:
+    """All that `who_of` looks at: what it found for these once, it finds for their equal."""
+    return [[each, said[each]] for said in (payload, fields) for each in said if each in WHO]
+
+
+def whats(kind: str, fields: Mapping[str, Any]) -> list[Any]:
+    """All that `what_of` looks at: what it found for these once, it finds for their equal."""
+    return [kind, *[[each, fields[each]] for each in fields if each in _WHAT]]
+
+
 def _add(found: set[tuple[str, str]], facet: str, value: object) -> None:
     if type(value) is str:  # nearly always, and for every entry
         if value:
@@ -74,7 +85,8 @@ def _add(found: set[tuple[str, str]], facet: str, value: object) -> None:
 
 def words_of(payload: Mapping[str, Any], names: Iterable[str] = WORDS) -> str:
     """What of the payload is searched as text, one value a line, without case."""
-    return "\n".join(value for name in names for value in values(payload.get(name))).casefold()
+    said = [payload[name] for name in names if name in payload]
+    return "\n".join(values(said)).casefold() if said else ""
 
 
 def columns(asked: str) -> tuple[str, ...]:
@@ -90,7 +102,10 @@ def columns(asked: str) -> tuple[str, ...]:
 
 def values(value: object) -> Iterator[str]:
     """A field's values as text, however deep they stand."""
-    if isinstance(value, list | tuple):
+    if type(value) is str:  # nearly always
+        if value:
+            yield value
+    elif isinstance(value, list | tuple):
         for each in value:
             yield from values(each)
     elif isinstance(value, Mapping):

@@ -23,7 +23,7 @@ from gov.errors import GovError, NoSuch
 from gov.store.disk import Files
 from gov.store.edges import LineageFiller
 from gov.store.index import EntryFiller, Filler, Writer
-from gov.store.log import Entries, forwards, integrated
+from gov.store.log import Entries, integrated, of_tree
 
 EVERY = 1.0
 """Seconds between two looks at the log."""
@@ -51,7 +51,7 @@ def bring_up(writer: Writer, read: Files, most: int = BATCH) -> bool:
     if not writer.is_there or not _continues(writer, read):
         writer.rebuild()
     if writer.size < size:
-        writer.add(islice(forwards(read, writer.size), min(most, size - writer.size)))
+        writer.add(islice(of_tree(read, writer.size), min(most, size - writer.size)))
     return writer.size < size
 
 

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from gov.lineage.flow import TRANSFORMATION, WORDS
 from gov.lineage.form import from_facts
-from gov.store.index import id_of, inserted, remember
+from gov.store.index import KEPT, id_of, inserted, remember, sameness
 from gov.store.log import Found
 
 MOST_EDGES: Final = 4000
@@ -47,8 +47,9 @@ class Edge(NamedTuple):
 
 Key = tuple[int, int, str]
 """Of a use: shape, actor, request."""
-_WHERE_KEY: Final = "WHERE shape = ? AND actor = ? AND request = ?"
-_OF_KEY: Final = f"FROM flow_use {_WHERE_KEY}"
+Span = tuple[int, int, int]
+"""Of a use: its first and its last entry, and how many."""
+_OF_KEY: Final = "FROM flow_use WHERE shape = ? AND actor = ? AND request = ?"
 
 
 class LineageFiller:
@@ -82,7 +83,10 @@ class LineageFiller:
         self._shapes: dict[bytes, int] = {}
         self._actors: dict[tuple[str, ...], int] = {}
         self._columns: dict[tuple[str, str], int] = {}
-        self._open: dict[int, tuple[Key, tuple[int, int, int] | None]] = {}
+        self._uses: dict[Key, Span | None] = {}
+        self._changed: set[Key] = set()
+        """Uses that are not written yet."""
+        self._open: dict[int, tuple[Key, Span | None]] = {}
         """Statements whose end has not come, with what their use was before them."""
 
     def add(self, connection: sqlite3.Connection, found: Found, payload: Mapping[str, Any]) -> None:
@@ -103,11 +107,29 @@ class LineageFiller:
             self._use(connection, key, found.index)
 
     def _use(self, connection: sqlite3.Connection, key: Key, entry: int) -> None:
-        row = connection.execute(f"SELECT first, last, uses {_OF_KEY}", key).fetchone()
-        first, _, uses = row or (entry, entry, 0)
-        connection.execute("INSERT OR REPLACE INTO flow_use VALUES (?, ?, ?, ?, ?, ?)",
-                           (*key, first, entry, uses + 1))  # fmt: skip
-        remember(self._open, entry, (key, row))
+        before = self._span(connection, key)
+        first, _, uses = before or (entry, entry, 0)
+        self._change(key, (first, entry, uses + 1))
+        remember(self._open, entry, (key, before))
+
+    def _span(self, connection: sqlite3.Connection, key: Key) -> Span | None:
+        if key not in self._uses:
+            self._uses[key] = connection.execute(f"SELECT first, last, uses {_OF_KEY}", key).fetchone()
+        return self._uses[key]
+
+    def _change(self, key: Key, span: Span | None) -> None:
+        self._uses[key] = span
+        self._changed.add(key)
+
+    def flush(self, connection: sqlite3.Connection) -> None:
+        """The uses that have changed, each once however often it did."""
+        spans = [(key, self._uses[key]) for key in self._changed]
+        connection.executemany(f"DELETE {_OF_KEY}", [key for key, span in spans if span is None])
+        connection.executemany("INSERT OR REPLACE INTO flow_use VALUES (?, ?, ?, ?, ?, ?)",
+                               [(*key, *span) for key, span in spans if span is not None])  # fmt: skip
+        self._changed.clear()
+        if len(self._uses) > KEPT:
+            self._uses.clear()
 
     def _end(self, connection: sqlite3.Connection, done: Mapping[str, Any]) -> None:
         """A statement has ended; when it failed before anything had flowed, its use is taken back."""
@@ -115,12 +137,12 @@ class LineageFiller:
         key, before = self._open.pop(statement, (None, None))
         if key is None or not _came_to_nothing(done):
             return  # or it began in another life of the index: then it stays
-        now = connection.execute(f"SELECT first, last, uses {_OF_KEY}", key).fetchone()
+        now = self._span(connection, key)
         if now is None or now[2] <= 1:
-            connection.execute(f"DELETE {_OF_KEY}", key)
+            self._change(key, None)
         elif before is not None:
-            last = before[1] if now[1] == statement else now[1]
-            connection.execute(f"UPDATE flow_use SET last = ?, uses = uses - 1 {_WHERE_KEY}", (last, *key))
+            first, last, uses = now
+            self._change(key, (first, before[1] if last == statement else last, uses - 1))
 
     def erase(self, connection: sqlite3.Connection, first: int, end: int) -> None:
         """Nothing here comes from a payload."""
@@ -129,8 +151,11 @@ class LineageFiller:
         """Nothing was erased."""
 
     def _shape(self, connection: sqlite3.Connection, target: str, lineage: list[Any]) -> int:
+        plain = sameness([target, lineage])
+        if (remembered := self._shapes.get(plain)) is not None:
+            return remembered
         key = shape_key(target, lineage)
-        known = self._shapes.get(key) or id_of(connection, "flow_shape", key)
+        known = id_of(connection, "flow_shape", key)
         if known is None:
             known = inserted(connection, "INSERT INTO flow_shape (digest, target) VALUES (?, ?)", (key, target))
             connection.executemany(
@@ -141,7 +166,7 @@ class LineageFiller:
                     for edge in edges_of(lineage)
                 ],
             )  # fmt: skip
-        remember(self._shapes, key, known)
+        remember(self._shapes, plain, known)
         return known
 
     def _column(self, connection: sqlite3.Connection, target: str, name: str) -> int:

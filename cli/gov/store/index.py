@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +25,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from gov.audit.facets import WORDS, Terms, what_of, who_of, words_of
+from gov.audit.facets import WORDS, Terms, what_of, whats, who_of, whose, words_of
 from gov.audit.succession import Amiss, ranges
 from gov.audit.tree import leaf_hash
 from gov.errors import Unavailable
@@ -37,7 +38,9 @@ LONGEST: Final = 1 << 15
 K = TypeVar("K")
 V = TypeVar("V")
 
-_KEPT: Final = 50_000
+_PLAIN: Final = 0
+"""The form of marshal in which equal values have equal bytes."""
+KEPT: Final = 50_000
 """Halves and texts that the writer remembers."""
 
 
@@ -50,7 +53,10 @@ class Filler(Protocol):
     """SQL that makes them."""
 
     def add(self, connection: sqlite3.Connection, found: Found, payload: Mapping[str, Any]) -> None:
-        """Take up one entry; its payload is empty when it was erased."""
+        """Take up one entry; its payload is empty when it was erased. What is to be written may wait for `flush`."""
+
+    def flush(self, connection: sqlite3.Connection) -> None:
+        """Write what waits: many rows at once cost a fraction of as many one by one."""
 
     def erase(self, connection: sqlite3.Connection, first: int, end: int) -> None:
         """Forget what came from the payloads of the entries first ≤ index < end."""
@@ -96,7 +102,7 @@ class Writer:
         Raises:
             sqlite3.Error: The file is damaged, or the disk full. The writer is of no use any more.
         """
-        size, last = self.size, self.last
+        found = None
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             for found in entries:
@@ -104,10 +110,12 @@ class Writer:
                 for filler in self._fillers:
                     filler.add(self._connection, found, payload)
                 if found.leaf.kind == "log.erased":
+                    self._flush()
                     self._erase(found.index, found.leaf.fields)
-                size, last = found.index + 1, leaf_hash(found.raw).hex()
-            _set_meta(self._connection, size=str(size), last=last)
-        return size
+            self._flush()
+            if found is not None:
+                _set_meta(self._connection, size=str(found.index + 1), last=leaf_hash(found.raw).hex())
+        return self.size
 
     def rebuild(self) -> None:
         """Forget everything. Raises Unavailable."""
@@ -118,6 +126,10 @@ class Writer:
         """Let the file go."""
         with suppress(sqlite3.Error):
             self._connection.close()
+
+    def _flush(self) -> None:
+        for filler in self._fillers:
+            filler.flush(self._connection)
 
     def _erase(self, index: int, fields: Mapping[str, Any]) -> None:
         with suppress(Amiss):
@@ -183,24 +195,35 @@ class EntryFiller:
     """
 
     def __init__(self) -> None:
-        self._halves: dict[tuple[str, Terms], int] = {}
+        self._halves: dict[bytes, int] = {}
         self._terms: dict[tuple[str, str], int] = {}
         self._said: dict[bytes, int] = {}
+        self._entries: list[tuple[object, ...]] = []
+        self._outcomes: list[tuple[object, ...]] = []
 
     def add(self, connection: sqlite3.Connection, found: Found, payload: Mapping[str, Any]) -> None:
         """One row in `entry`, and what it needs beside it."""
         leaf = found.leaf
-        who = self._half(connection, "who", who_of(leaf.fields, payload))
-        what = self._half(connection, "what", what_of(leaf.kind, leaf.fields))
+        key = sameness(whose(leaf.fields, payload))
+        if (who := self._halves.get(key)) is None:
+            who = self._half(connection, "who", who_of(leaf.fields, payload))
+            remember(self._halves, key, who)
+        key = sameness(whats(leaf.kind, leaf.fields))
+        if (what := self._halves.get(key)) is None:
+            what = self._half(connection, "what", what_of(leaf.kind, leaf.fields))
+            remember(self._halves, key, what)
         text = self._text(connection, words_of(payload, WORDS[:1]))
         words = self._text(connection, words_of(payload, WORDS[1:]))
-        connection.execute(
-            "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (leaf.index, leaf.at.timestamp(), who, what, leaf.fields.get("n"), text, words),
-        )
+        self._entries.append((leaf.index, leaf.at.timestamp(), who, what, leaf.fields.get("n"), text, words))
         if leaf.kind == "statement.done":
-            row = (leaf.fields.get("statement"), leaf.index, leaf.fields.get("rows"))
-            connection.execute("INSERT OR REPLACE INTO outcome VALUES (?, ?, ?)", row)
+            self._outcomes.append((leaf.fields.get("statement"), leaf.index, leaf.fields.get("rows")))
+
+    def flush(self, connection: sqlite3.Connection) -> None:
+        """The rows of entries and of what became of statements."""
+        connection.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", self._entries)
+        connection.executemany("INSERT OR REPLACE INTO outcome VALUES (?, ?, ?)", self._outcomes)
+        self._entries.clear()
+        self._outcomes.clear()
 
     def erase(self, connection: sqlite3.Connection, first: int, end: int) -> None:
         """Words and names that stood in these payloads only."""
@@ -236,9 +259,6 @@ class EntryFiller:
 
     def _half(self, connection: sqlite3.Connection, half: str, terms: Terms) -> int:
         """The number of this half, made if it is new."""
-        known = self._halves.get((half, terms))
-        if known is not None:
-            return known
         key = hashlib.sha256(json.dumps(sorted(terms)).encode()).digest()[:16]
         number = id_of(connection, half, key)
         if number is None:
@@ -247,7 +267,6 @@ class EntryFiller:
                 f"INSERT OR IGNORE INTO {half}_term VALUES (?, ?)",
                 [(self._term(connection, *term), number) for term in sorted(terms)],
             )
-        remember(self._halves, (half, terms), number)
         return number
 
     def _term(self, connection: sqlite3.Connection, facet: str, value: str) -> int:
@@ -334,8 +353,13 @@ def inserted(connection: sqlite3.Connection, sql: str, values: tuple[object, ...
     return number
 
 
+def sameness(value: list[Any]) -> bytes:
+    """A short key under which to remember what was made of a value of JSON: equal ones have the same."""
+    return hashlib.sha256(marshal.dumps(value, _PLAIN)).digest()
+
+
 def remember(kept: dict[K, V], key: K, value: V) -> None:
     """Keep something for the next time, within bounds."""
-    if len(kept) >= _KEPT:
+    if len(kept) >= KEPT:
         kept.clear()
     kept[key] = value
