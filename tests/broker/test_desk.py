@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from broker.rig import ALICE, BOB, DAVE, EVE, Rig, a_request, held, kinds, person
+from gov.approval.dataset import DataSet
 from gov.approval.request import RequestState
 from gov.broker.house import House
 from gov.errors import AlreadySettled, Denied, NoSuch, Unavailable
 from gov.store.disk import Files
 from gov.store.search import Filters, search
-from gov.terms import SessionId, StatementDigest
+from gov.terms import RequestId, SessionId, StatementDigest
 
 Played = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -414,5 +415,20 @@ def test_an_id_that_nobody_has(rig: Rig, played: Played) -> None:
         async with rig.house() as house:
             with pytest.raises(NoSuch):
                 await house.desk.answer(a_request("rq-zzzzzz").id, BOB, yes=True)
+
+    played(story())
+
+
+def test_a_data_set_is_found_behind_however_many_requests(rig: Rig, played: Played) -> None:
+    """What can still be used is not pushed out by what came later."""
+
+    async def story() -> None:
+        async with rig.house() as house:
+            dataset = DataSet("churn", 3600.0)
+            await house.desk.open(replace(held(), id=RequestId("rq-first"), created_at=1.0, dataset=dataset))
+            for number in range(1001):
+                house.desk._store.put(replace(a_request(), id=RequestId(f"rq-{number}"), state=RequestState.DENIED))
+
+            assert house.desk.dataset("churn").id == "rq-first"
 
     played(story())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -27,6 +28,7 @@ from gov.client.api import Broker
 from gov.client.checkpoints import Witness
 from gov.client.config import Contexts, Places
 from gov.client.login import meet
+from gov.control.access import LeaseAsk
 from gov.control.statements import ExplainAsk
 from gov.control.trail import EraseAsk, RotateAsk
 from gov.errors import AlreadySettled, Denied, NoSuch, Unavailable, Unverified, UsageError
@@ -68,11 +70,16 @@ def test_payloads_are_erased_for_a_reason(site: Site) -> None:
     with pytest.raises(Denied):
         alice.erase(EraseAsk(subject="u-alice", reason="mine"))
 
+    lease = alice.lease(LeaseAsk(target="prod", scope="read", ttl=60, reason="because of mrs brown")).lease.id
+    alice.end_lease(lease)
+    wait_for(lambda: all(each.state == "ended" for each in bob.leases(all=True)))
     before = prove(site, bob.info().audit_key).erased
     done = bob.erase(EraseAsk(subject="u-alice", reason="asked to, ticket 7"))
     entry = bob.entries(kind="log.erased").entries[-1]
 
     assert done.payloads > 0
+    wait_for(lambda: not [each for each in (*site.directory.glob("*"), *site.directory.glob("audit/**/*"))
+                          if each.is_file() and b"mrs brown" in each.read_bytes()])
     assert (entry.fields["subject"], entry.fields["of"]) == ("u-bob", "u-alice")
     assert entry.payload == {"principal": "bob", "reason": "asked to, ticket 7"}
     shown = bob.entry(first)
@@ -108,7 +115,7 @@ def test_the_key_changes_and_clients_follow(site: Site) -> None:
     assert bob.rotate_key(RotateAsk(retire=True)).also == []
     with pytest.raises(Unverified):
         open_checkpoint(bob.checkpoint(), verifier_key(old))
-    alice.whoami()  # has not heard of it: follows from the old key
+    client(site, "alice").whoami()  # has not heard of it: follows from the old key
     assert [str(key) for key in fresh(site, "alice").keys][-2:] == [old, ring.key]
     assert open_checkpoint(before, verifier_key(old)).size <= prove(site, old).size
     assert prove(site, ring.key).keys == (verifier_key(ring.key),)
@@ -194,6 +201,14 @@ def test_hashes_may_be_public_and_payloads_age(site: Site) -> None:
         site.end()
         site.config.write_text(text)
         site.start()
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    """Until it is so, within a minute."""
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_change_of_keys_that_was_stopped(site: Site) -> None:

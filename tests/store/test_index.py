@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from audit.logs import KEY, ORIGIN
 from gov.audit.entry import Entry
+from gov.broker.indexer import bring_up
 from gov.store.disk import Files
 from gov.store.filters import Filters
 from gov.store.index import EntryFiller, Index, Writer
@@ -82,6 +83,28 @@ def test_what_retention_erases_is_erased_from_the_index(tmp_path: Path) -> None:
         fill(tmp_path / "log", tmp_path / "index.db")
         found = search(Files(tmp_path / "log"), Filters(principal="zoebrandt"), index)
         assert next(found).index == 4
+
+
+def test_what_was_erased_is_not_left_in_the_write_ahead_log(tmp_path: Path) -> None:
+    """The files lie open, as they do beside a broker: nobody closes them, and somebody reads."""
+    path = tmp_path / "index.db"
+    writer = Writer(path, [EntryFiller()])
+    with Journal(tmp_path / "log", KEY, ORIGIN) as journal:
+        journal.append_many([said(0, "zoebrandt", "select 'quitesecret'"), said(1, "alice", "select shared")])
+        journal.integrate()
+        bring_up(writer, Files(tmp_path / "log"))
+        journal.append_many([Entry("log.erased", AT + 2, {"first": 0, "end": 1})])
+        journal.integrate()
+        with Index(path).reading() as connection:
+            assert connection.execute("SELECT count(*) FROM said").fetchone() == (2,)
+            writer._connection.execute("PRAGMA busy_timeout = 0")
+            bring_up(writer, Files(tmp_path / "log"))
+        bring_up(writer, Files(tmp_path / "log"))  # as it does every second
+
+    left = b"".join(each.read_bytes() for each in tmp_path.glob("index.db*"))
+    assert b"quitesecret" not in left
+    assert b"zoebrandt" not in left
+    assert b"select shared" in left
 
 
 @pytest.mark.parametrize("harm", [

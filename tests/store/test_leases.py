@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -94,3 +95,18 @@ def test_a_state_is_left_once(leases: Leases) -> None:
 
     assert (first is not None, second) == (True, None)
     assert leases.all()[0].ended_because == "expired"
+
+
+def test_ended_leases_are_forgotten_when_they_are_old(tmp_path: Path) -> None:
+    """With every byte of who had them and why, and no other."""
+    leases = Leases(Database(f"sqlite:///{tmp_path}/state.db"))
+    for name, state, at in (
+        ("a", LeaseState.ENDED, 1.0), ("b", LeaseState.STUCK, 1.0), ("c", LeaseState.ACTIVE, 1.0),
+        ("d", LeaseState.ENDED, 100.0),
+    ):
+        leases.put(replace(lease(name, state, at), reason=f"because of mrs brown {name}"))
+
+    assert leases.forget(50.0, lambda who: who.subject != ALICE.subject) == 0
+    assert leases.forget(50.0) == 1
+    assert {each.id for each in leases.all()} == {"ls-b", "ls-c", "ls-d"}
+    assert b"mrs brown a" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())

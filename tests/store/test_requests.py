@@ -137,10 +137,16 @@ def test_settled_requests_are_forgotten_when_they_are_old(tmp_path: Path) -> Non
     for name, state in (("a", RequestState.SPENT), ("b", RequestState.APPROVED), ("c", RequestState.DENIED)):
         requests.put(request(name, state))
     requests.put(request("d", RequestState.SPENT, created_at=100.0))
+    asked = replace(request("e", RequestState.DENIED), reason="because of mrs brown")
+    requests.put(asked)
+    requests.certain(asked.id)
+    assert requests.forget(50.0, lambda who: who.subject == "nobody") == 0
+    assert b"mrs brown" in b"".join(each.read_bytes() for each in tmp_path.iterdir())
     for name in "abd":
         requests.certain(RequestId(f"rq-{name}"))
 
-    assert requests.forget(50.0) == 1
+    assert requests.forget(50.0) == 2
+    assert b"mrs brown" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
     assert {each.id for each in requests.all()} == {"rq-b", "rq-c", "rq-d"}
     requests.certain(RequestId("rq-c"))
     assert (requests.forget(50.0), requests.forget(50.0)) == (1, 0)

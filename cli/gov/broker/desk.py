@@ -251,12 +251,15 @@ class RequestDesk:
 
     def datasets(self, *, settled: bool = True) -> list[Request]:
         """Requests for data sets, newest last."""
-        rows = self._store.all() if settled else self._store.open()
+        rows = self._store.open()
+        if settled:  # of these the newest alone; what can still be used is there however old it is
+            rows += [each for each in self._store.all() if each.id not in {one.id for one in rows}]
+            rows.sort(key=lambda each: each.created_at)
         return [each for each in rows if each.dataset is not None]
 
-    def forget(self, before: float) -> int:
+    def forget(self, before: float, whose: Callable[[Principal], bool] = lambda requester: True) -> int:
         """Let settled requests go that were made before that time; how many. Blocks. Raises Unavailable."""
-        return self._store.forget(before)
+        return self._store.forget(before, whose)
 
     def visible_to(self, who: Principal, *, settled: bool = False) -> list[Request]:
         """The requests that `who` made, may answer or, as operator or auditor, may see; newest last."""

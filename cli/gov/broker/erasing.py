@@ -22,6 +22,7 @@ from gov.broker.house import House
 from gov.broker.http import Call, reply
 from gov.control.trail import EraseAsk, Erased
 from gov.errors import Denied, GovError, NoSuch, Unavailable, UsageError
+from gov.identity.principal import Principal
 from gov.policy.roles import may_read_trail
 from gov.store.disk import Files
 from gov.store.erasure import KIND, Span, aged, chosen, erase
@@ -44,11 +45,16 @@ async def by_hand(call: Call) -> Response:
         raise UsageError("either entries or a subject", hint="gov audit erase INDEX..., or --subject ID")
     await house.trail.integrate()
     spans = await asyncio.to_thread(_spans, _files(house), unsigned(house.trail.checkpoint).size, ask)
-    if not spans:
+    count = 0
+    if spans:
+        entry = entries.log_erased(call.who, house.clock(), of=ask.subject, reason=ask.reason)
+        count = await asyncio.to_thread(erase, house.trail.journal, entry, spans)
+    # Also when nothing was left in the log: the broker may have been stopped between the two.
+    kept = await asyncio.to_thread(_forget, house, ask)
+    if not spans and not kept:
         raise NoSuch("no such entry has a payload", hint="gov audit search --user NAME")
-    entry = entries.log_erased(call.who, house.clock(), of=ask.subject, reason=ask.reason)
-    count = await asyncio.to_thread(erase, house.trail.journal, entry, spans)
-    return reply(Erased(payloads=count, first=spans[0][0], end=spans[-1][1]))
+    first, end = (spans[0][0], spans[-1][1]) if spans else (0, 0)
+    return reply(Erased(payloads=count, first=first, end=end))
 
 
 class Retention:
@@ -71,10 +77,14 @@ class Retention:
             await asyncio.sleep(min(kept / 10, LONGEST_PAUSE))
 
     async def look(self, kept: float) -> int:
-        """Erase what is older than so many seconds; how many payloads that were. Settled requests go with them."""
+        """Erase what is older than so many seconds; how many payloads that were.
+
+        Settled requests and ended leases of that age go with them.
+        """
         house = self._house
-        await asyncio.to_thread(house.desk.forget, house.clock() - kept)
         now, size = house.clock(), unsigned(house.trail.checkpoint).size
+        for forget in (house.desk.forget, house.leases.forget):
+            await asyncio.to_thread(forget, now - kept)
         try:
             spans = await asyncio.to_thread(aged, _files(house), size, now - kept)
         except ValueError as why:
@@ -83,6 +93,18 @@ class Retention:
             return 0
         entry = entries.log_erased(None, now, policy=f"payloads are kept for {kept:.0f} s")
         return await asyncio.to_thread(erase, house.trail.journal, entry, spans)
+
+
+def _forget(house: House, ask: EraseAsk) -> int:
+    """Let go what the broker's state still has of the subject: settled requests and ended leases; how many."""
+    if ask.subject is None:
+        return 0
+    before = _moment(ask.before).timestamp() if ask.before else house.clock()
+
+    def theirs(who: Principal) -> bool:
+        return who.subject == ask.subject and ask.issuer in (None, who.issuer)
+
+    return house.desk.forget(before, theirs) + house.leases.forget(before, theirs)
 
 
 def _spans(read: Files, size: int, ask: EraseAsk) -> Sequence[Span]:

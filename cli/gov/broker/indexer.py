@@ -52,6 +52,7 @@ def bring_up(writer: Writer, read: Files, most: int = BATCH) -> bool:
         writer.rebuild()
     if writer.size < size:
         writer.add(islice(of_tree(read, writer.size), min(most, size - writer.size)))
+    writer.scrub()
     return writer.size < size
 
 

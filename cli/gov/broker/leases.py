@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gov.approval.request import Request
@@ -242,6 +243,10 @@ class LeaseDesk:
     def unfinished(self) -> list[Lease]:
         """Every lease whose role may still be on its target: creating, active, ending or stuck."""
         return self._store.unfinished()
+
+    def forget(self, before: float, whose: Callable[[Principal], bool] = lambda principal: True) -> int:
+        """Let ended leases go that were made before that time; how many. Blocks. Raises Unavailable."""
+        return self._store.forget(before, whose)
 
     def versions(self, name: TargetName) -> set[str]:
         """The versions of masked views that live leases on a target use."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,6 +109,21 @@ class Database:
         with _available(), self._writing.begin() as connection:
             yield connection
 
+    def scrub(self) -> bool:
+        """Let go what was deleted from the write-ahead log as well; False while somebody still reads it there.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
+        with _available():
+            connection = self._reading.raw_connection()
+            try:
+                return bool(connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+            except sqlite3.Error as why:
+                raise Unavailable(f"the store does not answer: {why}", hint="gov broker status") from why
+            finally:
+                connection.close()
+
     def close(self) -> None:
         """Give up all connections."""
         self._reading.dispose()
@@ -179,7 +195,7 @@ def _engine(url: str) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is in no page of the file
+        connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is in no page of the file; the rest: scrub
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

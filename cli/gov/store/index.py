@@ -71,6 +71,8 @@ class Writer:
     def __init__(self, path: Path, fillers: Iterable[Filler]) -> None:
         """Open the index, or begin it. Raises Unavailable when the file cannot be made."""
         self._path = path
+        self._is_soiled = True
+        """Whether the write-ahead log may still hold what was erased."""
         self._fillers = tuple(fillers)
         self._version = ",".join(f"{type(each).__name__} {each.VERSION}" for each in self._fillers)
         try:
@@ -117,6 +119,17 @@ class Writer:
                 _set_meta(self._connection, size=str(found.index + 1), last=leaf_hash(found.raw).hex())
         return self.size
 
+    def scrub(self) -> bool:
+        """Empty the write-ahead log of what was erased; False while somebody reads what stood there before.
+
+        Raises:
+            sqlite3.Error: The file is damaged, or the disk full.
+        """
+        if self._is_soiled:
+            (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._is_soiled = bool(busy)
+        return not self._is_soiled
+
     def rebuild(self) -> None:
         """Forget everything. Raises Unavailable."""
         self.close()
@@ -138,6 +151,7 @@ class Writer:
                     filler.erase(self._connection, first, end)
         for filler in self._fillers:
             filler.settle(self._connection)
+        self._is_soiled = True
 
     def _opened(self) -> sqlite3.Connection:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

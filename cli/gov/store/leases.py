@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
 
+from gov.identity.principal import Principal
 from gov.lease.lease import Lease, LeaseState
 from gov.store.database import LEASES, Database, Document
 from gov.terms import LeaseId
@@ -14,7 +16,7 @@ _DOCUMENT = Document(Lease)
 
 
 class Leases:
-    """Every lease there ever was."""
+    """Every lease, until retention lets it go."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -64,6 +66,23 @@ class Leases:
             moved = replace(found, state=state, ended_because=because or found.ended_because)
             connection.execute(update(LEASES).where(LEASES.c.id == lease).values(_row(moved)))
             return moved
+
+    def forget(self, before: float, whose: Callable[[Principal], bool] = lambda principal: True) -> int:
+        """Let go what has ended, and was made before that time, seconds since the epoch; how many there were.
+
+        Of these, what `whose` says of whose it was. What is gone is in no file of the store.
+
+        Raises:
+            Unavailable: The store does not take it.
+        """
+        old = (LEASES.c.created_at < before) & (LEASES.c.state == LeaseState.ENDED.value)
+        with self._database.write() as connection:
+            found = map(_lease, connection.execute(select(LEASES).where(old)).mappings())
+            gone = [each.id for each in found if whose(each.principal)]
+            for each in gone:
+                connection.execute(delete(LEASES).where(LEASES.c.id == each))
+        self._database.scrub()
+        return len(gone)
 
     def _one(self, condition: ColumnElement[bool]) -> Lease | None:
         with self._database.read() as connection:

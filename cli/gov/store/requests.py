@@ -7,9 +7,12 @@ marked at the next start has to be settled before anything else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from gov.approval.request import Request, RequestState
+from gov.identity.principal import Principal
 from gov.store.database import DOUBTFUL, REQUESTS, Database, Document
 from gov.terms import RequestId
 
@@ -99,8 +102,10 @@ class Requests:
         with self._database.write() as connection:
             _unmark(connection, request)
 
-    def forget(self, before: float) -> int:
+    def forget(self, before: float, whose: Callable[[Principal], bool] = lambda requester: True) -> int:
         """Let go what was settled, and made before that time, seconds since the epoch; how many there were.
+
+        Of these, what `whose` says of who asked. What is gone is in no file of the store.
 
         Raises:
             Unavailable: The store does not take it.
@@ -108,7 +113,12 @@ class Requests:
         kept = select(DOUBTFUL.c.id)
         old = (REQUESTS.c.created_at < before) & REQUESTS.c.state.not_in(_OPEN) & REQUESTS.c.id.not_in(kept)
         with self._database.write() as connection:
-            return connection.execute(delete(REQUESTS).where(old)).rowcount
+            found = map(_request, connection.execute(select(REQUESTS).where(old)).mappings())
+            gone = [each.id for each in found if whose(each.requester)]
+            for each in gone:
+                connection.execute(delete(REQUESTS).where(REQUESTS.c.id == each))
+        self._database.scrub()
+        return len(gone)
 
     def doubtful(self) -> list[Request]:
         """Requests whose last change was cut off between store and trail, oldest first."""
