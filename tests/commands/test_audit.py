@@ -115,8 +115,33 @@ def test_one_entry_with_all_that_it_says(gov: Gov, broker: FakeBroker, monkeypat
     assert "    select 1;\n    select '" in ran.out
     assert "\x1b" not in ran.out
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
-    assert "masks column=public.customers.email mask=partial rule=contact-is-partial" in lines
+    assert "masks public.customers.email: partial by contact-is-partial" in lines
     assert lines[-1] == "→ rows 1"
+
+
+def test_what_an_entry_states_in_parts_is_told_in_lines(
+    gov: Gov, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lineage with its names, masks, files and an approval's facts: no brackets, no names of fields."""
+    said = {"exact": True, "sources": [MASK], "outputs": [{"identity": [0]}], "rows": {}}
+    one = statement(1, "alice", "select email from customers", masks=[MASK], lineage=[said], rewritten=True)
+    views = {
+        1: one.model_copy(update={"payload": {**(one.payload or {}), "outputs": [["contact"]]}}),
+        2: EntryView(index=2, at=one.at, kind="request.opened", fields={}, payload={"facts": [["size", "9 kB"]]}),
+        3: EntryView(index=3, at=one.at, kind="receipt", fields={}, payload={
+            "files": [{"name": "a.csv", "sha256": "ab"}, {"name": "b.csv", "sha256": "cd"}], "document": "{}"}),
+    }  # fmt: skip
+    monkeypatch.setattr(Broker, "entry", lambda self, index: views[index])
+
+    lines = [each.strip() for index in views for each in gov("audit", "show", str(index)).out.splitlines()]
+
+    for line in (
+        f"lineage         contact ← {EMAIL} (masked: partial by contact-is-partial)",
+        f"masks           {EMAIL}: partial by contact-is-partial",
+        "rewritten       yes", "facts           size: 9 kB", "files           a.csv: sha256 ab", "b.csv: sha256 cd",
+    ):  # fmt: skip
+        assert line in lines
+    assert not [each for each in lines if each.startswith("outputs")]
 
 
 # verify

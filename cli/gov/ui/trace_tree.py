@@ -7,15 +7,11 @@ from dataclasses import dataclass, field
 
 from gov.control.tracing import FlowView, StatementView, Trace
 from gov.ui.escape import escape
+from gov.ui.lineage import DIRECT, decides, how
 from gov.ui.sql import one_line
 
 MOST_LINES = 2000
 _TEXT = 70
-_DIRECT = frozenset({"identity", "transformation", "aggregation"})
-_WORDS = {
-    "transformation": "computed", "aggregation": "aggregated", "filter": "filters", "join": "joins",
-    "group_by": "groups", "sort": "sorts", "window": "in its window", "conditional": "decides",
-}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -113,9 +109,9 @@ class _Drawing:
         if branch is None:
             return
         flows = [each for each in statement.flows if _covers(columns, statement.target, each.sink)]
-        direct = {each.source for each in flows if each.source and _DIRECT & {*each.kinds}}
+        direct = {each.source for each in flows if each.source and DIRECT & {*each.kinds}}
         for flow in flows:
-            if flow.source in direct and flow.source and _DIRECT & {*flow.kinds}:
+            if flow.source in direct and flow.source and DIRECT & {*flow.kinds}:
                 source = _full(statement, flow.source)
                 line = branch.add(f"{_full(statement, flow.sink)} ← {source}{_how(flow)}")
                 if source not in columns:  # what it was before is told beside this
@@ -132,12 +128,12 @@ class _Drawing:
         flows = [each for each in statement.flows if _covers(columns, statement.target, each.source)]
         for output in statement.outputs:
             for flow in output.sources:
-                if _covers(columns, statement.target, flow.source) and _DIRECT & {*flow.kinds}:
+                if _covers(columns, statement.target, flow.source) and DIRECT & {*flow.kinds}:
                     branch.add(f"to the result as {_name(output.name)}{_how(flow)}")
-        if not statement.outputs and any(not each.sink and _DIRECT & {*each.kinds} for each in flows):
+        if not statement.outputs and any(not each.sink and DIRECT & {*each.kinds} for each in flows):
             branch.add("to the result")
         for flow in flows:
-            if flow.sink and _DIRECT & {*flow.kinds}:
+            if flow.sink and DIRECT & {*flow.kinds}:
                 sink = _full(statement, flow.sink)
                 line = branch.add(f"to {sink}{_how(flow)}")
                 if sink not in columns:
@@ -153,7 +149,7 @@ class _Drawing:
         for output in statement.outputs:
             line = branch.add(f"column {_name(output.name)}")
             for flow in output.sources:
-                if _DIRECT & {*flow.kinds}:
+                if DIRECT & {*flow.kinds}:
                     source = line.add(f"← {_full(statement, flow.source)}{_how(flow)}")
                     self._before(source, {_full(statement, flow.source)})
                 else:
@@ -163,7 +159,7 @@ class _Drawing:
         for sink in dict.fromkeys(each.sink for each in statement.flows if each.sink):
             line = branch.add(f"writes {_full(statement, sink)}")
             for flow in statement.flows:
-                if flow.sink == sink and flow.source and _DIRECT & {*flow.kinds}:
+                if flow.sink == sink and flow.source and DIRECT & {*flow.kinds}:
                     source = line.add(f"← {_full(statement, flow.source)}{_how(flow)}")
                     self._before(source, {_full(statement, flow.source)})
             self._after(line, {_full(statement, sink)})
@@ -204,9 +200,7 @@ class _Drawing:
             if told(source, written):
                 found.setdefault(kind, {})[source] = None
         for kind, sources in found.items():
-            names = [*sources]
-            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-            branch.add(f"rows: {shown} {_WORDS[kind] if len(names) == 1 else _plural(kind)}")
+            branch.add(decides(kind, [*sources]))
 
     def _files(self, branch: Branch, statement: StatementView) -> None:
         for file in statement.files:
@@ -256,15 +250,8 @@ def _name(name: str) -> str:
     return name or "(name erased)"
 
 
-def _plural(kind: str) -> str:
-    return {"conditional": "decide", "window": "in windows"}.get(kind, _WORDS[kind].removesuffix("s"))
-
-
 def _how(flow: FlowView) -> str:
-    words = [_WORDS[kind] for kind in flow.kinds if kind != "identity"]
-    if flow.mask:
-        words.insert(0, f"masked: {flow.mask}" + (f" by {flow.rule}" if flow.rule else ""))
-    return f" ({', '.join(words)})" if words else ""
+    return how(flow.kinds, flow.mask, flow.rule)
 
 
 def _full(statement: StatementView, column: str) -> str:
