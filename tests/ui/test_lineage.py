@@ -40,4 +40,5 @@ def test_writes_and_what_is_not_exact() -> None:
         "rows: public.orders.id filters",
         "not exact: by table: it is too long by column",
     ]
-    assert [*told([{"sources": [{"column": "*"}], "more": {"transformation": [0]}}], [])] == ["the result ← * (computed)"]
+    everything = {"sources": [{"column": "*"}], "more": {"transformation": [0]}}
+    assert [*told([everything], [])] == ["the result ← * (computed)"]
