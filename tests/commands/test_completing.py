@@ -83,7 +83,9 @@ def test_nothing_pops_up_after_a_space() -> None:
 
 @pytest.mark.parametrize(("line", "expected"), [
     ("\\ti|", ["\\timing"]), ("\\x |", ["on", "off", "auto"]), ("\\d ord|", ["orders"]),
-    ("\\d hr.|", ["salaries"]), ("\\h dr|", ["DROP TABLE"]), ("\\pset nu|", ["null"]), ("\\lease |", ["new"])])
+    ("\\d hr.|", ["salaries"]), ("\\h dr|", ["DROP TABLE"]), ("\\pset nu|", ["null"]), ("\\lease |", ["new"]),
+    ("\\unmask |", ["hr.salaries.amount", "customers.email"]), ("\\unmask cust|", ["customers.email"]),
+    ("\\unmask customers.email,hr|", ["hr.salaries.amount"]), ("\\unmask customers.email cus|", [])])
 def test_backslash_commands_and_their_arguments(line: str, expected: list[str]) -> None:
     """Names of commands, then what may follow them."""
     assert [each.text for each in offered(line)] == expected

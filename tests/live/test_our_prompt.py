@@ -110,6 +110,41 @@ def test_a_day_at_the_prompt(
     assert prompt.ends() == 0
 
 
+def test_masks_are_lifted_and_come_back(prompt: Terminal, as_user: Environment) -> None:
+    """`\\unmask` waits for a yes, moves to a lease that shows the column, and `\\mask` moves back and ends that."""
+    prompt.types("\\unmask\r")
+    prompt.shows("wants a column")
+    prompt.types("begin;\r")
+    prompt.shows("in transaction")
+    prompt.types("\\unmask customers.email\r")
+    prompt.shows("a transaction is open")
+    prompt.types("rollback;\r\x0c\\unmask customers.email ticket 4711\r")
+    prompt.shows(r"gov approve rq-\w+")
+    prompt.types("\x03")
+    prompt.shows(r"PRODUCTION .*4 masked|PRODUCTION .*5 masked")
+
+    prompt.types("\x0c\\unmask customers.email ticket 4711\r")
+    prompt.shows(r"gov approve rq-\w+")
+    door.gov(as_user("carol"), "approve", _request(prompt), "--yes")
+    prompt.shows(r"unmasked until .*public\.customers\.email")
+    prompt.shows("4 masked · 1 UNMASKED")
+    prompt.types("\x0cselect email from customers where id = 1;\r")
+    prompt.shows(r" \w{3,}[\w.+-]*@\w{2,}")
+    prompt.types("\x0c\\lease\r")
+    prompt.shows("reason +ticket 4711")
+    prompt.shows(r"unmasked +public\.customers\.email")
+    lifted = re.search(r"ls-\w+", prompt.screen)
+    assert lifted
+
+    prompt.types("\x0c\\mask\r")
+    prompt.shows(r"masked again: public\.customers\.email")
+    prompt.types("select email from customers where id = 1;\r")
+    prompt.shows(r" \w\*\*\*@\w\*\*\*")
+    assert lifted[0] not in door.gov(as_user("alice"), "leases", "--mine")
+    prompt.types("\x0c\\mask\r")
+    prompt.shows("nothing is unmasked here")
+
+
 def _request(prompt: Terminal) -> str:
     found = re.search(r"gov approve (rq-\w+)", prompt.screen)
     assert found, prompt.screen

@@ -34,6 +34,8 @@ OURS = (
     Command("\\h", "[COMMAND]", "the syntax of a SQL command"),
     Command("\\conninfo", "", "where you are, as whom, and for how long"),
     Command("\\lease", "[new]", "your lease; new takes another one now", ("new",)),
+    Command("\\unmask", "COLUMN[,…] [REASON]", "ask to see columns without their masks; waits for the answer"),
+    Command("\\mask", "", "end the lease without these masks, and go on with an ordinary one"),
     Command("\\why", "", "the last refusal here, and what policy says now"),
     Command("\\x", "[on|off|auto]", "a line for each column; auto: of rows too wide",
             ("on", "off", "auto")),

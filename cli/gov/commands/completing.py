@@ -95,6 +95,9 @@ class Sql(Completer):
                         if each.startswith(rest.upper()))
         elif values := next((each.values for each in self._commands if each.name == word), ()):
             yield from (Offer(each, each).completion(rest) for each in values if each.startswith(rest))
+        elif word == "\\unmask":
+            typed = rest.rpartition(",")[2]
+            yield from _found(typed, _masked(self._known())) if " " not in rest.lstrip() else ()
         elif word.startswith(("\\d", "\\sf")):
             typed = document.get_word_before_cursor(WORD=True)
             at = place(f"from {typed}", len(typed) + 5)
@@ -166,6 +169,13 @@ def _relations(at: Place, known: Known) -> Iterator[Offer]:
     yield from (Offer(each, f"{quoted(each)}.", "schema") for each in known.schemas if each not in known.path)
     yield from (Offer(name, f"{quoted(schema)}.{quoted(name)}", _about(view))
                 for (schema, name), view in known.relations.items() if schema not in known.path)
+
+
+def _masked(known: Known) -> Iterator[Offer]:
+    """Columns that are masked, as `\\unmask` takes them."""
+    for (schema, relation, column), mask in sorted(known.masks.items()):
+        name = f"{relation}.{column}" if schema in known.path else f"{schema}.{relation}.{column}"
+        yield Offer(name, name, f"masked: {mask}", True)
 
 
 def _about(view: RelationView) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from gov.commands import asking as words
 from gov.commands.asking import Asking, broker, check_no_wait
 from gov.errors import UsageError
 from gov.terms import Scope
+
+if TYPE_CHECKING:
+    from gov.commands.wallet import Grant
 
 
 class Client(StrEnum):
@@ -71,4 +75,11 @@ def run(
         # The next lease is an ordinary one: an approval is for one lease, and nobody waits for another in between.
         lease = grant.lease.lease
         ordinary = replace(asking.masked, scope=Scope(lease.scope), reason=lease.reason, purpose=lease.purpose)
-        Prompt(asked, grant, lambda fresh: (wallet.fresh if fresh else wallet.lease)(asked, ordinary)).loop()
+
+        def renew(fresh: bool) -> Grant:
+            return (wallet.fresh if fresh else wallet.lease)(asked, ordinary)
+
+        def lift(columns: Sequence[str], reason: str) -> Grant:
+            return wallet.lease(asked, replace(ordinary, unmask=tuple(columns), reason=reason or ordinary.reason))
+
+        Prompt(asked, grant, renew, lift).loop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,10 +51,17 @@ class Left(Exception):
 class Prompt:
     """A conversation with one target."""
 
-    def __init__(self, broker: Broker, grant: Grant, renew: Callable[[bool], Grant]) -> None:
-        """`renew` gives the lease to use from now on; with True a new one even where the old one lives."""
+    def __init__(
+        self, broker: Broker, grant: Grant, renew: Callable[[bool], Grant],
+        lift: Callable[[Sequence[str], str], Grant],
+    ) -> None:
+        """`renew` gives the lease to use from now on; with True a new one even where the old one lives.
+
+        `lift` gives one in which masks of columns are lifted, for a reason, once somebody has said yes.
+        """
         lease = grant.lease.lease
         self._broker = broker
+        self._lift = lift
         self._session = Session(grant, renew, _aside)
         self._settings = Settings()
         self._outlet = Outlet(self._settings)
@@ -108,7 +115,7 @@ class Prompt:
         masked = len(self._reach.known.masks) or len(lease.masked)
         return status.line(status.Status(
             lease.lease.target, lease.environment, lease.lease.scope, session.left, session.transaction, masked,
-            session.lost(), not session.missed), columns)
+            len(lease.lease.unmasked), session.lost(), not session.missed), columns)
 
     # what was typed
 
@@ -184,6 +191,10 @@ class Prompt:
                 self._tell(telling.conninfo(self._session))
             case "\\lease":
                 self._lease(argument)
+            case "\\unmask":
+                self._unmask(argument)
+            case "\\mask":
+                self._mask()
             case "\\why":
                 self._why()
             case "\\x":
@@ -284,12 +295,39 @@ class Prompt:
 
     def _lease(self, argument: str) -> None:
         if argument == "new":
-            if self._session.transaction and not self._session.lost():
-                raise UsageError("a transaction is open", hint="commit or roll back first")
+            self._check_idle()
             self._session.again(fresh=True)
-            self._reach.refresh()
-            say("gov: a new lease and a new session: settings of the old one are gone")
+            self._moved("a new lease and a new session")
         self._tell(telling.lease(self._session))
+
+    def _unmask(self, argument: str) -> None:
+        """Another lease in which masks are lifted, once somebody has said yes; until then this one goes on."""
+        columns, _, reason = argument.partition(" ")
+        if not columns:
+            raise UsageError("\\unmask wants a column", hint="\\unmask customers.email ticket 4711")
+        self._check_idle()
+        self._session.move(self._lift([each for each in columns.split(",") if each], reason.strip().strip("'\"")))
+        lease = self._session.grant.lease.lease
+        self._moved(f"unmasked until {lease.expires_at}: {', '.join(lease.unmasked)}; \\mask ends it")
+
+    def _mask(self) -> None:
+        lifted = self._session.unmasked_by
+        if not lifted:
+            raise UsageError("nothing is unmasked here", hint="\\unmask customers.email ticket 4711")
+        self._check_idle()
+        was = self._session.grant.lease.lease.unmasked
+        self._session.again()
+        self._broker.end_lease(lifted)
+        self._moved(f"masked again: {', '.join(was)}")
+
+    def _check_idle(self) -> None:
+        if self._session.transaction and not self._session.lost():
+            raise UsageError("a transaction is open", hint="commit or roll back first")
+
+    def _moved(self, why: str) -> None:
+        """Say that there is another session."""
+        self._reach.refresh()
+        say(f"gov: {escape(why)}; settings of the old session are gone")
 
     def _why(self) -> None:
         if self._runner.refused is None:

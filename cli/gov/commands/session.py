@@ -108,7 +108,14 @@ class Session:
             Denied: Policy gives no lease any more.
             Unreachable: Nobody answers.
         """
-        grant = self._renew(fresh)
+        self.move(self._renew(fresh))
+
+    def move(self, grant: Grant) -> None:
+        """A new session under the lease `grant`, in place of this one.
+
+        Raises:
+            Unreachable: The gateway does not answer.
+        """
         self.connection.close()
         self.grant = grant
         self.connection = self._connected()

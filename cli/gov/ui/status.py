@@ -43,6 +43,8 @@ class Status:
     """`in transaction`, `failed transaction` or nothing."""
     masked: int = 0
     """Columns."""
+    unmasked: int = 0
+    """Columns whose masks an approval has lifted."""
     lost: str = ""
     """Why the session is over, when it is."""
     renews: bool = True
@@ -54,6 +56,7 @@ def line(status: Status, columns: int) -> Fragments:
     place = _cut(f" {escape(status.environment).upper()} ", columns)
     facts = [escape(status.target), escape(status.scope), *_time(status)]
     facts += [f"{status.masked} masked"] if status.masked else []
+    facts += [f"{status.unmasked} UNMASKED"] if status.unmasked else []
     production = "class:production " if status.environment == "production" else ""
     room = columns - cell_width(place)
     shown: Fragments = [(f"{production}class:status.place", place),
