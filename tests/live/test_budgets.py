@@ -96,6 +96,20 @@ def test_exactly_so_many_rows_pass_however_they_are_asked_for(carol: Carol) -> N
             assert found == (0,)
 
 
+def test_a_plan_counts_as_one_row_however_long_it_is(carol: Carol) -> None:
+    """EXPLAIN shows no row, so a long plan is not many, and not gathered rows; for free it could be asked for ever."""
+    broker, leased = carol
+    with psycopg.connect(**parameters(leased("read")), autocommit=True) as connection:
+        lines = connection.execute("EXPLAIN SELECT a.email FROM customers a, customers b ORDER BY 1").fetchall()
+        assert len(lines) > 3
+        assert left(broker) == ROWS - 1
+        for statement in (
+            "EXPLAIN SELECT string_agg(email, ',') FROM customers", "EXPLAIN ANALYZE SELECT email FROM customers",
+        ):
+            connection.execute(statement)
+        assert left(broker) == ROWS - 3
+
+
 def test_a_change_that_shows_too_much_is_undone(carol: Carol) -> None:
     """RETURNING beyond the budget, and copying into a table of one's own, roll back; what fits goes through."""
     broker, leased = carol

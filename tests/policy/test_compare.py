@@ -186,6 +186,9 @@ def test_a_row_filter_or_a_budget_comes_and_changes() -> None:
     assert [each for each in found if each.startswith("rows")] == [
         "rows | group services | read |  | public.orders |  | all rows -> id > 1 | narrower"
     ]
+    two = rows + "  - { name: open, table: public.orders, where: id < 9 or id > 99, for: { groups: [services] } }\n"
+    said = [each for each in after(rule, two + rule, catalogs=True) if each.startswith("rows | group services | read ")]
+    assert [each.split(" | ")[-2] for each in said] == ["all rows -> (id < 9 or id > 99) and (id > 1)"]
     budget = "budget:\n  - { name: few, data: pii, rows: 300, per: 1d, for: { groups: [services] } }\n"
     before, wider = SHOP.replace(rule, budget + rule), SHOP.replace(rule, budget.replace("300", "900") + rule)
     assert "budget | group services | read |  | few |  | no budget -> 300 rows of pii in 1d | narrower" in [

@@ -84,6 +84,17 @@ def test_what_is_not_known_counts_against_the_statement(unknown: Situation) -> N
         assert hears(when, then, unknown) is (then is not Verdict.ALLOW)
 
 
+def test_a_plan_shows_no_row() -> None:
+    """EXPLAIN, with ANALYZE too, is never more than so many rows; what also changes or copies, or is more, may be."""
+    unknown = replace(ON, estimated_rows=None)
+    plan = replace(FACTS, kinds=("ExplainStmt",), effects=frozenset({Effect.READ, Effect.EXPLAIN}), spread=0)
+    for when in (When(rows_over=0), When(reads="pii", rows_over=0)):
+        assert not hears(when, on=unknown, facts=plan)
+        assert hears(when, on=unknown, facts=replace(plan, kinds=("ExplainStmt", "SelectStmt")))
+        assert hears(when, on=unknown, facts=replace(plan, effects=plan.effects | {Effect.CREATE}))
+    assert hears(When(reads="pii"), facts=plan)
+
+
 @pytest.mark.parametrize(("hour", "inside"), [(22, True), (23, True), (0, True), (5, True), (6, False), (21, False)])
 def test_hours_may_pass_midnight(hour: int, inside: bool) -> None:
     """From the first hour to before the second."""

@@ -14,7 +14,7 @@ from typing import Any
 from gov.policy import universe
 from gov.policy.access import access
 from gov.policy.decide import decide
-from gov.policy.decision import Access, Decision, Outcome, Verdict
+from gov.policy.decision import Access, Decision, Outcome, Verdict, every
 from gov.policy.masks import parse, strictest
 from gov.policy.outcome import filtered, outcome
 from gov.policy.render import duration
@@ -192,7 +192,7 @@ def _rows(
         )
         for relation in sorted((was.keys() | now.keys()) & reach):
             before, after = ({spec.where for spec in each.get(relation, ())} for each in (was, now))
-            words = [" and ".join(sorted(each)) or "all rows" for each in (before, after)]
+            words = [every(sorted(each)) or "all rows" for each in (before, after)]
             direction = _direction(more=after < before, less=before < after)
             for each in world.alike[relation] if before != after else ():
                 yield place.change("rows", universe.said(str(each)), words[0], words[1], direction, when=when)

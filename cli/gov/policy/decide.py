@@ -127,7 +127,7 @@ def _limited(case: _Case, decision: Decision) -> Decision:
     filters = case.filters
     more = tuple(f"{rule} hides rows of {relation}" for relation, rule in filters)
     return replace(
-        decision, budgets=case.budgets, row_counts=case.row_counts or 1, filters=filters,
+        decision, budgets=case.budgets, row_counts=1 if case.row_counts is None else case.row_counts, filters=filters,
         reasons=decision.reasons + more,
         rules=tuple(dict.fromkeys((*decision.rules, *(rule for _, rule in filters)))),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
@@ -52,7 +53,7 @@ class Decision:
     budgets: tuple[str, ...] = ()
     """The budgets that its rows count against, by name."""
     row_counts: int = 1
-    """As how many rows one of the answer counts: as many as it can hold values of."""
+    """As how many rows one of the answer counts: as many as it can hold values of; 0 for the lines of a plan."""
     filters: tuple[tuple[Relation, str], ...] = ()
     """(relation, rule) of every row filter on what it reads."""
 
@@ -113,6 +114,12 @@ class FilterSpec:
     """What its subqueries read."""
     functions: tuple[str, ...] = ()
     """`schema.name` of every function that it calls."""
+
+
+def every(conditions: Iterable[str]) -> str:
+    """One condition that is true when each of `conditions` is, as people read it; empty for none."""
+    found = [*conditions]
+    return " and ".join(f"({each})" for each in found) if len(found) > 1 else "".join(found)
 
 
 @dataclass(frozen=True)

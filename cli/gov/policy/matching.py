@@ -14,7 +14,9 @@ from gov.policy.pattern import ColumnPattern, RelationPattern, any_word, within
 from gov.policy.rules import Budget, Guardrail, When
 from gov.policy.situation import Situation
 from gov.sql.facts import Facts
-from gov.terms import Column, Relation
+from gov.terms import Column, Effect, Relation
+
+_PLANNED = frozenset({Effect.EXPLAIN, Effect.READ, Effect.CALL})
 
 
 def speaks(rule: Guardrail, who: Principal, on: Situation, facts: Facts, outcome: Outcome) -> bool:
@@ -30,8 +32,10 @@ def speaks(rule: Guardrail, who: Principal, on: Situation, facts: Facts, outcome
 def held_by_one(when: When, facts: Facts, outcome: Outcome) -> int | None:
     """How many rows of the data that `when` is about one row of the answer can hold; None for any number.
 
-    Where it is about no data in particular, a row is a row.
+    Where it is about no data in particular, a row is a row. A line of a plan holds none.
     """
+    if _shows_a_plan(facts):
+        return 0
     if when.reads is None and not when.unmasked and not when.columns:
         return 1
     if not facts.spread:
@@ -43,8 +47,15 @@ def held_by_one(when: When, facts: Facts, outcome: Outcome) -> int | None:
     return facts.spread * max(sum(times.get(relation, 1) for relation in meant), 1)
 
 
+def _shows_a_plan(facts: Facts) -> bool:
+    """Whether what comes back is a plan, with ANALYZE too, and nothing is copied or changed on the way."""
+    return facts.kinds == ("ExplainStmt",) and facts.effects <= _PLANNED
+
+
 def _rows(most: int, when: When, on: Situation, facts: Facts, outcome: Outcome, *, unknown: bool) -> bool:
     each = held_by_one(when, facts, outcome)
+    if each == 0:
+        return False
     return unknown if on.estimated_rows is None or each is None else on.estimated_rows * each > most
 
 

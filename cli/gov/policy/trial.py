@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gov.errors import NotUnderstood, TooComplex
 from gov.policy.access import access
 from gov.policy.decide import decide
-from gov.policy.decision import Access, Decision, Outcome, Verdict
+from gov.policy.decision import Access, Decision, Outcome, Verdict, every
 from gov.policy.examples import CLEAR, Case
 from gov.policy.outcome import outcome
 from gov.policy.rules import Policy
@@ -87,10 +87,7 @@ def _filtered(name: str, content: Outcome, catalog: Catalog) -> str:
         return "no such table"
     if relation not in content.relations:
         return "out of reach"
-    conditions = [each.where for each in content.filters.get(relation, ())]
-    if len(conditions) > 1:
-        conditions = [f"({each})" for each in conditions]
-    return " and ".join(conditions) or CLEAR
+    return every(each.where for each in content.filters.get(relation, ())) or CLEAR
 
 
 def _lease(policy: Policy, case: Case) -> tuple[str, Decision, Facts]:

@@ -23,12 +23,12 @@ class Allowance:
     left: int = 0
     """Rows that may pass before `more` is asked."""
     each: int = 1
-    """What one row of the answer takes of what is left."""
+    """What one row of the answer takes of what is left; 0 where rows do not count, but the answer and its octets do."""
     octets: int = 0
     """Where not 0: rows with more than so many bytes on average count as more than one, so that packing is in vain."""
     done: Callable[[], None] = _nothing
     """Called once when the statement is over; what is left was not used."""
 
     def cost(self, rows: int, octets: int) -> int:
-        """What so many rows take of what is left."""
-        return max(rows * self.each, octets // self.octets) if self.octets else rows * self.each
+        """What so many rows that came together take of what is left."""
+        return max(rows * self.each, octets // self.octets, min(rows, 1)) if self.octets else rows * self.each
