@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -185,6 +187,23 @@ def test_copy_in_an_old_spelling_is_refused_by_name(text: str, shop: Catalog) ->
     with pytest.raises(NotUnderstood, match=r"COPY of public\.customers in a spelling") as refused:
         rewrite(text, outlined, facts, shop, VIEWS, MASKED, PATH)
     assert "WITH (FORMAT binary)" in refused.value.hint
+
+
+@pytest.mark.parametrize(("text", "refused"), [
+    ("select email from only customers", "ONLY public.customers leaves"),
+    ("select id from orders where exists (select from only (customers) where email = 'x')", "ONLY public.customers"),
+    ("copy customers to stdout", "COPY public.customers leaves"),
+    ("select id from only customers", ""), ("select email from only orders, customers", ""),
+    ("select email from customers", ""), ("copy customers (id) to stdout", ""),
+])  # fmt: skip
+def test_what_a_view_has_not_apart_is_refused(text: str, refused: str, shop: Catalog) -> None:
+    """A masked view of a table with children has their rows too, so it takes no place of the table alone."""
+    child = RelationInfo(Relation("public", "vips"), 1, RelationKind.TABLE, "o", (), parent=CUSTOMERS)
+    family = replace(shop, relations={**shop.relations, child.relation: child})
+    for catalog, expected in ((shop, ""), (family, refused)):
+        outlined = outline(text)
+        with pytest.raises(NotUnderstood, match=expected) if expected else nullcontext():
+            rewrite(text, outlined, resolve(outlined, catalog, PATH), catalog, VIEWS, MASKED, PATH)
 
 
 @pytest.mark.parametrize("text", [

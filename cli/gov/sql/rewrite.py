@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from gov.errors import NotUnderstood
-from gov.sql.catalog import Catalog
+from gov.sql.catalog import Catalog, RelationKind
 from gov.sql.columns import Columns
 from gov.sql.facts import Facts
 from gov.sql.spans import REPLACEABLE
@@ -90,6 +90,7 @@ class _Rewriting:
         self._views = views
         self._copied_as_of_old()
         self._replaced = self._to_replace(masked)
+        self._check_family()
 
     def _copied_as_of_old(self) -> None:
         for name, relation in zip(self._statement.names, self._known, strict=True):
@@ -116,6 +117,20 @@ class _Rewriting:
             number for number in candidates
             if self._statement.names[number].use is Use.LOCK or self._known[number] in needing | always
         )
+
+    def _check_family(self) -> None:
+        """A view shows the rows of children too, which ONLY leaves out, and so does COPY of a table by its name."""
+        alone = {self._known[number]: self._statement.names[number] for number in self._replaced
+                 if self._statement.names[number].only or self._statement.names[number].use is Use.COPY}
+        parents = {info.parent for info in self._catalog.relations.values()} if alone else set()
+        for relation in alone.keys() & parents:
+            copied = alone[relation].use is Use.COPY
+            if not copied or self._catalog.relations[relation].kind is RelationKind.TABLE:
+                what = f"{'COPY' if copied else 'ONLY'} {relation}"
+                raise NotUnderstood(
+                    f"{what} leaves out the rows of its children, which a masked view has not apart",
+                    hint=f"select from {relation} without ONLY, or from each child by its name",
+                )
 
     def splices(self) -> Iterator[Splice]:
         """All of them, in no order."""

@@ -40,6 +40,8 @@ class Name(NamedTuple):
     """Where it ends, with the list of columns after it in COPY; -1 when it is not to be replaced, or `OLD`."""
     dml: bool = False
     """Whether rows of it are written, rather than its definition changed."""
+    only: bool = False
+    """Whether it is said with ONLY: without its children."""
 
 
 HIDING = -2
@@ -166,7 +168,7 @@ def _statement(row: list[Any]) -> Statement:
         loose.kind,
         loose.command,
         tuple(loose.effects),
-        tuple(Name(schema, name, Use(use), at, end, dml) for schema, name, use, at, end, dml in loose.names),
+        tuple(Name(schema, name, Use(use), *places) for schema, name, use, *places in loose.names),
         tuple(Scope(*each) for each in loose.scopes),
         tuple(Source(scope, alias, name, tuple(columns)) for scope, alias, name, columns in loose.sources),
         tuple(

@@ -124,7 +124,8 @@ class Walk:
         if node.get("relpersistence") == "t" and use is Use.CREATE:
             use = Use.TEMPORARY
         at = node.get("location", -1)
-        self.names.append(Name(node.get("schemaname", ""), node.get("relname", ""), use, at, dml=dml))
+        only = not node.get("inh", False)
+        self.names.append(Name(node.get("schemaname", ""), node.get("relname", ""), use, at, dml=dml, only=only))
         return len(self.names) - 1
 
     def source(
