@@ -16,7 +16,7 @@ from gov.policy.outcome import outcome
 from gov.policy.rules import Guardrail, Policy, When
 from gov.policy.situation import Situation
 from gov.sql.catalog import Catalog, ColumnInfo, FunctionInfo, RelationInfo, RelationKind
-from gov.sql.facts import Facts
+from gov.sql.facts import Called, Facts
 from gov.sql.outline import outline
 from gov.sql.resolve import resolve
 from gov.terms import Column, Effect, Relation, Scope
@@ -358,3 +358,15 @@ def test_policy_vouches_for_a_function_or_for_one_overload(
     if verdict is Verdict.DENY:
         assert "nobody vouches for public." in decision.reasons[1]
         assert decision.hint.startswith("whoever owns the policy can vouch for it: vouch: { functions: [public.")
+
+
+def test_a_refusal_names_what_calls_the_function() -> None:
+    """Nobody finds the trigger's function in their own INSERT."""
+    facts = Facts(
+        effects=frozenset({Effect.INSERT, Effect.CALL}), writes=frozenset({Relation("public", "orders")}),
+        calls=frozenset({"public.touch"}),
+        called=(Called("public.touch()", "volatile", why="trigger touched of public.orders"),),
+    )  # fmt: skip
+    decision = decide(POLICY, ALICE, on(Scope.WRITE), facts, profile(ALICE, Scope.WRITE))
+
+    assert "nobody vouches for public.touch (called by trigger touched of public.orders)" in decision.reasons

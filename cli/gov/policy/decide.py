@@ -341,7 +341,9 @@ def _beyond_scope(case: _Case) -> Decision | None:
         return None
     reasons = [f"{effect} is not within the scope {case.on.scope}" for effect in sorted(lacking)]
     if Effect.CALL in lacking and (names := sorted(case.unvouched)):
-        reasons.append(f"nobody vouches for {', '.join(names[:_NAMED])}{' and more' * (len(names) > _NAMED)}")
+        by = {each.bare: each.why for each in case.facts.called if each.why}
+        told = [f"{name} (called by {by[name]})" if name in by else name for name in names[:_NAMED]]
+        reasons.append(f"nobody vouches for {', '.join(told)}{' and more' * (len(names) > _NAMED)}")
     return _deny(reasons, hint=_wider(case, lacking))
 
 

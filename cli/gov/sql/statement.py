@@ -168,7 +168,9 @@ def _statement(row: list[Any]) -> Statement:
         loose.kind,
         loose.command,
         tuple(loose.effects),
-        tuple(Name(schema, name, Use(use), *places) for schema, name, use, *places in loose.names),
+        tuple(
+            Name(schema, name, Use(use), at, end, dml, only) for schema, name, use, at, end, dml, only in loose.names
+        ),
         tuple(Scope(*each) for each in loose.scopes),
         tuple(Source(scope, alias, name, tuple(columns)) for scope, alias, name, columns in loose.sources),
         tuple(
