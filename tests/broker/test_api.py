@@ -163,8 +163,11 @@ def test_others_are_ended_by_operators_only(alice: Broker, bob: Broker, eve: Bro
     assert bob.kill(Kill(user="alice")).leases == [second.lease.id]
     with pytest.raises(UsageError):
         bob.kill(Kill())
-    with pytest.raises(NoSuch):
-        bob.kill(Kill(id="ss-000000000000"))
+    for unknown in ("ss-000000000000", "ls-000000000000"):
+        with pytest.raises(NoSuch):
+            bob.kill(Kill(id=unknown))
+    with pytest.raises(NoSuch, match="no lease or session is called `x`"):
+        bob.kill(Kill(id="x"))
 
 
 def test_a_session_is_ended_alone(site: Site, alice: Broker, bob: Broker) -> None:

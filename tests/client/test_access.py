@@ -184,3 +184,15 @@ def test_a_service_renews_with_its_secret(issuer: RunningIssuer, places: Places)
         Access(context, places, {}).token()
     assert Access(context, places, proof).token() != "old"
     assert client_secret({"GOV_CLIENT_ID": "etl"}) is None
+
+
+@pytest.mark.parametrize(("environ", "refresh", "renews"), [
+    ({}, "r", True), ({}, None, False), ({"GOV_TOKEN": "t"}, "r", False),
+    ({"GOV_CLIENT_ID": "etl", "GOV_CLIENT_SECRET": "s"}, None, True),
+])
+def test_what_goes_on_by_itself(places: Places, environ: dict[str, str], refresh: str | None, renews: bool) -> None:
+    """A login with a refresh token or a service's secret does; a given token does not."""
+    context = context_at("https://id.example")
+    FileStore(context, places).save(Tokens("a", time.time() + 600, refresh))
+
+    assert Access(context, places, environ).renews() is renews

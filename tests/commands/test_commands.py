@@ -178,6 +178,18 @@ def test_completion(
     assert broker.asked == []
 
 
+@pytest.mark.parametrize(("closed", "status", "said"), [
+    (">&-", 1, "gov: error: standard output: bad file descriptor"), ("<&-", 0, ""), ("2>&-", 0, ""),
+])
+def test_a_closed_stream_is_no_bug(prod: FakeBroker, closed: str, status: int, said: str) -> None:
+    """Output that nobody can get is an error, and no connection takes the place of the stream."""
+    line = f'exec {sys.executable} -c "from gov.commands import main; main()" targets {closed}'
+
+    ran = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
+
+    assert (ran.returncode, ran.stderr.partition("\n")[0]) == (status, said)
+
+
 @pytest.mark.parametrize("words", [["targets"], ["exec", "prod", "-c", "select 1"]])
 def test_a_full_disk_is_no_bug(prod: FakeBroker, words: list[str]) -> None:
     """What cannot be written is said in one line with status 1, whoever notices it."""

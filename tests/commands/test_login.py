@@ -45,8 +45,8 @@ def test_a_person_logs_in_on_a_terminal(demo: Stage, me: dict[str, str]) -> None
         assert person.match.group(1) == fingerprint(demo.ca_file.read_text())
         person.expect_exact("[y/N]")
         person.sendline("y")
-        person.expect_exact(f"signing in to the broker {demo.broker_url} at the issuer {demo.issuer_url}")
         person.expect("█")
+        person.expect_exact(f"signing in to the broker {demo.broker_url} at the issuer {demo.issuer_url}")
         person.expect("code +([A-Z]{4}-[A-Z]{4})")
         approve_device(demo.issuer_url, person.match.group(1), "carol")
         person.expect_exact(f"logged in to {demo.broker_url} as carol (groups: privacy), valid until ")
@@ -132,6 +132,7 @@ def test_status_says_what_is_logged_in_and_open(demo: Stage, as_user: AsUser) ->
     said = gov(as_user("bob"), "status").stdout
 
     assert re.search(r"^account +bob \(groups: dba\)", said, re.MULTILINE)
+    assert re.search("^login +renewed by itself, next in ", said, re.MULTILINE)
     assert "prod is up" in said
     now = json.loads(gov(as_user("bob"), "status", "--json").stdout)
     assert set(now) == {"broker", "account", "leases", "sessions", "requests", "status"}

@@ -137,14 +137,15 @@ def test_on_a_terminal_it_asks(broker: FakeBroker, typed: str, state: str) -> No
         bob.sees("drop table orders")
         bob.sees("let it run.*: ")
         bob.types(f"{typed}\r")
-        bob.sees("rq-1 approved" if state == "approved" else "it keeps waiting")
+        bob.sees("rq-1 approved" if state == "approved" else "gov deny rq-1 --reason")
         status = bob.ends()
 
     assert (status, broker.requests["rq-1"].state) == (0, state)
 
 
-def test_the_inbox_on_a_terminal(broker: FakeBroker) -> None:
-    """A number picks the request; one's own are not offered."""
+@pytest.mark.parametrize("typed", ["2", "rq-2"])
+def test_the_inbox_on_a_terminal(broker: FakeBroker, typed: str) -> None:
+    """A number or an id picks the request; one's own are not offered."""
     broker.requests["rq-0"] = pending("rq-0", mine=True)
     broker.requests["rq-1"] = pending("rq-1", may_answer=True)
     broker.requests["rq-2"] = pending("rq-2", may_answer=True, statement="truncate payments")
@@ -154,9 +155,11 @@ def test_the_inbox_on_a_terminal(broker: FakeBroker) -> None:
         bob.sees("2 +rq-2")
         bob.sees("which.*: ")
         bob.types("7\r")
-        bob.sees("1 to 2, please")
+        bob.sees("a number from 1 to 2, or an id")
+        bob.types("what?\r")
+        bob.sees("a number from 1 to 2, or an id")
         bob.sees("which.*: ")
-        bob.types("2\r")
+        bob.types(f"{typed}\r")
         bob.sees("let it run.*: ")
         bob.types("y\r")
         bob.ends()

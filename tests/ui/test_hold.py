@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gov.ui.escape import harmless
-from gov.ui.hold import Hold, panel
+from gov.ui.hold import Hold, Waiting, panel
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 
@@ -54,3 +54,15 @@ def test_the_panel(columns: int) -> None:
         assert any(said in line for line in lines), said
     assert all(len(line) <= columns for line in lines)
     assert len(lines) < 24
+
+
+def test_where_nothing_can_be_drawn_a_hold_is_said_once_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """A dumb terminal and a file are told what waits and for whom, and not again with every look."""
+    waiting = Waiting("drop table orders")
+    for _ in range(3):
+        waiting.show(Hold("held", "rq-1", "r", ("dba",), (), ""))
+    waiting.end()
+
+    assert capsys.readouterr().err.splitlines() == [
+        "gov: held by rule r; waiting for dba; Ctrl-C withdraws", "gov: they answer with: gov approve rq-1",
+    ]

@@ -272,9 +272,12 @@ async def kill(call: Call) -> Response:
         raise UsageError("either an id or a user", hint="gov kill ID, or gov kill --user NAME")
     if ask.user is not None:
         return reply(await _killed(call, await _end_user(call, ask.user), ask.user))
-    if (ask.id or "").startswith("ss-"):
-        return reply(await _killed(call, _end_session(call, ask.id or "")))
-    return reply(await _killed(call, await _end_lease(call, ask.id or "")))
+    name = ask.id or ""
+    if name.startswith("ss-"):
+        return reply(await _killed(call, _end_session(call, name)))
+    if not name.startswith("ls-"):
+        raise NoSuch(f"no lease or session is called `{name}`", hint="gov status shows yours")
+    return reply(await _killed(call, await _end_lease(call, name)))
 
 
 async def _end_lease(call: Call, lease_id: str) -> Killed:

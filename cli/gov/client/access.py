@@ -61,6 +61,13 @@ class Access:
         self._held = held
         return held.access
 
+    def renews(self) -> bool:
+        """Whether a new access token is got without anybody's doing when this one ends."""
+        if self._environ.get("GOV_TOKEN"):
+            return False
+        held = self._held or (self._store.load() if self._context.issuer else None)
+        return held is not None and (held.refresh is not None or client_secret(self._environ) is not None)
+
     def _renewed(self) -> Tokens:
         with locked(self._lock):
             held = self._store.load()

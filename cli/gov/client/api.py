@@ -65,8 +65,11 @@ class Broker:
         *,
         token: Callable[[], str] | None = None,
         witness: Witness | None = None,
+        renews: bool = False,
     ) -> None:
         """`token` gives the access token for a call; None is for what needs no login. See `current`."""
+        self.renews = renews
+        """Whether the login goes on by itself when the access token ends."""
         self.context = context
         self._token = token
         self._witness = witness
@@ -90,7 +93,7 @@ class Broker:
         context = Contexts(places).current(environ)
         access = Access(context, places, environ)
         access.token()  # not logged in shows before anything is sent
-        return cls(context, token=access.token, witness=Witness(context, places))
+        return cls(context, token=access.token, witness=Witness(context, places), renews=access.renews())
 
     def __enter__(self) -> Self:
         return self

@@ -112,6 +112,7 @@ def gov(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run gov and leave with its exit status (DESIGN 13). An error of ours is never a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _occupy()
     status = run(words)
     try:
         sys.stdout.flush()
@@ -119,6 +120,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = status or (BROKEN_PIPE if isinstance(error, BrokenPipeError) else _show(_of_system(error), words))
     raise SystemExit(status)
+
+
+def _occupy() -> None:
+    """Put something in the place of standard streams that the caller closed, or the next socket would be one of them.
+
+    Reading there ends at once, writing to standard output fails, and what is said is not heard.
+    """
+    for number, name, flags in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, flags)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))
 
 
 def run(words: list[str]) -> int:
@@ -136,7 +151,7 @@ def run(words: list[str]) -> int:
         typer.echo(err=True)
         return INTERRUPTED
     except OSError as error:
-        plain = error.filename or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+        plain = error.filename or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
         return _show(_of_system(error), words) if plain else _show_bug(error)
     except Exception as error:
         return _show_bug(error)

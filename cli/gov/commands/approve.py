@@ -45,7 +45,7 @@ def run(
         typer.echo(card(view, colour=coloured(sys.stdout)))
         check(view)
         if not yes and not _agreed(view, max_rows):
-            typer.echo("not answered; it keeps waiting")
+            typer.echo(f"not answered; it keeps waiting (to refuse it: gov deny {view.id} --reason REASON)")
             return
         answered = asked.approve(view.id, ApproveAsk(max_rows=max_rows, reason=reason))
     typer.echo(_outcome(answered))
@@ -75,14 +75,15 @@ def _chosen(broker: Broker) -> RequestView | None:
     for number, view in enumerate(waiting, 1):
         id, _, who, target, expires, _, statement = requests.row(view)
         typer.echo(f"{number:>3}  {escape(f'{id}  {who} on {target}  {expires}')}  {statement}")
-    return waiting[_number(len(waiting)) - 1]
+    return _picked(waiting)
 
 
-def _number(most: int) -> int:
-    """A number from 1 to `most` that somebody types."""
-    while not 1 <= (number := typer.prompt("which", type=int, default=1, err=True)) <= most:
-        typer.echo(f"1 to {most}, please", err=True)
-    return int(number)
+def _picked(waiting: list[RequestView]) -> RequestView:
+    """The one whose number or id somebody types."""
+    named = {str(number): view for number, view in enumerate(waiting, 1)} | {view.id: view for view in waiting}
+    while (word := typer.prompt("which", default="1", err=True).strip()) not in named:
+        typer.echo(f"a number from 1 to {len(waiting)}, or an id; Ctrl-C leaves", err=True)
+    return named[word]
 
 
 def _agreed(view: RequestView, max_rows: int | None) -> bool:

@@ -54,18 +54,19 @@ def run(
         trust=_trust if interactive() else None,
         new_log=new_log,
     )
-    say(f"signing in to the broker {escape(context.broker)} at the issuer {escape(context.issuer)}")
-    way = _way(browser, client_credentials, qr=not no_qr and sys.stderr.isatty())
+    signing_in = f"signing in to the broker {escape(context.broker)} at the issuer {escape(context.issuer)}"
+    way = _way(browser, client_credentials, signing_in, qr=not no_qr and sys.stderr.isatty())
     login = log_in(context, places, way, store=kept or context.store)
     print(_welcome(login))
     if os.environ.get("GOV_TOKEN"):
         say("GOV_TOKEN is set and goes before this login; unset it to use the login")
 
 
-def _way(browser: bool, service: bool, *, qr: bool) -> Way:
-    if service:
-        return by_secret()
-    return by_browser(_open) if browser else by_device(lambda challenge: _show(challenge, qr=qr))
+def _way(browser: bool, service: bool, signing_in: str, *, qr: bool) -> Way:
+    if not browser and not service:
+        return by_device(lambda challenge: _show(challenge, signing_in, qr=qr))
+    say(signing_in)
+    return by_secret() if service else by_browser(_open)
 
 
 def _store(word: str) -> StoreKind | None:
@@ -79,13 +80,17 @@ def _store(word: str) -> StoreKind | None:
             raise UsageError(f"tokens cannot be kept in `{word}`", hint=hint)
 
 
-def _show(challenge: Challenge, *, qr: bool) -> None:
-    """The code, the page, and on a terminal the page as a QR code. The code is always there to compare."""
+def _show(challenge: Challenge, signing_in: str, *, qr: bool) -> None:
+    """The code, the page, and on a terminal the page as a QR code. The code is always there to compare.
+
+    The QR code comes first: in 24 lines everything else must stay in sight.
+    """
     complete = challenge.verification_uri_complete
     if qr and complete and len(complete) <= _FITS:
         import segno
 
         segno.make(complete, micro=False).terminal(out=sys.stderr, compact=True)
+    say(signing_in)
     say(f"open   {escape(complete or challenge.verification_uri)}")
     if complete:
         say(f"       or {escape(challenge.verification_uri)} and type the code")

@@ -43,6 +43,8 @@ class Standing:
     requests: list[RequestView]
     """One's own that are pending."""
     status: Status
+    renews: bool
+    """Whether the login goes on by itself when its token ends."""
 
     @classmethod
     def ask(cls, broker: Broker) -> Standing:
@@ -54,6 +56,7 @@ class Standing:
             broker.sessions(),
             [request for request in broker.requests() if request.mine and request.state == "pending"],
             broker.status(),
+            broker.renews,
         )
 
 
@@ -81,7 +84,8 @@ def _lines(now: Standing) -> Iterator[tuple[str, str]]:
     who, house = now.whoami, now.status
     yield "broker", f"{now.broker}, gov {house.version}, up for {times.span(-times.left(house.started_at))}"
     yield "account", f"{who.display} ({described(who)}) by {who.issuer}"
-    yield "login", f"the token ends {times.relative(who.expires_at)}"
+    ends = times.relative(who.expires_at)
+    yield "login", f"renewed by itself, next {ends}" if now.renews else f"ends {ends}"
     for target in house.targets:
         yield "target", f"{target.name} is {target.status}" + (f": {target.detail}" if target.detail else "")
     if house.journal != "ok":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from gov.client import approvals
@@ -52,11 +51,9 @@ def _approved(broker: Broker, asking: Asking) -> str:
         hold = Hold(f"waiting for {view.id}", view.id, view.rule, tuple(view.approvers), tuple(view.reasons),
                     view.expires_at)
         if view.id not in said:
-            for line in [escape(view.statement), *([] if sys.stderr.isatty() else hold.lines())]:
-                say(f"gov: {line}")
+            say(f"gov: {escape(view.statement)}")
             said.add(view.id)
-        if sys.stderr.isatty():
-            waiting.show(hold)
+        waiting.show(hold)
 
     with ended_by_signals():
         try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from gov.ui import times
 from gov.ui.escape import escape
+from gov.ui.terminal import say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -95,6 +96,7 @@ class Waiting:
         self._statement = statement
         self._live: Live | None = None
         self._hold: Hold | None = None
+        self._told: Hold | None = None
 
     def show(self, hold: Hold | None, running: float = 0.0) -> None:
         """Show `hold`; for None, that the statement runs since so many seconds, when they are some."""
@@ -115,11 +117,21 @@ class Waiting:
         from rich.live import Live
 
         console = Console(stderr=True, highlight=False, emoji=False, markup=False)
-        if hold is None and not console.is_terminal:
+        if not console.is_terminal or console.is_dumb_terminal:
+            if hold:
+                self._tell(hold)
             return
         self._live = Live(get_renderable=lambda: panel(hold, self._statement) if hold else _running(began),
                           console=console, transient=True, refresh_per_second=4)
         self._live.start()
+
+
+    def _tell(self, hold: Hold) -> None:
+        """Where nothing can be drawn: say it once, in lines that stay."""
+        if hold != self._told:
+            self._told = hold
+            for line in hold.lines():
+                say(f"gov: {line}")
 
 
 NOTED = 2.0
