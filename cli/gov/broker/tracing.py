@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any, cast, get_args
 
 from starlette.responses import Response
@@ -26,6 +27,7 @@ from gov.store.filters import Filters
 from gov.store.flows import Use, Whose, files, made_of, use_of_entry
 from gov.store.index import Index, indexed
 from gov.store.log import Entries, Found
+from gov.store.nearest import nearest
 from gov.store.search import matching
 from gov.store.tracing import Hop, Kin, Walk, by_person, by_run, related
 
@@ -82,6 +84,24 @@ async def _caught_up(index: Index, size: int) -> None:
         await asyncio.sleep(PAUSE)
 
 
+def _nothing(about: About, target: str, name: str, near: list[str]) -> NoSuch:
+    """What was asked for, and how to look for it."""
+    thing = {"column": "a column or table", "table": "a table", "run": "a run", "user": "a user or agent",
+             "file": "a file with SHA-256"}[about]  # fmt: skip
+    option = {"run": "--run ", "user": "--user "}.get(about, "")
+    place = f"{target}:" if target else ""
+    if near:
+        first = f"gov trace {option}{quote(place + near[0])}{' --table' if about == 'table' else ''}"
+        hint = f"did you mean {' or '.join(near)}? {first}"
+    else:
+        hint = {
+            "column": f"gov audit search --column {quote(name)}", "table": f"gov audit search --table {quote(name)}",
+            "run": f"gov audit search --run-id {quote(name)}", "user": f"gov audit search --user {quote(name)}",
+            "file": "gov receipt show FILE says of which statements it is; gov trace --user NAME, --run ID",
+        }[about]  # fmt: skip
+    return NoSuch(f"nothing that you may see has to do with {thing} `{place}{name}`", hint=hint)
+
+
 class _Tracing:
     """One answer."""
 
@@ -103,12 +123,13 @@ class _Tracing:
             with self._index.reading() as connection:
                 walk = Walk(connection, self._whose, self._all, kin=self._kin)
                 found = self._walked(walk, about, name, way)
+                meant = about
                 if not found and about == "column":
-                    about, found = "table", self._walked(walk, "table", name, way)
+                    meant, found = "table", self._walked(walk, "table", name, way)
                 if not found:
-                    raise NoSuch(
-                        f"nothing that you may see has to do with {about} `{name}`", hint="gov audit search --help"
-                    )
+                    near = nearest(connection, self._whose, about, self._target, name)
+                    raise _nothing(about, self._target, name, near)
+                about = meant
                 statements = [self._statement(connection, number, hop, walk)
                               for number, hop in enumerate(walk.hops.values())]  # fmt: skip
                 behind = max(self._entries.size - indexed(connection), 0)
