@@ -282,6 +282,23 @@ def test_the_trail_is_read_by_auditors_and_by_everybody_for_themselves(alice: Br
         bob.entries(colum="x")
 
 
+@pytest.mark.parametrize("path", [
+    "audit/ask/exports?limit=many", f"audit/ask/exports?before={10**30}", f"audit/entries?after=-{10**30}",
+    "audit/entries?since=1e400", "audit/entries?until=nan", f"audit/entries/{'9' * 5000}",
+])  # fmt: skip
+def test_numbers_and_times_that_are_none(site: Site, alice: Broker, path: str) -> None:
+    """They are the caller's mistake, not the broker's."""
+    reply = raw(site, "GET", f"/v1/{path}", headers=token_of(alice))
+    assert (reply.status_code, reply.json()["code"]) == (400, "usage")
+
+
+def test_what_the_log_calls_a_file_is_not_told(site: Site, alice: Broker) -> None:
+    """Its keyed digest would let somebody with a copy of the entries compare."""
+    digest = "0" * 64
+    reply = raw(site, "GET", f"/v1/trace?about=file&name={digest}", headers=token_of(alice))
+    assert (reply.status_code, digest in reply.json()["what"]) == (404, True)
+
+
 def test_following_the_trail_does_not_feed_it(bob: Broker) -> None:
     """Whoever asks again for what is new finds their own reading once, and then nothing."""
     after = bob.entries(limit=1).size - 2

@@ -96,8 +96,8 @@ async def answer(call: Call) -> Response:
     which = question(call.id)
     query = dict(call.request.query_params)
     given = {each.name: query.pop(each.name, each.default or "") for each in which.arguments}
-    limit = max(1, min(int(query.pop("limit", ROWS)), ROWS))
-    base = filters_of(query)
+    base = filters_of({"limit": str(ROWS), **query})
+    limit = min(base.limit or ROWS, ROWS)
     if not may_read_trail(call.house.policy, call.who):
         if which.name in counting.COUNTING:
             raise Denied("only auditors count and compare what others did", hint=ASK_AUDITOR)

@@ -192,6 +192,9 @@ def approval(session: Session, statement: Statement, judged: Judged) -> Request:
     again = f"gov dataset request {dataset.name} …, to ask anew"
     if request.state is not RequestState.APPROVED:
         raise NotApproved(f"the data set {dataset.name} is {request.state}", hint=f"gov dataset show {dataset.name}")
+    offers = (each for each in session.house.policy.datasets if each.name == request.rule)
+    if not any(each.offers(request.requester, request.target, request.purpose) for each in offers):
+        raise Denied(f"policy offers {request.requester.display} the data set {dataset.name} no more", hint=again)
     if not derived(statement.text, statement.parameters, request.statement):
         raise NotUnderstood("a part of a data set takes its bounds as parameters", hint="gov dataset export")
     if session.judging.reads_otherwise:
@@ -243,5 +246,5 @@ def shown(house: House, who: Principal, name: str) -> Request:
     """
     request = house.desk.dataset(name)
     if not house.desk.may_see(request, who):
-        raise NoSuch(f"no data set is called `{name}`", hint="gov dataset list")
+        raise NoSuch(f"no data set is called `{name}`", hint="gov dataset list --all")  # as where there is none
     return request

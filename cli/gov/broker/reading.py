@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.responses import Response
@@ -32,6 +32,9 @@ CONTENTS = re.compile(rf"tile/entries/{_NUMBER}(?:\.p/\d{{1,3}})?|payload/{_NUMB
 _ASK_AUDITOR = "ask whoever has the role `auditor` in the policy"
 _INTEGERS = ("limit", "after", "before")
 _TIMES = ("since", "until")
+_DIGITS = 18
+_BEYOND = 1 << 62
+"""No log has so many entries."""
 
 
 async def page(call: Call) -> Response:
@@ -50,7 +53,7 @@ async def page(call: Call) -> Response:
 
 async def one(call: Call) -> Response:
     """One entry."""
-    if not call.id.isascii() or not call.id.isdigit():
+    if not call.id.isascii() or not call.id.isdigit() or len(call.id) > _DIGITS:
         raise UsageError(f"`{call.id}` is no index of an entry", hint="gov audit tail")
     found = await asyncio.to_thread(entry, _files(call), int(call.id))
     mine = (found.fields.get("subject"), found.fields.get("issuer")) == (call.who.subject, call.who.issuer)
@@ -140,15 +143,28 @@ def filters_of(query: Mapping[str, str]) -> Filters:
 
 def _value(name: str, text: str) -> object:
     if name in _INTEGERS:
-        return int(text)
+        return whole(text)
     if name in _TIMES:
         return _time(text)
     return text == "true" if name == "oldest" else text
 
 
+def whole(text: str) -> int:
+    """A number that an index can have. Raises ValueError."""
+    number = int(text)
+    if abs(number) >= _BEYOND:
+        raise ValueError("no such entry is possible")
+    return number
+
+
 def _time(text: str) -> float:
-    """Seconds since the epoch, of a number or of RFC 3339."""
+    """Seconds since the epoch, of a number or of RFC 3339. Raises ValueError."""
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
         return datetime.fromisoformat(text).timestamp()
+    try:
+        datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError):
+        raise ValueError("beyond all years") from None
+    return seconds

@@ -54,7 +54,12 @@ async def trace(call: Call) -> Response:
         kin=await _kin(call.house),
     )  # fmt: skip
     asked = call.house.receipts.named(name) or "" if about == "file" else name
-    found = await asyncio.to_thread(tracing.answer, cast(About, about), asked, cast(Way, way))
+    try:
+        found = await asyncio.to_thread(tracing.answer, cast(About, about), asked, cast(Way, way))
+    except NoSuch:
+        if about != "file":
+            raise
+        raise _nothing(about, "", name, []) from None  # what the log calls a file is for nobody to compare with
     if about == "file":
         found = found.model_copy(update={"name": name, "found": [name]})
     call.house.trail.record(
