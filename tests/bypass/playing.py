@@ -12,7 +12,7 @@ from live.wire import PATIENCE, SYNC, Heard, Lease, Wire, dialled, opened, run
 
 _STOP_COPY = frames.message(b"f", b"nothing to send\0")
 MOST = 1 << 20
-"""Bytes of replies after which an attempt has been heard out: the rest is cancelled."""
+"""Bytes of replies after which an attempt has been heard out, where nothing else is said: the rest is cancelled."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,13 @@ _SCHEMA = """select quote_ident(n.nspname) from pg_class c join pg_namespace n o
 
 def play(
     attempt: Attempt, lease: Lease, values: Mapping[str, str], *, around: bool = False, forms: Iterable[str] = (),
-    patience: float = PATIENCE, behind: Behind | None = None, seats: Seats | None = None,
+    patience: float = PATIENCE, behind: Behind | None = None, seats: Seats | None = None, most: int = MOST,
 ) -> Iterator[Played]:
     """The attempt in each of these forms that it has (all when left out), in a session of its own, or one of `seats`.
 
-    What is held is withdrawn, and what says nothing for `patience` seconds is cancelled, once. With `around` it is
-    put into a transaction that is rolled back; with `behind` it is about the masked views themselves.
+    What is held is withdrawn; what says nothing for `patience` seconds, or more than `most` bytes, is cancelled, once.
+    With `around` it is put into a transaction that is rolled back; with `behind` it is about the masked views
+    themselves.
     """
     messages = [_filled(behind.named(text) if behind else text, values) for text in attempt.messages]
     for form in attempt.forms:
@@ -114,7 +115,7 @@ def play(
             wire.socket.settimeout(patience)
             cancelled = False
             for text in messages:
-                found, cut = _send(wire, text, form, attempt.function)
+                found, cut = _send(wire, text, form, attempt.function, most)
                 said += found
                 cancelled = cancelled or cut
                 if _ended(said):
@@ -138,7 +139,7 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _send(wire: Wire, text: str, form: str, function: str) -> tuple[Heard, bool]:
+def _send(wire: Wire, text: str, form: str, function: str, most: int) -> tuple[Heard, bool]:
     """The replies, and whether something was cancelled that may be felt later."""
     if form == SIMPLE:
         wire.send(frames.build_query(text.encode()))
@@ -162,7 +163,7 @@ def _send(wire: Wire, text: str, form: str, function: str) -> tuple[Heard, bool]
         except (EOFError, ConnectionError):
             break
         heard += len(reply.body)
-        if reply.request or (heard > MOST and not cancelled):
+        if reply.request or (heard > most and not cancelled):
             cancelled = True
             wire.cancel()
         if reply.kind == "G":
