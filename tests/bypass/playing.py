@@ -23,11 +23,13 @@ class Played:
     heard: bytes
     """Every byte since the connection stood."""
     replies: Heard
+    ours: bool = False
+    """Whether it went on until it was cancelled, which its error says."""
 
     @property
     def stopped(self) -> bool:
-        """Whether something of it was refused, failed or was held."""
-        return bool(self.replies.states or self.replies.requests)
+        """Whether something of it was refused, failed or was held, and not for having been cancelled by us."""
+        return bool(self.replies.requests or (self.replies.states and not self.ours))
 
 
 @dataclass
@@ -108,7 +110,7 @@ def play(
     for form in attempt.forms:
         if forms and form not in forms and form != FAST:
             continue
-        wire, said, cancelled = (seats.take if seats else opened)(lease), Heard(), True
+        wire, said, cancelled, ours = (seats.take if seats else opened)(lease), Heard(), True, False
         try:
             for text in ([behind.path] if behind else []) + (["begin"] if around else []):
                 said += wire.query(text)
@@ -118,9 +120,10 @@ def play(
                 found, cut = _send(wire, text, form, attempt.function, most)
                 said += found
                 cancelled = cancelled or cut
+                ours = ours or (cut and not found.requests)
                 if _ended(said):
                     break
-            yield Played(form, bytes(wire.heard), said)
+            yield Played(form, bytes(wire.heard), said, ours)
         finally:
             if seats and not cancelled:
                 seats.leave(lease, wire, again=not _ended(said))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,3 +69,18 @@ def test_quoted_schemas_come_back(schemas: list[str]) -> None:
     value = ", ".join('"' + schema.replace('"', '""') + '"' for schema in schemas)
 
     assert path_of(value) == tuple(schemas)
+
+
+@pytest.mark.parametrize("text", [
+    "select id from {}.public.customers", "select email from {}.public.customers c",
+    "copy {}.public.customers to stdout",
+    "select {}.public.customers.id from customers", "select {}.public.customers.* from public.customers",
+    'with q as (table {}."public".customers) select * from q', "delete from {}.public.orders where id = 1",
+])  # fmt: skip
+def test_another_database_is_not_this_one(text: str, shop: Catalog) -> None:
+    """PostgreSQL refuses it; a text rewritten to the views must not be answered from here."""
+    here = replace(shop, database="shop")
+    (why,) = resolve(outline(text.format("other")), here, ("public",)).unknown
+    assert "other is not this database" in why
+    assert resolve(outline(text.format("shop")), here, ("public",)).unknown == ()
+    assert resolve(outline(text.format("other")), shop, ("public",)).unknown == ()

@@ -164,6 +164,8 @@ class Catalog:
     """The default `search_path` of a new session, `$user` and missing schemas left out."""
     server_version: int = 0
     """`server_version_num`: 180000."""
+    database: str = ""
+    """Its name; empty when it is not known."""
     operators: Mapping[str, tuple[OperatorInfo, ...]] = field(default_factory=dict)
     """By bare name, where one of that name is not built in: then every one of that name."""
     types: Mapping[str, TypeInfo] = field(default_factory=dict)

@@ -64,6 +64,9 @@ class _Found:
         self.unknown.update(dict.fromkeys(statement.unknown))
         if statement.runs is not None:
             self.unknown[f"EXECUTE {statement.runs}: the prepared statement is not known"] = None
+        for database in statement.databases:
+            if world.catalog.database not in ("", database):
+                self.unknown[f"cross-database references are not implemented: {database} is not this database"] = None
         if not certain and _bare(statement):
             self.unknown[AFTER] = None
         known = meanings(statement, world)

@@ -31,7 +31,7 @@ class Name(NamedTuple):
     """A relation's name in the text, which no WITH query hides."""
 
     schema: str
-    """Empty when the text gives none. `database.schema.name` is taken as `schema.name`."""
+    """Empty when the text gives none. Of `database.schema.name` it is the second part; see `Statement.databases`."""
     name: str
     use: Use
     at: int
@@ -144,6 +144,8 @@ class Statement(NamedTuple):
     """The text of a PREPARE, for whoever follows what it prepared."""
     types: tuple[tuple[str, ...], ...] = ()
     """Types that values become or are declared to have, but for those of the grammar itself."""
+    databases: tuple[str, ...] = ()
+    """Databases by which relations and columns are qualified."""
 
 
 class Outline(NamedTuple):
@@ -193,6 +195,7 @@ def _statement(row: list[Any]) -> Statement:
         loose.spread,
         loose.body,
         tuple(map(tuple, loose.types)),
+        tuple(loose.databases),
     )
 
 

@@ -72,6 +72,7 @@ class Walk:
         self.attributes: dict[str, None] = {}
         self.operators = Calls()
         self.types: dict[tuple[str, ...], None] = {}
+        self.databases: dict[str, None] = {}
         self.settings: list[tuple[str, str | None]] = []
         self.unbounded: set[Effect] = set()
         self.objects: list[str] = []
@@ -124,6 +125,8 @@ class Walk:
         if node.get("relpersistence") == "t" and use is Use.CREATE:
             use = Use.TEMPORARY
         at = node.get("location", -1)
+        if database := node.get("catalogname"):
+            self.databases[database] = None
         only = not node.get("inh", False)
         self.names.append(Name(node.get("schemaname", ""), node.get("relname", ""), use, at, dml=dml, only=only))
         return len(self.names) - 1
@@ -198,6 +201,7 @@ class Walk:
             tuple(self.unknown),
             channels=tuple(self.channels),
             types=tuple(self.types),
+            databases=tuple(self.databases | {each.parts[0]: None for each in self.references if len(each.parts) > 3}),
         )
 
 

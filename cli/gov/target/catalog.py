@@ -102,7 +102,9 @@ async def load(
     rows = Rows(*found)
     definitions = await _definitions(connection, rows.relations, known)
     # Thousands of functions are put together: beside the event loop, where sessions go on meanwhile.
-    return await asyncio.to_thread(build, rows, search_path, server_version, known, definitions)
+    return await asyncio.to_thread(
+        build, rows, search_path, server_version, known, definitions, database=connection.info.dbname
+    )
 
 
 SOON = "100ms"
@@ -159,7 +161,7 @@ class Rows(NamedTuple):
 
 def build(
     rows: Rows, search_path: tuple[str, ...], server_version: int, known: Catalog | None = None,
-    definitions: Mapping[int, str] | None = None,
+    definitions: Mapping[int, str] | None = None, *, database: str = "",
 ) -> Catalog:
     """Put the rows together; equal rows give an equal `version`, and `known` if it has that one.
 
@@ -193,6 +195,7 @@ def build(
         functions={name: tuple(found) for name, found in overloads.items()},
         search_path=search_path,
         server_version=server_version,
+        database=database,
         operators={name: tuple(found) for name, found in operators.items()},
         types=types,
         casts=frozenset((source, to) for source, to in rows.casts),
