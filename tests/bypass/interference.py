@@ -225,7 +225,7 @@ def seen(lease: Lease, views: Behind | None) -> list[tuple[str | None, ...]]:
 def corpora() -> Iterator[Attempt]:
     """Attacks that read, and all that honest clients send."""
     yield from attempts(*(f"attacks/{name}.sql" for name in (
-        "values", "names", "copies", "functions", "catalogs", "errors", "kinds")), "harmless")  # fmt: skip
+        "values", "names", "copies", "functions", "catalogs", "errors", "newer", "kinds")), "harmless")  # fmt: skip
 
 
 def main() -> int:

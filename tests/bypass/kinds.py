@@ -40,7 +40,15 @@ _LOBS = """
 CREATE TABLE kinds.lobs (id int, code oid);
 INSERT INTO kinds.lobs VALUES (1, lo_from_bytea(0, 'qxkind7-lob'));
 """
-_VIRTUAL = "ALTER TABLE kinds.computed ADD COLUMN quiet text GENERATED ALWAYS AS (lower(code)) VIRTUAL;"
+_NEWER = """
+ALTER TABLE kinds.computed ADD COLUMN quiet text GENERATED ALWAYS AS (lower(code)) VIRTUAL;
+CREATE TABLE kinds.booked (id int4range, code int4range, note text, PRIMARY KEY (id, code WITHOUT OVERLAPS));
+CREATE TABLE kinds.visits (id int4range, code int4range,
+  FOREIGN KEY (id, PERIOD code) REFERENCES kinds.booked (id, PERIOD code));
+INSERT INTO kinds.booked VALUES ('[1,2)', '[564738,564740)', 'a');
+INSERT INTO kinds.visits VALUES ('[1,2)', '[564738,564739)');
+"""
+"""What PostgreSQL 18 has: columns that are computed when they are read, and keys over ranges of time."""
 
 
 def create(admin: Admin, owner: str, broker: str, file: Path) -> None:
@@ -52,7 +60,7 @@ def create(admin: Admin, owner: str, broker: str, file: Path) -> None:
     admin.execute((HERE / "kinds.sql").read_text(encoding="utf-8").encode())
     admin.execute(_LOBS)
     if admin.info.server_version >= 180_000:
-        admin.execute(_VIRTUAL)
+        admin.execute(_NEWER)
     admin.execute("RESET ROLE")
     place = conninfo_to_dict(admin.info.dsn)
     admin.execute(SQL(_FOREIGN).format(
@@ -79,7 +87,8 @@ _MASKS = {
       doc = jsonb_build_object('clear', id, 'tests', '7'::jsonb, 'contact',
         jsonb_build_object('email', 'zother' || 9 - id || '@qelse.example', 'city', 'Rome'))""",
 }
-SHOWN = (*_CODES, "heir", "typed", "masks", "shows", "above", "copied", "remote", "filed", "big", '"Odd ""name"')
+SHOWN = (*_CODES, "heir", "typed", "masks", "shows", "above", "copied", "remote", "filed", "booked", "visits", "big",
+         '"Odd ""name"')  # fmt: skip
 """Where both sets of values must look alike before anything is concluded."""
 
 
@@ -101,6 +110,11 @@ def fill(admin: Admin, values: str, file: Path) -> None:
     admin.execute(f"UPDATE kinds.masks SET {_MASKS[values]}".encode())
     for name in ("big", "typed", '"Odd ""name"', "masks"):
         admin.execute(f"VACUUM (FULL, ANALYZE) kinds.{name}".encode())
+    if admin.info.server_version >= 180_000:
+        start = 564738 if values == "A" else 700111
+        admin.execute(f"DELETE FROM kinds.visits; UPDATE kinds.booked SET code = int4range({start}, {start} + 2);"
+                      f" INSERT INTO kinds.visits VALUES ('[1,2)', int4range({start}, {start} + 1))".encode())
+        admin.execute("VACUUM (FULL, ANALYZE) kinds.booked, kinds.visits")
     admin.execute("REFRESH MATERIALIZED VIEW kinds.copied")
     file.write_text("1,qxkind7-1\n2,qxkind7-2\n" if values == "A" else "1,qother8-8\n2,qother8-7\n")
 

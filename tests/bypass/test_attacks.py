@@ -15,8 +15,8 @@ from bypass.playing import Seats, play
 from live.wire import Lease, dialled
 
 READS = list(attempts(*(f"attacks/{name}.sql" for name in (
-    "values", "names", "copies", "functions", "catalogs", "errors"))))  # fmt: skip
-EFFECTS = list(attempts("attacks/effects.sql", "attacks/scope.sql", "attacks/exfiltrate.sql"))
+    "values", "names", "copies", "functions", "catalogs", "errors", "newer"))))  # fmt: skip
+EFFECTS = list(attempts(*(f"attacks/{name}.sql" for name in ("effects", "scope", "exfiltrate", "newer_effects"))))
 LeaseFor = Callable[[str], Lease]
 
 

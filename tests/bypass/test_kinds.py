@@ -22,7 +22,7 @@ KINDS = list(attempts("attacks/kinds.sql"))
 REACHED = {
     "parted": 6, "parted_de": 2, "parted_fr": 2, "late": 2, "base": 7, "heir": 3, "grandheir": 1, "computed": 3,
     "unlogged": 3, "big": 1, "typed": 3, "of_type": 1, "numbered": 2, "uniq": 3, "shows": 6, "above": 6, "copied": 7,
-    "remote": 7, "filed": 2, "lobs": 1, "masks": 5, "clear": 6, '"Odd ""name"': 1,
+    "remote": 7, "filed": 2, "lobs": 1, "masks": 5, "clear": 6, "booked": 1, "visits": 1, '"Odd ""name"': 1,
 }  # fmt: skip
 """What alice reads, through its mask, and how many rows of it."""
 WITHHELD = ("mixed", "filters", "systemic", "foreign_made", "ruled", "numbered_code_seq")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,25 @@ def test_one_way_out_is_enough(question: str, constant: str) -> None:
     assert bounded(where(f"{question} and {constant}"))
     assert not bounded(where(f"not ({question} and {constant})"))
     assert bounded(where(f"not ({question} or {constant})"))
+
+
+@pytest.mark.parametrize("condition", [
+    "a is null or a is not null", "b = 2 or a is not null or a is null", "a = 1 or not a = 1", "a < 5 or a >= 5",
+    "a <> f(b) or a = f(b)", "not (a is null and a is not null)", "coalesce(a, 0) = coalesce(a, 0)", "t.a >= t.a",
+    "a in (1, a)", "a is not distinct from a", "a = any (array[a])", "a between a and a", "a like a",
+])  # fmt: skip
+def test_a_question_whose_answers_are_all_let_through_bounds_nothing(condition: str) -> None:
+    """Something or its opposite, and what is compared with itself."""
+    assert not bounded(where(condition))
+
+
+@pytest.mark.parametrize("condition", [
+    "a is null or b is not null", "a = 1 or a <> 2", "a < 5 or b >= 5", "a = 1 or not b = 1", "a in (1, b)",
+    "a < 5 or a > 5", "a between 1 and a", "coalesce(a, 0) = coalesce(b, 0)", "a = any (array[b])", "a @@ 5 or a = 5",
+])  # fmt: skip
+def test_what_only_looks_like_its_opposite_bounds(condition: str) -> None:
+    """Another column, another constant, or an operator that is not the other's opposite."""
+    assert bounded(where(condition))
 
 
 def test_a_cursor_s_row_is_one_row() -> None:

@@ -308,3 +308,83 @@ insert into kinds.uniq values (8, 'qxkind7-1');
 -- as: write
 -- excepted: existence
 insert into kinds.uniq values (8, 'qxkind7-2') on conflict do nothing;
+
+-- why: a key over time, and what refers to it
+select * from kinds.booked b, kinds.visits v;
+
+-- why: ranges taken apart
+select lower(code), upper(code), code::text, code * '[0,1000000)', isempty(code), range_agg(code) over (), code @> 564738 from kinds.booked;
+
+-- why: an error of a key over time names what is there already
+-- as: write
+insert into kinds.booked values ('[1,2)', '[0,1000000)', 'x');
+
+-- why: the same by an update of the clear part
+-- as: write
+with x as (insert into kinds.booked values ('[3,4)', '[0,1000000)', 'x') returning id) select id from x; update kinds.booked set id = '[1,2)' where id = '[3,4)';
+
+-- why: an error of what refers to a time
+-- as: write
+delete from kinds.booked where id = '[1,2)';
+
+-- why: a reference to a time when nothing is
+-- as: write
+insert into kinds.visits values ('[1,2)', '[1,1000000)');
+
+-- why: a row that leaves its partition is not let in elsewhere, and the error shows it
+-- as: write
+update kinds.parted_de set region = 'fr' where id = 3;
+
+-- why: a row for which there is no partition
+-- as: write
+update kinds.parted set region = 'xx' where id = 1;
+
+-- why: a row that moves to another partition, before and after
+-- as: write
+update kinds.parted set region = 'it' where id = 3 returning old.code, new.code, new::text;
+
+-- why: the same by MERGE
+-- as: write
+merge into kinds.parted p using (values (3)) v (id) on p.id = v.id when matched then update set region = 'it' returning merge_action(), old.code, new;
+
+-- why: columns that are computed, of a row that is changed
+-- as: write
+update kinds.computed set id = id where id = 1 returning old.loud, new.quiet, old.size, new;
+
+-- why: a computed column in a plan, with its expression
+explain (verbose, costs off) select quiet, loud from kinds.computed where quiet like 'q%' and loud > 'Q';
+
+-- why: a guess at a computed column
+select id from kinds.computed where quiet = 'qxkind7-1' or loud = 'QXKIND7-2' or size = 16;
+
+-- why: a materialized view copied by its name
+copy kinds.copied to stdout;
+
+-- why: an identity column's sequence, by the newest function
+select * from pg_get_sequence_data('kinds.numbered_code_seq');
+
+-- why: what the next number of it is
+-- as: write
+select nextval('kinds.numbered_code_seq'), currval('kinds.numbered_code_seq'), lastval();
+
+-- why: a number drawn by the row itself
+-- as: write
+insert into kinds.numbered (note) values ('x') returning code, new.code, numbered;
+
+-- why: a domain over a masked type says what it refuses
+select code::kinds.secret, (code || 'x')::kinds.needed, ('x' || code)::kinds.secret from kinds.base;
+
+-- why: types of rows by cast and by function, soft errors with them
+select pg_input_error_info(row(id, code)::text, 'kinds.person'), row('n', code)::kinds.person from kinds.base;
+
+-- why: what SQL/JSON makes of nested values
+select json_query(to_jsonb(t), '$.many[*].code' with wrapper), json_value(to_jsonb(t), '$.who.code'), json_serialize(json_array(t.doms returning jsonb)) from kinds.typed t;
+
+-- why: a foreign table's rows by sample, by lock and as a copy
+copy (select r, r::text from kinds.remote r) to stdout with (format csv, force_quote *);
+
+-- why: definitions that newer versions print
+select pg_get_statisticsobjdef_columns(oid), pg_get_statisticsobjdef(oid), (select string_agg(harmless, ',') from kinds.copied) from pg_statistic_ext;
+
+-- why: the body of a function of the standard, and its source
+select pg_get_function_sqlbody('kinds.definer'::regproc), pg_get_functiondef('kinds.fills'::regproc), prosrc from pg_proc where proname = 'definer';
