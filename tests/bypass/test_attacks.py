@@ -69,11 +69,11 @@ def test_reads_have_changed_nothing(sight: Sight, lease_for: LeaseFor, files: di
 
 @pytest.mark.parametrize("attempt", EFFECTS, ids=lambda each: each.name)
 def test_no_effect_happens(
-    attempt: Attempt, lease_for: LeaseFor, sight: Sight, files: dict[str, str]
+    attempt: Attempt, lease_for: LeaseFor, sight: Sight, files: dict[str, str], seats: Seats
 ) -> None:
     """Without a yes nothing dangerous happens: it is refused or held, and all is as before."""
     before = sight.last()
-    for played in play(attempt, lease_for(attempt.scope), files):
+    for played in play(attempt, lease_for(attempt.scope), files, seats=seats):
         assert played.stopped, f"{attempt.why}, {played.form}: {played.replies.tags}"
         assert not leaked(played.heard), attempt.why
     assert sight.now() == before, attempt.why
