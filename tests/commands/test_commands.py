@@ -82,6 +82,14 @@ def test_usage_errors(gov: Gov, words: list[str], error: str, hint: str) -> None
     assert second.startswith(f"gov: hint: {hint}")
 
 
+def test_a_group_of_commands_alone_shows_its_help(gov: Gov) -> None:
+    """As it is meant to be read, on standard error, with status 2: nothing was asked for."""
+    ran = gov("audit")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("Usage: gov audit [OPTIONS] COMMAND")
+    assert ran.err.splitlines()[2] == "  Search, show and verify the trail."
+
+
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.code)
 def test_an_error_of_the_broker_is_shown(gov: Gov, broker: FakeBroker, kind: type) -> None:
     """Whatever the broker refuses arrives as the same error, with its exit status."""

@@ -118,3 +118,24 @@ def test_issue(gov: Gov, broker: FakeBroker, tmp_path: Path) -> None:
     assert (tmp_path / "copied.csv.receipt.json").read_text() == "envelope\n"
     (asked,) = [body["files"][0] for where, body in broker.asked if where == "/v1/receipts"]
     assert (asked["sha256"], asked["rows"], asked["session"]) == (DIGEST, None, "")
+
+
+@pytest.mark.parametrize(("command", "error", "hint"), [
+    ("receipt issue nosuch", "nosuch: no such file or directory", "gov exec TARGET -c SQL -o FILE writes one"),
+    ("receipt issue .", ".: is a directory", "gov exec TARGET -c SQL -o FILE writes one"),
+    ("receipt show nosuch", "there is no file nosuch", "gov exec TARGET -c SQL -o FILE writes one with its receipt"),
+    ("receipt verify nosuch", "there is no file nosuch", "gov exec TARGET -c SQL -o FILE writes one with its receipt"),
+    ("receipt verify junk", "there is no junk.receipt.json", "gov receipt issue FILE, by whoever ran the statement"),
+    ("receipt verify junk --receipt no", "there is no no", "gov receipt issue FILE, by whoever ran the statement"),
+    ("dataset request x --target prod --purpose p -f nosuch", "nosuch: no such file or directory", "-f FILE"),
+    ("dataset request x --target prod --purpose p -f junk", "junk is not UTF-8: invalid start byte", "-f FILE"),
+    ("audit export -o no/such/file", "no/such/file: no such file or directory", "-o FILE"),
+])  # fmt: skip
+def test_what_is_not_there(
+    gov: Gov, broker: FakeBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, error: str, hint: str
+) -> None:
+    """What happened to which file, what to type, and status 2: for a usage error of a file as for any other."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "junk").write_bytes(b"\xff")
+    ran = gov(*command.split())
+    assert (ran.status, ran.out, ran.err) == (2, "", f"gov: error: {error}\ngov: hint: {hint}\n")

@@ -146,6 +146,9 @@ def run(words: list[str]) -> int:
     except GovError as error:
         return _show(error, words)
     except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # `gov audit` alone; typer does not export its class
+            typer.echo(error.format_message(), err=True)
+            return UsageError.exit_status
         return _show(_usage(error), words)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo(err=True)

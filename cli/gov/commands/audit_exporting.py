@@ -97,6 +97,9 @@ def _file(output: Path | None, resume: bool) -> Iterator[IO[str]]:
         return
     if output.exists() and not resume:
         raise UsageError(f"{output} exists", hint=f"gov audit export -o {output} --resume, or name another file")
-    descriptor = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UsageError(f"{output}: {(error.strerror or str(error)).lower()}", hint="-o FILE") from None
     with os.fdopen(descriptor, "a", encoding="utf-8", newline="") as stream:
         yield stream

@@ -157,8 +157,10 @@ def _query(query: str, file: str) -> str:
         return sys.stdin.read()
     try:
         return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: {str(error).lower()}", hint="-f FILE") from error
+    except OSError as error:
+        raise UsageError(f"{file}: {(error.strerror or str(error)).lower()}", hint="-f FILE") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is not UTF-8: {error.reason}", hint="-f FILE") from error
 
 
 def _row(view: DataSetView) -> list[str]:

@@ -103,12 +103,9 @@ def issue(
 
 
 def _bytes(path: Path) -> bytes:
-    from gov.errors import NoSuch
+    from gov.commands.receipts import content
 
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise NoSuch(f"no such file: {path}", hint="gov receipt issue FILE, as who wrote it") from None
+    return content(path)
 
 
 def _report(verified: Verified, files: list[Path]) -> dict[str, object]:

@@ -38,7 +38,7 @@ class Paths:
         Raises:
             NoSuch: One is not there.
         """
-        return _content(self.receipt), _content(self.proof)
+        return content(self.receipt), content(self.proof)
 
     def write(self, view: ReceiptView) -> None:
         """Put both there, each whole or not at all. Raises OSError."""
@@ -63,7 +63,12 @@ def found(file: Path, receipt: Path | None = None, proof: Path | None = None) ->
     """The receipt and the proof for `file`: the given ones, those beside it, or those of its directory of parts.
 
     `file` may be a receipt itself.
+
+    Raises:
+        NoSuch: There is neither the file nor a receipt of that name.
     """
+    if not file.exists() and receipt is None and not beside(file).receipt.exists():
+        raise NoSuch(f"there is no file {file}", hint="gov exec TARGET -c SQL -o FILE writes one with its receipt")
     if receipt is None and file.name.endswith(RECEIPT):
         receipt = file
     places = beside(file)
@@ -80,7 +85,9 @@ def digest(path: Path) -> str:
     try:
         return files.digest(path)
     except OSError as error:
-        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}", hint="gov receipt verify FILE") from error
+        raise UsageError(
+            f"{path}: {(error.strerror or str(error)).lower()}", hint="gov exec TARGET -c SQL -o FILE writes one"
+        ) from error
 
 
 def parts(path: Path) -> list[Path]:
@@ -165,11 +172,12 @@ def issued(broker: Broker, path: Path, session: str) -> ReceiptView:
     return broker.issue_receipt(ReceiptAsk(files=[claim]))
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
+    """What a receipt or a proof holds. Raises UsageError and NoSuch, which says how to get one."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise NoSuch(f"no such file: {path}", hint="gov receipt issue FILE, as who wrote it") from None
+        raise NoSuch(f"there is no {path}", hint="gov receipt issue FILE, by whoever ran the statement") from None
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}", hint="--receipt FILE") from error
 
