@@ -59,7 +59,7 @@ async def trace(call: Call) -> Response:
     except NoSuch:
         if about != "file":
             raise
-        raise _nothing(about, "", name, []) from None  # what the log calls a file is for nobody to compare with
+        raise _nothing("file", "", name, []) from None  # what the log calls a file is for nobody to compare with
     if about == "file":
         found = found.model_copy(update={"name": name, "found": [name]})
     call.house.trail.record(
