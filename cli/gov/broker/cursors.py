@@ -6,15 +6,21 @@ of every cursor that the session has declared.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from gov.lineage.form import MOST_OCTETS, from_facts
 
 MOST = 256
 """Cursors that are remembered; the oldest is forgotten first."""
 _NAME = r"""(?P<name>"(?:[^"]|"")+"|[A-Za-z_][A-Za-z0-9_$]*)"""
-_DECLARE = re.compile(rf"\s*DECLARE\s+{_NAME}\s", re.ASCII | re.IGNORECASE)
+_SPACE = r"(?:\s|--[^\n]*\n|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)*+"
+"""What may stand before a statement; a comment within a comment is not looked into."""
+_DECLARE = re.compile(rf"{_SPACE}DECLARE\s+{_NAME}\s", re.ASCII | re.IGNORECASE)
 _FETCH = re.compile(
-    rf"\s*(?:FETCH|MOVE)\s+(?:[A-Za-z]+\s+|[+-]?\d+\s+){{0,3}}?(?:(?:FROM|IN)\s+)?{_NAME}\s*;?\s*",
+    rf"{_SPACE}(?:FETCH|MOVE)\s+(?:[A-Za-z]+\s+|[+-]?\d+\s+){{0,3}}?(?:(?:FROM|IN)\s+)?{_NAME}\s*;?\s*",
     re.ASCII | re.IGNORECASE,
 )
 _FETCHES = re.compile(r"\b(?:FETCH|MOVE)\s", re.ASCII | re.IGNORECASE)
@@ -23,7 +29,8 @@ _UNNAMED = ";"
 _SHARED = ("reads", "columns_read", "masks", "clear_sensitive")
 """What a FETCH reads, as its DECLARE says."""
 _WHOLE = ("lineage", "outputs")
-"""Told of one DECLARE only: of several they cannot be joined."""
+"""Told as one DECLARE says it."""
+_WHICH = "which cursor it fetches from cannot be told"
 
 Fields = Mapping[str, object]
 
@@ -60,8 +67,22 @@ class Cursors:
             if union := _union(fields.get(name) for _, fields in meant):
                 said[name] = union
         if one and not unnamed:
-            said |= {name: one[1][name] for name in _WHOLE if name in one[1]}
-        return said
+            return said | {name: one[1][name] for name in _WHOLE if name in one[1]}
+        return said | _of_any([fields for _, fields in meant])
+
+
+def _of_any(meant: Sequence[Fields]) -> dict[str, object]:
+    """The lineage of a FETCH from one of several: that of each, and none for certain."""
+    told: list[dict[str, Any]] = []
+    names: list[object] = []
+    for fields in meant:
+        lineage = cast("list[dict[str, Any]]", fields.get("lineage") or [])
+        told += [{**each, "exact": False, "widened": [*each.get("widened", ()), _WHICH]} for each in lineage]
+        names += cast("list[object]", fields.get("outputs") or [[]] * len(lineage))
+    if len(json.dumps(told, separators=(",", ":"))) > MOST_OCTETS:
+        columns = cast("list[str]", _union(fields.get("columns_read") for fields in meant))
+        return {"lineage": from_facts(columns, (), _WHICH)}
+    return {"lineage": told, "outputs": names} if told else {}
 
 
 def _folded(name: str) -> str:
