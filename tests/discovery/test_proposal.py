@@ -50,6 +50,24 @@ def test_documents_say_where() -> None:
     assert proposed.evidence == ("5 of 5 documents hold: e-mail address, at $.user.mail",)
 
 
+def test_a_network_address_has_a_mask_behind_it() -> None:
+    """`inet` as text ends in the width of its net, which is no part of the address."""
+    proposed = propose(column("seen_from"), "inet", ["10.0.0.1/32", "10.0.0.2/32"])
+    assert proposed is not None
+    assert proposed.evidence == ("2 of 2 values are: IP address, like 99.9.9.9",)
+
+
+def test_a_document_that_is_keyed_by_values_repeats_none() -> None:
+    """Keys are looked at like values; said is a key that looks like a name and is in more than one document."""
+    documents = [json.dumps({f"jane{n}@example.org": {"email": f"jd{n}@example.org"}}) for n in range(3)]
+    proposed = propose(column("people"), "jsonb", documents)
+    assert proposed is not None
+    assert "jane" not in str(proposed.evidence)
+    assert "$.*" in str(proposed.evidence)
+    one = propose(column("people"), "jsonb", [json.dumps({"janedoe": "jd@example.org"}), "{}"])
+    assert one is None or "janedoe" not in str(one.evidence)
+
+
 def test_a_name_alone_is_low() -> None:
     """As for an empty table."""
     proposed = propose(column("passport_no"), "text", [])

@@ -55,6 +55,34 @@ def test_the_questions(as_user: AsUser, reader: dict[str, Any]) -> None:
     assert {row["who"] for row in ask(alice, "activity", "alice")["rows"]} == {"alice"}
 
 
+def test_the_story_of_an_approval_is_found_by_its_statement(
+    as_user: AsUser, spare: str, approve: Callable[..., object], tmp_path: Path
+) -> None:
+    """Who asked, who said yes and that it ran, by a part of the text: for auditors, and for whoever asked it."""
+    alice = as_user("alice")
+    asked = subprocess.run(
+        ["gov", "exec", "prod", "--no-wait", "-c", f"drop table {spare}"], env=alice, capture_output=True, text=True
+    )
+    request = json.loads(asked.stdout)["request"]
+    approve(request)
+    door.gov(alice, "exec", "prod", "--request", request)
+    story = [("request.spent", "alice"), ("request.answered yes", "bob"), ("request.opened", "alice")]
+    for whose in (as_user("carol"), alice):
+        for about in (f"drop table {spare}", request):
+            rows = ask(whose, "approvals", about)["rows"]
+            assert [(row["what"], row["who"]) for row in rows] == story, (whose, about)
+    assert ask(as_user("etl"), "approvals", f"drop table {spare}")["rows"] == []
+    assert ask(as_user("etl"), "approvals", request)["rows"] == []
+
+
+def test_an_exported_file_is_told_with_its_rows(as_user: AsUser, tmp_path: Path) -> None:
+    """What `gov exec -o` wrote: the file's name, how many rows and how large."""
+    file = tmp_path / "exported-9c1.csv"
+    door.gov(as_user("alice"), "exec", "prod", "-c", "select id from customers limit 3", "-o", str(file))
+    (found,) = [row for row in ask(as_user("carol"), "exports")["rows"] if row["how"] == f"file {file.name}"]
+    assert (found["rows"], found["bytes"]) == (3, file.stat().st_size)
+
+
 def test_every_question_is_answered(as_user: AsUser, tmp_path: Path) -> None:
     """In its own columns, page after page as if it were one."""
     carol = as_user("carol")

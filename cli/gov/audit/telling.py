@@ -116,7 +116,8 @@ def about(view: Told) -> str:
     if said := payload.get("text") or payload.get("complaints"):
         return text(said)
     fields = view.fields
-    named = ("request", "lease", "session", "scope", "rule", "state", "role", "what", "path", "version")
+    named = ("request", "lease", "leases", "session", "sessions", "columns", "relations", "scope", "rule", "state",
+             "role", "what", "path", "version")
     if filters := payload.get("filters"):
         return f"{text(fields.get('what'))}: {text(filters)}"
     because = payload.get("because") or payload.get("reason") or payload.get("error")

@@ -24,6 +24,8 @@ from gov.broker.reading import filters_of
 from gov.control.trail import Answer, EntryView
 from gov.errors import Denied
 from gov.policy.roles import may_read_trail
+from gov.receipt import envelope
+from gov.receipt import statement as attestation
 from gov.store.disk import Files
 from gov.store.filters import Filters
 from gov.store.index import Index
@@ -31,6 +33,8 @@ from gov.store.search import matching, view
 
 ROWS = 1000
 """Rows of an answer at most; `before` of the answer leads to the next ones."""
+STORIES = 200
+"""Requests, the newest, whose whole story is told where they were looked for by their text or their requester."""
 _DDL = "create,alter,drop,truncate,grant,role,maintenance"
 _ADMINISTRATION = "policy,broker,kill,schema,columns,role.swept,log.erased,key,budget,ship"
 
@@ -137,6 +141,8 @@ def _rows(
     what = asked(which.name, _resolved(which, given, base, read, index), base)
     if which.name == "origin":
         what = _with_statements(what, base, read, index)
+    if which.name == "approvals":
+        what = _with_stories(what, base, read, index)
     found = [*islice(filter(what.keep, _views(what, read, index)), limit + 1)]
     before = found[limit - 1].index if len(found) > limit else None
     return [row(each, which.columns, what.column) for each in found[:limit]], before
@@ -153,6 +159,20 @@ def _resolved(
     found = next(_views(Asked((one,)), read, index), None)
     request = found.fields.get("request") if found is not None else None
     return {**given, "about": str(request or "rq-")}  # an entry without a request has no approvals
+
+
+def _with_stories(what: Asked, base: Filters, read: Files, index: Index) -> Asked:
+    """All that became of the requests, too: what answers one has neither its text nor its requester's subject.
+
+    Whoever is no auditor is told so of their own requests.
+    """
+    (asked_for,) = what.filters
+    if base.subject is None and asked_for.text is None:
+        return what
+    opened = replace(asked_for, kind="request.opened", since=None)
+    requests = [str(each.fields["request"]) for each in islice(_views(Asked((opened,)), read, index), STORIES)]
+    whole = replace(base, kind="request", subject=None, issuer=None)
+    return replace(what, filters=(asked_for, *(replace(whole, request=each) for each in requests)))
 
 
 def _with_statements(what: Asked, base: Filters, read: Files, index: Index) -> Asked:
@@ -182,7 +202,10 @@ def _views(what: Asked, read: Files, index: Index) -> Iterator[EntryView]:
 
 def row(each: EntryView, columns: tuple[str, ...], column: str | None = None) -> dict[str, object]:
     """The entry under these headings; `how` says what became of `column`."""
-    return {name: telling.how(each, column) or None if name == "how" else _CELLS[name](each) for name in columns}
+    cells = _CELLS | {"how": lambda each: telling.how(each, column) or None}
+    if each.kind == "receipt":
+        cells |= _OF_FILES
+    return {name: cells[name](each) for name in columns}
 
 
 def _field(name: str) -> Callable[[EntryView], object]:
@@ -218,7 +241,22 @@ def _statement(each: EntryView) -> object:
     return telling.ERASED if each.payload is None else each.payload.get("text")
 
 
-_CELLS: Mapping[str, Callable[[EntryView], object]] = {
+def _files(each: EntryView) -> list[Mapping[str, Any]]:
+    """The files of a receipt, as it tells them; none once it is erased."""
+    document = (each.payload or {}).get("document")
+    if not document:
+        return []
+    return [*attestation.read(envelope.read(str(document).encode()).payload).predicate.get("files", ())]
+
+
+_OF_FILES: dict[str, Callable[[EntryView], object]] = {
+    "how": lambda each: ", ".join(f"file {file['name']}" for file in _files(each)) or None,
+    "rows": lambda each: sum(file.get("rows", 0) for file in _files(each)) or None,
+    "bytes": lambda each: sum(file.get("bytes", 0) for file in _files(each)) or None,
+}
+"""Cells of a receipt that are otherwise a statement's."""
+
+_CELLS: dict[str, Callable[[EntryView], object]] = {
     "entry": lambda each: each.index,
     "time": lambda each: each.at,
     "who": telling.who,

@@ -76,7 +76,8 @@ def _chosen(reach: Reach, patterns: list[str]) -> Iterator[RelationView]:
         wanted.append(pattern)
     chosen = [
         each for each in reach.relations
-        if not wanted or any(one.matches(Relation(each.namespace, each.name)) for one in wanted)
+        if each.kind != "sequence"
+        and (not wanted or any(one.matches(Relation(each.namespace, each.name)) for one in wanted))
     ]
     if patterns and not chosen:
         raise UsageError("you may read no relation of that name", hint="gov discover TARGET, to look at all")
@@ -92,7 +93,7 @@ def _write(path: str, text: str) -> None:
 
 def _tell(found: Found, output: str) -> None:
     say(f"gov: {len(found.proposals)} of {found.looked_at} columns look sensitive; "
-        f"{found.masked} are masked already, {found.rows:,} rows were read")
+        f"{found.masked} are masked already, {found.rows:,} {'row was' if found.rows == 1 else 'rows were'} read")
     for name, why in found.skipped:
         say(f"gov: {escape(name)} was judged by names only: {escape(why)}")
     if found.proposals:

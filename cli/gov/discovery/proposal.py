@@ -25,6 +25,8 @@ LONGEST_SHAPE = 32
 LONGEST_VALUE = 4096
 """Characters of a value that are looked at."""
 _DEEPEST = 8
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+"""A key of a document that is a name; any other is looked at like a value, and never shown."""
 _CLASSES = {kind.name: kind.classification for kind in KINDS}
 
 
@@ -77,17 +79,21 @@ def _seen(values: Sequence[str], type: str) -> tuple[str, float, tuple[str, ...]
     within: Counter[str] = Counter()
     paths: Counter[tuple[str, str]] = Counter()
     for value in values:
+        here: dict[str, bool] = {}
+        at: set[tuple[str, str]] = set()
         for path, text in _leaves(value, type):
             for kind, is_all in found(text).items():
-                (whole if is_all and not path else within)[kind] += 1
-                if path:
-                    paths[kind, path] += 1
+                here[kind] = here.get(kind, False) or (is_all and not path)
+                at |= {(kind, path)} if path else set()
+        for kind, is_all in here.items():
+            (whole if is_all else within)[kind] += 1
+        paths.update(at)
     shares = {kind: (whole[kind] + within[kind]) / len(values) for kind in whole | within}
     strong = [kind for kind, share in shares.items() if _counts(kind, share, whole[kind] + within[kind], type)]
     if not strong:
         return None
     first = max(strong, key=lambda kind: (shares[kind] >= MOSTLY, -_RANK[_CLASSES[kind]], shares[kind]))
-    evidence = tuple(_told(kind, whole, within, paths, values) for kind in strong)
+    evidence = tuple(_told(kind, whole, within, paths, values, type) for kind in strong)
     return _CLASSES[first], min(1.0, whole[first] / len(values)), evidence
 
 
@@ -103,14 +109,18 @@ def _counts(kind: str, share: float, count: int, type: str) -> bool:
 
 
 def _told(
-    kind: str, whole: Counter[str], within: Counter[str], paths: Counter[tuple[str, str]], values: Sequence[str]
+    kind: str, whole: Counter[str], within: Counter[str], paths: Counter[tuple[str, str]], values: Sequence[str],
+    type: str,
 ) -> str:
     count = whole[kind] + within[kind]
-    places = sorted(path for each, path in paths if each == kind)
-    if places:
-        return f"{count} of {len(values)} documents hold: {kind}, at {', '.join(places[:3])}"
+    if any(each == kind for each, _ in paths):
+        # What one document alone has is as likely a value as a name: documents are keyed by people, too.
+        places = sorted(path for (each, path), documents in paths.items() if each == kind and documents > 1)
+        at = f", at {', '.join(places[:3])}" if places else ""
+        return f"{count} of {len(values)} documents hold: {kind}{at}"
     if whole[kind] >= within[kind]:
-        example = next(value for value in values if found(value).get(kind))
+        texts = (text for value in values for _, text in _leaves(value, type))
+        example = next(text for text in texts if found(text).get(kind))
         return f"{whole[kind]} of {len(values)} values are: {kind}, like {shape(example)}"
     return f"{within[kind]} of {len(values)} texts hold: {kind}"
 
@@ -140,7 +150,10 @@ def _walk(node: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
         return
     if isinstance(node, dict):
         for name, each in node.items():
-            yield from _walk(each, f"{path}.{name}", depth + 1)
+            named = _NAME.fullmatch(name)
+            yield from _walk(each, f"{path}.{name if named else '*'}", depth + 1)
+            if not named:
+                yield f"{path}.*", name[:LONGEST_VALUE]
     elif isinstance(node, list):
         for each in node:
             yield from _walk(each, f"{path}[*]", depth + 1)
