@@ -14,6 +14,7 @@ from gov.policy.outcome import outcome
 from gov.policy.pattern import ColumnPattern, RelationPattern
 from gov.policy.rules import (
     AccessRule,
+    BreakGlass,
     Budget,
     Classification,
     Guardrail,
@@ -135,6 +136,16 @@ budgets = st.builds(
     people=st.just(People()) | people,
     excepted=st.just(People()) | people,
 )
+break_glasses = st.builds(
+    BreakGlass,
+    name=st.sampled_from(["x1", "x2", "x3"]),
+    people=st.builds(People, groups=some) | people,
+    targets=st.just(frozenset({"prod"})),
+    environments=st.just(frozenset[str]()) | st.just(frozenset({"test"})),
+    rules=st.just(frozenset[str]()) | st.frozensets(st.sampled_from(["g1", "g2", "g3", "m1"]), min_size=1),
+    when=st.just(When()) | whens.map(lambda when: replace(when, rows_over=None)),
+    max_ttl=st.none() | st.just(900.0),
+)
 policies = st.builds(
     Policy,
     classify=st.lists(classifications, max_size=3).map(tuple),
@@ -143,6 +154,7 @@ policies = st.builds(
     guardrails=st.lists(guardrails, min_size=1, max_size=3).map(tuple),
     rows=st.just(()) | st.lists(row_rules, max_size=2).map(tuple),
     budget=st.just(()) | st.lists(budgets, max_size=2).map(tuple),
+    break_glass=st.just(()) | st.lists(break_glasses, min_size=1, max_size=3).map(tuple),
     vouched_functions=st.frozensets(st.just("public.f"), max_size=1),
 )
 

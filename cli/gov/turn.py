@@ -240,9 +240,11 @@ def _entry(statement: Statement, judged: Judged, request: Request | None) -> Rec
     fields: dict[str, object] = {"n": statement.number, "protocol": statement.protocol}
     payload: dict[str, object] = _said(statement)
     if request is not None:
-        yes = [answer for answer in request.answers if answer.yes]
+        yes, alone = request.approved_by, request.break_glass
         fields |= {"request": request.id, "approved_by": [answer.approver.subject for answer in yes]}
         payload["approvers"] = [answer.approver.display for answer in yes]
+        if alone is not None:
+            fields["break_glass"] = alone.alone
     durable = request is not None or judged.route is not Route.SESSION
     return Record("statement", fields, payload, durable, judged.fields)
 

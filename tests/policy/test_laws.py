@@ -11,9 +11,10 @@ from gov.policy.access import access, offers
 from gov.policy.check import NEVER
 from gov.policy.decision import Access, Outcome, Verdict
 from gov.policy.document import read
+from gov.policy.glass import lifting_alone
 from gov.policy.masks import parse, strictest
 from gov.policy.outcome import outcome
-from gov.policy.rules import Budget, Guardrail, People, Policy, RowRule, When
+from gov.policy.rules import BreakGlass, Budget, Guardrail, People, Policy, RowRule, When
 from gov.terms import DML, WITHIN, Effect
 from policy_worlds import CATALOG, RELATIONS, World, budgets, row_rules, whens, worlds
 
@@ -36,6 +37,7 @@ def test_no_decision_without_a_reason(world: World) -> None:
     assert all(decision.reasons)
     assert decision.verdict is Verdict.ALLOW or decision.hint
     assert decision.rule is None or decision.rule == decision.rules[0]
+    assert {*decision.alone} <= {rule.name for rule in world.policy.break_glass}
 
 
 @LAW
@@ -46,14 +48,16 @@ def test_unknown_denies(world: World) -> None:
         replace(world.facts, unknown=("something",)),
         replace(world.facts, effects=world.facts.effects | {Effect.UNKNOWN}),
     ):
-        assert replace(world, facts=blurred).decision().verdict is Verdict.DENY
+        denied = replace(world, facts=blurred, policy=with_glass(world)).decision()
+        assert denied.verdict is Verdict.DENY
+        assert denied.alone == ()
 
 
 @LAW
 @given(world=worlds, when=whens)
 def test_forbids_win(world: World, when: When) -> None:
     """Adding a deny rule never makes a decision milder, and where it speaks the answer is no."""
-    before, policy = world.decision(), world.policy
+    before, policy = world.decision(), with_glass(world)
     denial = Guardrail("forbid", when, Verdict.DENY)
     after = world.under(replace(policy, guardrails=(*policy.guardrails, denial))).decision()
     everything = replace(denial, when=When())
@@ -61,6 +65,7 @@ def test_forbids_win(world: World, when: When) -> None:
 
     assert SEVERITY[after.verdict] >= SEVERITY[before.verdict]
     assert never.verdict is Verdict.DENY or world.facts.effects == frozenset()
+    assert all(each.verdict is Verdict.HOLD or not each.alone for each in (before, after, never))
 
 
 @LAW
@@ -71,11 +76,12 @@ def test_order_does_not_matter(world: World, data: st.DataObject) -> None:
     # Two different rules of one name are refused by `check`, so they may tie here.
     shuffled = replace(policy, **{
         part: tuple(data.draw(st.permutations(getattr(policy, part))))
-        for part in ("classify", "access", "masking", "rows", "budget", "guardrails")
+        for part in ("classify", "access", "masking", "rows", "budget", "guardrails", "break_glass")
     })
 
     assert shuffled.digest == policy.digest
     assert world.under(shuffled).decision().verdict is world.decision().verdict
+    assert world.under(shuffled).decision().alone == world.decision().alone
 
 
 @LAW
@@ -97,6 +103,9 @@ def test_removing_a_permission_never_widens(world: World, data: st.DataObject) -
             replace(rule, excepted=People()) if data.draw(st.booleans()) else rule for rule in policy.budget
         ),
         vouched_functions=frozenset(),
+        break_glass=tuple(
+            each for each in (_less(rule, data) for rule in policy.break_glass) if each is not None
+        ),
     )
     wide = outcome(policy, world.who, on.target, on.environment, on.scope, CATALOG)
     narrow = outcome(fewer, world.who, on.target, on.environment, on.scope, CATALOG)
@@ -113,6 +122,52 @@ def test_removing_a_permission_never_widens(world: World, data: st.DataObject) -
     assert _ttl(fewer, world) <= _ttl(policy, world)
     if fewer.masking == policy.masking:
         assert SEVERITY[world.under(fewer).decision().verdict] >= SEVERITY[world.decision().verdict]
+    only_alone = replace(policy, break_glass=fewer.break_glass)
+    assert {*world.under(only_alone).decision().alone} <= {*world.decision().alone}
+    assert world.under(only_alone).decision().verdict is world.decision().verdict
+    masks = {rule.name for rule in policy.masking}
+    assert {rule.name for rule in lifting_alone(only_alone, world.who, on, masks)} <= {
+        rule.name for rule in lifting_alone(policy, world.who, on, masks)
+    }
+
+
+def _less(rule: BreakGlass, data: st.DataObject) -> BreakGlass | None:
+    """The rule for fewer people, or none."""
+    if data.draw(st.booleans()):
+        return None
+    return replace(rule, people=replace(rule.people, groups=frozenset())) if data.draw(st.booleans()) else rule
+
+
+def with_glass(world: World) -> Policy:
+    """The world's policy, where everybody may go ahead alone with whatever is held."""
+    everybody = People(users=frozenset("*"), agents=frozenset("*"))
+    return replace(world.policy, break_glass=(BreakGlass("all", everybody, frozenset("*")),))
+
+
+@LAW
+@given(world=worlds)
+def test_break_glass_changes_no_verdict(world: World) -> None:
+    """It stands in for an approver: without any such rule the same is held, denied and allowed, and masked alike."""
+    policy = world.policy
+    bare = world.under(replace(policy, break_glass=())).decision()
+    decision = world.under(with_glass(world)).decision()
+
+    assert (bare.verdict, bare.approvers, bare.count, bare.lends) == (
+        decision.verdict, decision.approvers, decision.count, decision.lends)
+    assert (decision.verdict is Verdict.HOLD) == bool(decision.alone)
+
+
+@LAW
+@given(world=worlds)
+def test_an_agent_breaks_no_glass_unless_it_is_named(world: World) -> None:
+    """Neither the groups of its token nor the person whom it acts for lets it go ahead alone."""
+    whom = People(frozenset("*"), users=frozenset("*"), services=frozenset("*"))
+    policy = replace(world.policy, break_glass=(BreakGlass("all", whom, frozenset("*")),))
+    decision = world.under(policy).decision()
+
+    assert decision.alone == (() if world.who.agent or decision.verdict is not Verdict.HOLD else ("all",))
+    masks = replace(policy, break_glass=(BreakGlass("all", whom, frozenset("*"), rules=frozenset({"m"})),))
+    assert bool(lifting_alone(masks, world.who, world.on, ["m"])) == (world.who.agent is None)
 
 
 def _hides_as_much(narrow: Outcome, wide: Outcome) -> bool:
@@ -221,6 +276,11 @@ TEXTS = {
     "guardrails": [
         "{ name: g, when: { effects: [drop] }, then: hold, approvers: [a] }",
         "{ name: h, when: { hours: 22-6 }, then: deny }",
+    ],
+    "break_glass": ["{ name: x, groups: [a], targets: [prod], when: { hours: 18-8 } }"],
+    "notify": [
+        "{ name: p, webhooks: [ops], events: [held, break_glass], rules: [g] }",
+        "{ name: q, webhooks: [ops, soc], events: break_glass, targets: prod, environment: production }",
     ],
     "roles": ["auditor: { groups: [a] }", "operator: { users: [b] }", "policy_admin: { groups: [a, b] }"],
     "vouch": ["functions: public.tax", "settings: [app.tenant]"],

@@ -13,7 +13,7 @@ from gov.policy.decision import Verdict
 from gov.policy.document import load, read
 from gov.policy.pattern import relation_pattern
 from gov.policy.render import text
-from gov.policy.rules import AccessRule, Guardrail, People, Policy, Roles, When
+from gov.policy.rules import AccessRule, BreakGlass, Event, Guardrail, NotifyRule, People, Policy, Roles, When
 from gov.terms import Scope
 from policy_worlds import World, worlds
 
@@ -39,7 +39,7 @@ def test_any_policy(world: World) -> None:
     )
     policy = Policy(
         policy.classify, policy.access, policy.masking, tuple(each for each in guardrails if each.when != When()),
-        policy.rows, policy.budget,
+        policy.rows, policy.budget, break_glass=policy.break_glass,
         vouched_functions=policy.vouched_functions,
     )  # fmt: skip
 
@@ -55,6 +55,8 @@ def test_any_text(words: frozenset[str]) -> None:
     policy = Policy(
         access=(AccessRule("a", People(words, services=words), words, words, Scope.READ, 90.0, (pattern,)),),
         guardrails=(Guardrail("g", When(clients=words, purposes=words, hours=(22, 6), rows_over=0), Verdict.DENY),),
+        break_glass=(BreakGlass("x", People(words), words, words, max_ttl=900.0),),
+        notify=(NotifyRule("n", words, frozenset({Event.HELD}), words, words, words),),
         roles=Roles(auditor=People(words)),
         vouched_settings=frozenset({"app.tenant"}),
         vouched_channels=words,

@@ -31,6 +31,8 @@ class Answer:
     reason: str = ""
     max_rows: int | None = None
     """More changed rows than this roll the statement back."""
+    alone: str = ""
+    """The break-glass rule by which the requester said yes to their own request; empty: an approver's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +86,15 @@ class Request:
     """Set when it is masks that shall be lifted: then a lease spends it, and no statement."""
     dataset: DataSet | None = None
     """Set when the statement is a data set's: its approval is used, not spent, until it expires."""
+    alone: tuple[str, ...] = ()
+    """The break-glass rules by which its requester may go ahead without an approver."""
+
+    @property
+    def approved_by(self) -> tuple[Answer, ...]:
+        """Every yes of somebody else's."""
+        return tuple(answer for answer in self.answers if answer.yes and not answer.alone)
+
+    @property
+    def break_glass(self) -> Answer | None:
+        """The answer by which its requester went ahead alone; None when that has not happened."""
+        return next((answer for answer in self.answers if answer.yes and answer.alone), None)

@@ -32,9 +32,7 @@ def may_answer(request: Request, who: Principal, now: float, fresh_within: float
         AlreadySettled: It is no longer pending, or its time is over.
         Denied: It is their own, they are an agent or no approver, have answered before, or must log in again.
     """
-    if request.state is not RequestState.PENDING or now >= request.expires_at:
-        state = request.state if request.state is not RequestState.PENDING else RequestState.EXPIRED
-        raise AlreadySettled(f"{request.id} is {state} and takes no answer", hint="gov requests")
+    _pending(request, now)
     if request.requester.same_person(who):
         raise Denied(
             f"{request.id} is your own request",
@@ -49,11 +47,66 @@ def may_answer(request: Request, who: Principal, now: float, fresh_within: float
         )
     if any(answer.approver.same_person(who) for answer in request.answers):
         raise Denied(f"you have answered {request.id} already", hint="it needs the word of another person")
+    _proven(who, "an approver", now, fresh_within)
+
+
+def may_break_glass(request: Request, who: Principal, now: float, fresh_within: float | None) -> None:
+    """Do nothing when `who` may go ahead alone with `request`, whose `alone` are the rules that still let them.
+
+    Raises:
+        AlreadySettled: It is no longer pending, or its time is over.
+        Denied: It is somebody else's, no rule lets them, or they must log in again.
+    """
+    _pending(request, now)
+    if not _own(request, who):
+        raise Denied(
+            f"{request.id} is not your own request: whoever breaks the glass does it for themselves",
+            hint=f"gov approve {request.id}, where you may answer it",
+        )
+    if not request.alone:
+        raise Denied(
+            f"no break-glass rule lets {who.display} go ahead alone with {request.id}",
+            hint=f"ask somebody in {_listed(_named(request))} to run: gov approve {request.id}",
+        )
+    if who.kind is Kind.USER:  # what has no login cannot prove itself once more
+        _proven(who, "whoever breaks the glass", now, fresh_within)
+
+
+def _pending(request: Request, now: float) -> None:
+    if request.state is not RequestState.PENDING or now >= request.expires_at:
+        state = request.state if request.state is not RequestState.PENDING else RequestState.EXPIRED
+        raise AlreadySettled(f"{request.id} is {state} and takes no answer", hint="gov requests")
+
+
+def _own(request: Request, who: Principal) -> bool:
+    """Whether `who` asked for it themselves: an agent and whom it acts for are two."""
+    return request.requester.same_person(who) and request.requester.agent == who.agent
+
+
+def _proven(who: Principal, whoever: str, now: float, fresh_within: float | None) -> None:
     if fresh_within is not None and not _fresh(who, now, fresh_within):
         raise Denied(
-            f"an approver must have logged in within the last {round(fresh_within / 60)} minutes",
+            f"{whoever} must have logged in within the last {round(fresh_within / 60)} minutes",
             hint="gov login",
         )
+
+
+def break_glass(request: Request, answer: Answer, now: float) -> Request:
+    """The request after its requester's own `answer`: approved, whoever else was asked.
+
+    Raises:
+        UsageError: No reason is given, or a bound below zero.
+        AlreadySettled, Denied: As `may_break_glass`, which is asked again here without freshness.
+    """
+    may_break_glass(request, answer.approver, now, None)
+    if not answer.yes or answer.alone not in request.alone:
+        raise Denied(f"`{answer.alone}` lets nobody go ahead alone with {request.id}", hint="gov requests")
+    if not answer.reason.strip():
+        raise UsageError(
+            "whoever breaks the glass owes a reason", hint=f"gov approve {request.id} --break-glass --reason TEXT"
+        )
+    _check_bound(request, answer)
+    return replace(request, answers=(*request.answers, answer), state=move(request.state, Event.BREAK_GLASS))
 
 
 def answer(request: Request, answer: Answer, now: float) -> Request:
@@ -66,6 +119,16 @@ def answer(request: Request, answer: Answer, now: float) -> Request:
     may_answer(request, answer.approver, now, None)
     if not answer.yes and not answer.reason.strip():
         raise UsageError("a denial owes the requester a reason", hint=f"gov deny {request.id} --reason R")
+    _check_bound(request, answer)
+    answered = replace(request, answers=(*request.answers, replace(answer, alone="")))
+    event = Event.DENY if not answer.yes else Event.APPROVE if _agreed(answered) else Event.AGREE
+    settled = replace(answered, state=move(request.state, event))
+    if request.dataset is not None and settled.state is RequestState.APPROVED:
+        return replace(settled, expires_at=now + request.dataset.ttl)
+    return settled
+
+
+def _check_bound(request: Request, answer: Answer) -> None:
     if answer.max_rows is not None and request.unmasking is not None:
         raise UsageError(
             f"{request.id} lifts masks for a while and is about no statement whose rows could be counted",
@@ -73,12 +136,6 @@ def answer(request: Request, answer: Answer, now: float) -> Request:
         )
     if answer.max_rows is not None and answer.max_rows < 0:
         raise UsageError("the bound on rows is below zero", hint=f"gov approve {request.id} --max-rows N")
-    answered = replace(request, answers=(*request.answers, answer))
-    event = Event.DENY if not answer.yes else Event.APPROVE if _agreed(answered) else Event.AGREE
-    settled = replace(answered, state=move(request.state, event))
-    if request.dataset is not None and settled.state is RequestState.APPROVED:
-        return replace(settled, expires_at=now + request.dataset.ttl)
-    return settled
 
 
 def expire(request: Request, now: float) -> Request:
@@ -145,6 +202,10 @@ def spend(
 
 def _agreed(request: Request) -> bool:
     """Whether enough people said yes; counted from the answers themselves, whatever the state says."""
+    refused = any(not answer.yes for answer in request.answers)
+    glass = request.break_glass
+    if glass is not None:
+        return not refused and glass.alone in request.alone and _own(request, glass.approver)
     people = {
         (answer.approver.issuer, answer.approver.subject)
         for answer in request.answers
@@ -153,7 +214,6 @@ def _agreed(request: Request) -> bool:
         and answer.approver.groups & request.approvers
         and not request.requester.same_person(answer.approver)
     }
-    refused = any(not answer.yes for answer in request.answers)
     also = request.dataset.also if request.dataset is not None else frozenset()
     heard = not also or any(answer.yes and answer.approver.groups & also for answer in request.answers)
     return heard and not refused and len(people) >= max(request.count, 1)

@@ -14,6 +14,7 @@ class Event(StrEnum):
 
     AGREE = "agree"  # a yes, and more are needed
     APPROVE = "approve"  # the last yes that was needed
+    BREAK_GLASS = "break_glass"  # the requester goes ahead alone
     DENY = "deny"
     WITHDRAW = "withdraw"  # the requester, the end of the session, or a restart of the broker
     EXPIRE = "expire"
@@ -24,6 +25,7 @@ class Event(StrEnum):
 NEXT: Mapping[tuple[RequestState, Event], RequestState] = {
     (RequestState.PENDING, Event.AGREE): RequestState.PENDING,
     (RequestState.PENDING, Event.APPROVE): RequestState.APPROVED,
+    (RequestState.PENDING, Event.BREAK_GLASS): RequestState.APPROVED,
     (RequestState.PENDING, Event.DENY): RequestState.DENIED,
     (RequestState.PENDING, Event.WITHDRAW): RequestState.WITHDRAWN,
     (RequestState.PENDING, Event.EXPIRE): RequestState.EXPIRED,

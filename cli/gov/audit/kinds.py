@@ -35,7 +35,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "login": _fields(public=f"{_WHO} kind groups expires_at", personal="principal client"),
     "lease.created": _fields(
         public=f"{_WHO} lease target environment scope role profile rule purpose run dataset request"
-        " created_at expires_at unmasked approval",
+        " created_at expires_at unmasked approval break_glass",
         personal="principal reason client groups",
     ),
     "lease.refused": _fields(
@@ -58,7 +58,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
         public=f"{_WHO} session lease target environment scope n protocol command verdict rule rules"
         " effects reads writes columns_read columns_written functions masks clear_sensitive request"
         " approved_by rewritten purpose run dataset policy catalog one_shot max_rows cursors lineage unmasked approval"
-        " row_filters budgets",
+        " row_filters budgets break_glass",
         personal="principal client approvers reasons",
         hidden="text parameters types unknown digest outputs lineage_by_column",
     ),
@@ -74,16 +74,20 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "request.opened": _fields(
         public=f"{_WHO} request target environment scope rule approver_groups count session lease"
         " relations effects purpose dataset created_at expires_at unmask",
-        personal="principal reason reasons",
+        personal="principal reason reasons requested_by",
         hidden="text parameters digest definitions facts",
     ),
     "request.answered": _fields(
-        public=f"{_WHO} request target yes state max_rows by by_issuer requester",
-        personal="principal reason approver",
+        public=f"{_WHO} request target environment scope rule relations effects dataset unmask yes state max_rows by"
+        " by_issuer requester break_glass",
+        personal="principal reason approver requested_by",
     ),
-    "request.ended": _fields(public=f"{_WHO} request target state by", personal="principal because"),
+    "request.ended": _fields(
+        public=f"{_WHO} request target environment scope rule relations effects dataset unmask state by",
+        personal="principal because requested_by",
+    ),
     "request.spent": _fields(
-        public=f"{_WHO} request target session lease approved_by max_rows",
+        public=f"{_WHO} request target session lease approved_by max_rows break_glass",
         personal="principal approvers",
         hidden="digest",
     ),

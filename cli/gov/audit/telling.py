@@ -108,6 +108,12 @@ def approvers(view: Told) -> list[str]:
     return [text(name) for name in listed(names)]
 
 
+def approval(view: Told) -> list[str]:
+    """The same, and where somebody went ahead without an approver, that they did and by which rule."""
+    rule = view.fields.get("break_glass")
+    return [*approvers(view), *([f"alone, by break glass ({text(rule)})"] if rule else [])]
+
+
 def about(view: Told) -> str:
     """The statement, or what else the entry is about."""
     payload = view.payload

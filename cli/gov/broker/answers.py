@@ -261,7 +261,7 @@ _CELLS: dict[str, Callable[[EntryView], object]] = {
     "time": lambda each: each.at,
     "who": telling.who,
     "what": telling.what,
-    "approved_by": lambda each: telling.approvers(each) or None,
+    "approved_by": lambda each: telling.approval(each) or None,
     "statement": _statement,
     "about": telling.about,
     "because": _because,

@@ -362,12 +362,16 @@ async def submit(call: Call) -> Response:
 
 
 async def approve(call: Call) -> Response:
-    """Say yes."""
+    """Say yes; to one's own request where policy lets one break the glass."""
     ask, asked = await call.body(ApproveAsk), _visible(call)
     if ask.max_rows is not None and ask.max_rows < 0:
         raise UsageError("a bound on rows is 0 or more", hint="--max-rows N")
     admission.check_length("--reason", ask.reason)
-    answered = await call.house.desk.answer(asked.id, call.who, yes=True, reason=ask.reason, max_rows=ask.max_rows)
+    if ask.break_glass and not ask.reason.strip():
+        hint = f"gov approve {asked.id} --break-glass --reason TEXT"
+        raise UsageError("whoever breaks the glass owes a reason", hint=hint)
+    answered = await call.house.desk.answer(
+        asked.id, call.who, yes=True, reason=ask.reason, max_rows=ask.max_rows, alone=ask.break_glass)
     return reply(_shown(call, answered))
 
 
@@ -445,4 +449,5 @@ def _shown(call: Call, each: Request) -> RequestView:
         environment=call.house.environment(each.target) if each.target in call.house.targets else "",
         mine=each.requester.same_person(call.who),
         may_answer=call.house.desk.may_answer(each, call.who),
+        may_break_glass=bool(each.alone) and call.house.desk.may_break_glass(each, call.who),
     )

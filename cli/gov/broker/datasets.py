@@ -202,7 +202,7 @@ def approval(session: Session, statement: Statement, judged: Judged) -> Request:
     if more := sorted(set(_clear(judged)) - set(dataset.clear)):
         raise Denied(f"{more[0]} was masked when the data set {dataset.name} was approved", hint=again)
     held = judged.decision.rule if judged.decision.approvers else None
-    yes = [answer.approver.groups for answer in request.answers if answer.yes]
+    yes = [answer.approver.groups for answer in request.approved_by]
     if held is not None and not any(groups & judged.decision.approvers for groups in yes):
         raise Denied(f"rule {held} holds the query by now, and nobody it names has approved it", hint=again)
     return request
@@ -226,7 +226,7 @@ def view(house: House, request: Request, who: Principal) -> DataSetView:
         "purpose": request.purpose, "statement": request.statement, "requester": request.requester.display,
         "groups": sorted(request.dataset.groups), "reason": request.reason, "rule": request.rule,
         "approvers": sorted(request.approvers | request.dataset.also),
-        "approved_by": [each.approver.display for each in request.answers if each.yes],
+        "approved_by": [each.approver.display for each in request.approved_by],
         "created_at": views.rfc3339(request.created_at), "expires_at": views.rfc3339(request.expires_at),
         "clear": [*request.dataset.clear], "relations": [str(each) for each in request.relations],
         "mine": request.requester.same_person(who),

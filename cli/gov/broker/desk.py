@@ -19,6 +19,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -31,8 +32,10 @@ from gov.broker.house import House
 from gov.errors import AlreadySettled, Denied, GovError, NoSuch, Unavailable
 from gov.identity.principal import Principal
 from gov.lease import ids
+from gov.policy import glass
 from gov.policy.permit import Permit
 from gov.policy.roles import may_operate, may_read_trail
+from gov.policy.situation import Situation
 from gov.policy.unmask import approvers_of
 from gov.store.requests import Requests
 from gov.terms import LeaseId, RequestId, SessionId, StatementDigest
@@ -117,9 +120,9 @@ class RequestDesk:
             except GovError:
                 self._forget(request.id)
                 raise
-            environment = self._house.environment(request.target)
             try:
-                await self._durably(entries.request_opened(request, environment, self._house.clock()))
+                await self._durably(
+                    entries.request_opened(request, self._environment(request), self._house.clock()))
             except GovError:
                 # Nobody may be asked about what is not on record.
                 await self._replaced(request, settle.withdraw(request))
@@ -155,27 +158,39 @@ class RequestDesk:
         yes: bool,
         reason: str = "",
         max_rows: int | None = None,
+        alone: bool = False,
     ) -> Request:
         """The request with `who`'s answer, which is on disk.
 
+        With `alone` it is their own request, which they go ahead with by a break-glass rule.
+
         Raises:
             NoSuch: there is no such request.
-            Denied: `who` may not answer it: one's own, not an approver, signed in too long ago.
+            Denied: `who` may not answer it: one's own, not an approver, signed in too long ago; or not alone.
+            UsageError: a reason is owed, or the bound is none.
             AlreadySettled: it was answered, withdrawn or has expired.
             Unavailable: the answer cannot be recorded; it does not count.
         """
         async with self._locked(request_id):
             now = self._house.clock()
             request = self.get(request_id)
-            settle.may_answer(self._current(request), who, now, self._house.policy.fresh_within)
-            answer = Answer(who, yes, now, reason, max_rows)
-            settled = settle.answer(request, answer, now)
+            settled = self._settled(request, Answer(who, yes, now, reason, max_rows), now, alone=alone)
+            answer = settled.answers[-1]
             await asyncio.to_thread(self._store.doubt, request_id)
-            await self._durably(entries.request_answered(settled, answer, now))
+            await self._durably(entries.request_answered(settled, answer, self._environment(request), now))
             answered = await self._replaced(request, settled, recorded=True)
             if answered.expires_at != request.expires_at:
                 self._watch(answered)
             return answered
+
+    def _settled(self, request: Request, answer: Answer, now: float, *, alone: bool) -> Request:
+        who, fresh_within = answer.approver, self._house.policy.fresh_within
+        if not alone:
+            settle.may_answer(self._current(request), who, now, fresh_within)
+            return settle.answer(request, answer, now)
+        left = replace(request, alone=self._alone(request, who))
+        settle.may_break_glass(left, who, now, fresh_within)
+        return settle.break_glass(request, replace(answer, alone=left.alone[0]), now)
 
     async def withdraw(self, request_id: RequestId, because: str) -> Request:
         """The request, withdrawn: it can no longer be answered or spent.
@@ -285,6 +300,15 @@ class RequestDesk:
             return False
         return True
 
+    def may_break_glass(self, request: Request, who: Principal) -> bool:
+        """Whether `who` could go ahead alone with it now."""
+        left = replace(request, alone=self._alone(request, who))
+        try:
+            settle.may_break_glass(left, who, self._house.clock(), self._house.policy.fresh_within)
+        except (Denied, AlreadySettled):
+            return False
+        return True
+
     @property
     def pending(self) -> int:
         """Requests that wait for an answer."""
@@ -329,7 +353,7 @@ class RequestDesk:
 
     async def _told(self, ended: Request, because: str) -> None:
         try:
-            await self._durably(entries.request_ended(ended, because, self._house.clock()))
+            await self._durably(entries.request_ended(ended, because, self._environment(ended), self._house.clock()))
         except Unavailable:
             # Nothing runs because of it, so it holds without its record until the next start, which tries again.
             log.error("the end of %s could not be recorded", ended.id)
@@ -342,6 +366,18 @@ class RequestDesk:
             await asyncio.to_thread(self._store.certain, request.id)
         except Unavailable as error:
             log.error("%s stays in doubt: %s", request.id, error)
+
+    def _environment(self, request: Request) -> str:
+        """Where it is; nothing for a target that the configuration has no longer."""
+        known = self._house.config.targets.get(request.target)
+        return known.environment if known else ""
+
+    def _alone(self, request: Request, who: Principal) -> tuple[str, ...]:
+        """The rules of today's policy by which `who` may go ahead alone, of those that it was opened with."""
+        hour = datetime.fromtimestamp(self._house.clock(), UTC).hour
+        on = Situation(
+            request.target, self._environment(request), request.scope, purpose=request.purpose, hour=hour)
+        return glass.still(self._house.policy, request.alone, who, on)
 
     def _current(self, request: Request) -> Request:
         """The request as today's policy sees it: whom it no longer names may no longer answer."""
@@ -371,6 +407,13 @@ class RequestDesk:
         """
         now = self._current(request)
         entitled = now.approvers | (now.dataset.also if now.dataset else frozenset())
+        if (alone := request.break_glass) is not None:
+            if alone.alone in self._alone(request, alone.approver):
+                return
+            raise Denied(
+                f"{alone.alone} no longer lets {alone.approver.display} go ahead alone with {request.id}",
+                hint="ask again and have it approved",
+            )
         for answer in request.answers:
             if answer.yes and not answer.approver.groups & entitled:
                 raise Denied(

@@ -73,8 +73,8 @@ def login(principal: Principal, at: float, *, expires_at: float, client: str) ->
     )
 
 
-def lease_created(lease: Lease, environment: str, at: float) -> Entry:
-    """A lease is about to be handed out."""
+def lease_created(lease: Lease, environment: str, at: float, *, break_glass: str | None = None) -> Entry:
+    """A lease is about to be handed out; `break_glass` is the rule by which its masks were lifted alone."""
     return _entry(
         "lease.created",
         at,
@@ -93,6 +93,7 @@ def lease_created(lease: Lease, environment: str, at: float) -> Entry:
         run=lease.run,
         unmasked=[*map(str, lease.unmasked)] or None,
         approval=lease.approval,
+        break_glass=break_glass,
         groups=sorted(lease.principal.groups),
         created_at=rfc3339(lease.created_at),
         expires_at=rfc3339(lease.expires_at),
@@ -161,21 +162,15 @@ def request_opened(request: Request, environment: str, at: float) -> Entry:
         "request.opened",
         at,
         **who(request.requester),
-        request=request.id,
-        target=request.target,
-        environment=environment,
-        scope=request.scope.value,
-        rule=request.rule,
+        **_asked(request, environment),
         reasons=[*request.reasons],
         approver_groups=sorted(request.approvers),
         count=request.count,
         session=request.session,
         lease=request.lease,
-        relations=[str(each) for each in request.relations],
-        unmask=[*map(str, request.unmasking.columns)] if request.unmasking else None,
         purpose=request.purpose,
-        dataset=request.dataset.name if request.dataset else None,
         reason=request.reason,
+        requested_by=request.requester.display,
         created_at=rfc3339(request.created_at),
         expires_at=rfc3339(request.expires_at),
         text=request.statement,
@@ -186,42 +181,64 @@ def request_opened(request: Request, environment: str, at: float) -> Entry:
     )
 
 
-def request_answered(request: Request, answer: Answer, at: float) -> Entry:
-    """An approver said yes or no."""
+def request_answered(request: Request, answer: Answer, environment: str, at: float) -> Entry:
+    """An approver said yes or no, or the requester went ahead alone."""
     return _entry(
         "request.answered",
         at,
         **who(answer.approver),
-        request=request.id,
-        target=request.target,
+        **_asked(request, environment),
         yes=answer.yes,
         state=request.state.value,
         max_rows=answer.max_rows,
+        break_glass=answer.alone or None,
         by=answer.approver.subject,
         by_issuer=answer.approver.issuer,
         requester=request.requester.subject,
         reason=answer.reason,
         approver=answer.approver.display,
+        requested_by=request.requester.display,
     )
 
 
-def request_ended(request: Request, because: str, at: float) -> Entry:
+def _asked(request: Request, environment: str) -> dict[str, object]:
+    """What was asked, as far as whoever is told of it must know."""
+    return {
+        "request": request.id, "target": request.target, "environment": environment, "scope": request.scope.value,
+        "rule": request.rule, "relations": [str(each) for each in request.relations],
+        "effects": sorted(each.value for each in request.effects) or None,
+        "dataset": request.dataset.name if request.dataset else None,
+        "unmask": [*map(str, request.unmasking.columns)] if request.unmasking else None,
+    }
+
+
+def dataset_of(request: Request) -> str | None:
+    """The data set that it is for."""
+    return request.dataset.name if request.dataset else None
+
+
+def unmask_of(request: Request) -> list[str] | None:
+    """The columns whose masks it is about."""
+    return [*map(str, request.unmasking.columns)] if request.unmasking else None
+
+
+def request_ended(request: Request, because: str, environment: str, at: float) -> Entry:
     """A request was withdrawn or has expired."""
     return _entry(
         "request.ended",
         at,
         **who(request.requester),
-        request=request.id,
-        target=request.target,
+        **_asked(request, environment),
         state=request.state.value,
         because=because,
+        requested_by=request.requester.display,
     )
 
 
 def request_spent(request: Request, session: str, at: float, *, lease: str | None = None) -> Entry:
     """The approved statement is about to run; a data set's may run again."""
-    yes = [answer for answer in request.answers if answer.yes]
-    bounds = [answer.max_rows for answer in yes if answer.max_rows is not None]
+    yes, alone = request.approved_by, request.break_glass
+    bounds = [answer.max_rows for answer in request.answers if answer.yes and answer.max_rows is not None]
     return _entry(
         "request.spent" if request.dataset is None else "dataset.used",
         at,
@@ -233,6 +250,7 @@ def request_spent(request: Request, session: str, at: float, *, lease: str | Non
         lease=lease or request.lease,
         approved_by=[answer.approver.subject for answer in yes],
         approvers=[answer.approver.display for answer in yes],
+        break_glass=alone.alone if alone else None,
         max_rows=min(bounds, default=None),
         digest=request.digest,
     )

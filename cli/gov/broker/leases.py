@@ -156,7 +156,11 @@ class LeaseDesk:
                 await target.mint(lease.id, lease.role, standing.profile, lease.expires_at)
         active = replace(lease, state=move(lease.state, LeaseEvent.CREATED))
         await self._stored(active)
-        await self._durably(entries.lease_created(active, self._house.environment(lease.target), self._house.clock()))
+        alone = self._house.desk.get(lease.approval).break_glass if lease.approval else None
+        await self._durably(entries.lease_created(
+            active, self._house.environment(lease.target), self._house.clock(),
+            break_glass=alone.alone if alone else None,
+        ))
         return active
 
     def _hold(self, lease: Lease, standing: Standing) -> _Held:

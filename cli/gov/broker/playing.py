@@ -19,15 +19,16 @@ from gov.approval.request import Request, RequestState
 from gov.audit.redact import redact, without_passwords
 from gov.broker import allowing, datasets, objections
 from gov.broker.exchange import own
-from gov.errors import GovError, NoSuch
+from gov.errors import Denied, GovError, NoSuch
 from gov.policy.decide import permit
+from gov.policy.decision import Verdict
 from gov.policy.permit import Permit
 from gov.protocol import frames
 from gov.protocol.allowance import Allowance
 from gov.protocol.copied import Copied
 from gov.protocol.replies import FAILED
 from gov.terms import SYSTEM_SCHEMAS, Relation, StatementDigest
-from gov.turn import Answered, Grant, Judge, Judged, Need, Open, Record, Run, Spend, Statement, Tally, turn
+from gov.turn import Answered, Grant, Judge, Judged, Need, Open, Record, Run, Spend, Statement, Tally, refusal, turn
 
 if TYPE_CHECKING:
     from gov.broker.session import Session
@@ -235,7 +236,7 @@ async def _open(session: Session, statement: Statement, judged: Judged) -> Reque
         rule=decision.rule or "",
         reasons=decision.reasons, approvers=decision.approvers, count=decision.count, created_at=now,
         expires_at=now + decision.expires, lease=lease.id, session=session.id,
-        facts=await session.target.describe(judged.facts), effects=judged.facts.effects,
+        facts=await session.target.describe(judged.facts), effects=judged.facts.effects, alone=decision.alone,
     ))
     session.held = request.id
     session.tell(_held_notice(request))
@@ -273,12 +274,15 @@ def _held_notice(request: Request) -> bytes:
     who = " or ".join(sorted(request.approvers))
     facts: Mapping[str, object] = {
         "request": request.id, "rule": request.rule, "approvers": sorted(request.approvers),
-        "reasons": request.reasons, "expires_at": request.expires_at,
+        "reasons": request.reasons, "expires_at": request.expires_at, "break_glass": [*request.alone],
     }
     return frames.notice(
         HELD, f"held by rule {request.rule}: waiting for {who} (request {request.id})",
         detail="\n".join(request.reasons), context=json.dumps(facts),
-        hint=f"they answer with: gov approve {request.id}; cancel the statement (Ctrl-C) to withdraw",
+        hint=f"they answer with: gov approve {request.id}; cancel the statement (Ctrl-C) to withdraw" + (
+            f"; in an emergency go ahead alone: gov approve {request.id} --break-glass --reason TEXT"
+            if request.alone else ""
+        ),
     )
 
 
@@ -317,12 +321,12 @@ async def _set_aside(session: Session) -> dict[str, str]:
 
 
 async def _spend(session: Session, request: Request, statement: Statement, judged: Judged) -> Permit:
-    yes = [answer.approver.display for answer in request.answers if answer.yes]
-    session.tell(frames.notice(ANSWERED, f"{request.id} approved by {' and '.join(yes)}"))
+    session.tell(frames.notice(ANSWERED, _answered_notice(request)))
     digest, functions = binding(session, statement, held=request.session is not None), judged.facts.functions
     if request.dataset is not None:
         digest, functions = datasets.digest(session, request), frozenset(request.dataset.functions)
     try:
+        await _still_so(session, request, statement, judged)
         definitions = await session.target.definitions(request.relations, functions)
         return await session.house.desk.spend(request.id, digest, definitions, session.id)
     except BaseException:
@@ -331,4 +335,29 @@ async def _spend(session: Session, request: Request, statement: Statement, judge
         raise
 
 
+def _answered_notice(request: Request) -> str:
+    if (alone := request.break_glass) is not None:
+        return (
+            f"{request.id}: {alone.approver.display} goes ahead alone, by break glass (rule {alone.alone});"
+            " it is recorded, and the approvers see it"
+        )
+    return f"{request.id} approved by {' and '.join(answer.approver.display for answer in request.approved_by)}"
 
+
+async def _still_so(session: Session, request: Request, statement: Statement, judged: Judged) -> None:
+    """By today's policy nothing forbids it, and whoever goes ahead alone still may.
+
+    Raises:
+        GovError: in the words that the client hears.
+    """
+    alone, now = request.break_glass, judged
+    held_here = request.session is not None and request.dataset is None
+    if held_here and (alone is not None or judged.fields.get("policy") != session.house.policy.digest):
+        now = await session.judging.judged(statement.text)
+        if now.decision.verdict is Verdict.DENY:
+            raise refusal(now)
+    if alone is not None and alone.alone not in now.decision.alone:
+        raise Denied(
+            f"{alone.alone} no longer lets {alone.approver.display} go ahead alone with {request.id}",
+            hint="run it again and have it approved",
+        )

@@ -261,12 +261,13 @@ class Receipts:
         try:
             kept = self._house.desk.get(RequestId(str(request)))
         except NoSuch:
-            return [{"request": request, "approver": subject} for subject in listed(fields.get("approved_by"))]
+            alone = [{"request": request, "break_glass": rule} for rule in [fields.get("break_glass")] if rule]
+            return alone + [{"request": request, "approver": each} for each in listed(fields.get("approved_by"))]
         return [
             {
-                "request": request, "approver": answer.approver.subject, "name": answer.approver.display,
-                "issuer": answer.approver.issuer, "at": rfc3339(answer.at), "rule": kept.rule,
-                "max_rows": answer.max_rows,
+                "request": request, "approver": None if answer.alone else answer.approver.subject,
+                "name": answer.approver.display, "issuer": answer.approver.issuer, "at": rfc3339(answer.at),
+                "rule": kept.rule, "max_rows": answer.max_rows, "break_glass": answer.alone or None,
             }
             for answer in kept.answers if answer.yes
         ]

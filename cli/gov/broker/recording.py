@@ -13,7 +13,7 @@ from gov.terms import Effect
 from gov.turn import Record
 
 if TYPE_CHECKING:
-    from gov.approval.request import Answer
+    from gov.approval.request import Request
     from gov.broker.house import House
     from gov.broker.judge import Subject
     from gov.lease.lease import Lease
@@ -34,7 +34,7 @@ class Recording:
         # What stands in the entry before a statement is not said again behind it.
         brief = {name: self._common[name] for name in ("session", "lease", "subject", "issuer")}
         self._behind = Form("statement.done", brief)
-        self._yes = _yes(house, lease)
+        self._lifted = _lifted(house, lease)
         self._cursors = Cursors()
         self._forms: dict[int, tuple[Mapping[str, object], Form]] = {}
         self._octets = 0
@@ -50,10 +50,13 @@ class Recording:
         return index
 
     def _write(self, need: Record, fields: Mapping[str, object]) -> int:
-        payload = need.payload
-        if self._yes and "unmasked" in (need.shared or ()) and "approved_by" not in fields and "error" not in payload:
-            fields = {**fields, "approved_by": [each.approver.subject for each in self._yes]}
-            payload = {**payload, "approvers": [each.approver.display for each in self._yes]}
+        payload, lifted = need.payload, self._lifted
+        if lifted and "unmasked" in (need.shared or ()) and "approved_by" not in fields and "error" not in payload:
+            yes, alone = lifted.approved_by, lifted.break_glass
+            fields = {**fields, "approved_by": [each.approver.subject for each in yes]}
+            payload = {**payload, "approvers": [each.approver.display for each in yes]}
+            if alone is not None:
+                fields = {**fields, "break_glass": alone.alone}
         return self.house.trail.record(Entry(need.kind, self.house.clock(), fields, payload, self._form(need)))
 
     def _form(self, need: Record) -> Form:
@@ -71,14 +74,14 @@ class Recording:
         return known[1]
 
 
-def _yes(house: House, lease: Lease) -> tuple[Answer, ...]:
-    """Who let this lease see values without their masks: a statement that does runs on their word."""
+def _lifted(house: House, lease: Lease) -> Request | None:
+    """On whose word this lease sees values without their masks: a statement that does runs on it."""
     if not lease.approval:
-        return ()
+        return None
     try:
-        return tuple(answer for answer in house.desk.get(lease.approval).answers if answer.yes)
+        return house.desk.get(lease.approval)
     except GovError:  # the entry names the request anyway
-        return ()
+        return None
 
 
 def _common(lease: Lease, subject: Subject, session_id: SessionId) -> dict[str, object]:

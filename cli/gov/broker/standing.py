@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import psycopg
 
 from gov.approval.request import Request
 from gov.broker.house import House
-from gov.errors import GovError, Unavailable, Unreachable
+from gov.errors import Denied, GovError, Unavailable, Unreachable
 from gov.identity.principal import Principal
 from gov.policy.access import access
 from gov.policy.decision import Access, NoAccess, Outcome
+from gov.policy.glass import lifting_alone
 from gov.policy.outcome import outcome
-from gov.policy.rules import Policy
-from gov.policy.unmask import lifted, lifting
+from gov.policy.rules import BreakGlass, Policy
+from gov.policy.situation import Situation
+from gov.policy.unmask import Lifting, lifted, lifting
 from gov.sql.catalog import Catalog
 from gov.target.profiles import Profile
 from gov.terms import Column, Scope, TargetName
@@ -83,6 +86,29 @@ class Basis:
             house.target(self.target).ledger, purpose=self.purpose,
         )
 
+    def alone(self, house: House, masks: Collection[str]) -> tuple[BreakGlass, ...]:
+        """The break-glass rules by which it could be without what the rules `masks` mask, on nobody else's word."""
+        hour = datetime.fromtimestamp(house.clock(), UTC).hour
+        on = Situation(self.target, house.environment(self.target), self.scope, purpose=self.purpose, hour=hour)
+        return lifting_alone(self.policy, self.who, on, masks)
+
+    def longest(self, house: House, request: Request, found: Lifting) -> float:
+        """Seconds that a lease may last which lifts what `found` says, on the answers to `request`.
+
+        Raises:
+            Denied: whoever went ahead alone no longer may.
+        """
+        glass = request.break_glass
+        if glass is None:
+            return found.terms.max_ttl
+        rule = next((each for each in self.alone(house, found.rules) if each.name == glass.alone), None)
+        if rule is None:
+            raise Denied(
+                f"{glass.alone} no longer lets {self.who.display} go ahead alone with {request.id}",
+                hint="ask again and have it approved",
+            )
+        return min(found.terms.max_ttl, rule.max_ttl or found.terms.max_ttl)
+
     @property
     def grace(self) -> float:
         """Seconds that a running statement has left when the lease expires."""
@@ -144,10 +170,11 @@ def _lifts(house: House, basis: Basis, given: Lifted, catalog: Catalog) -> bool:
     columns = sorted(given.still(catalog) & masked.masks.keys())
     try:
         house.desk.still_entitled(request)
-        terms = lifting(masked, columns, reason=request.reason, purpose=basis.purpose).terms if columns else None
+        found = lifting(masked, columns, reason=request.reason, purpose=basis.purpose) if columns else None
+        longest = basis.longest(house, request, found) if found else 0.0
     except GovError:
         return False
-    return terms is None or (terms.count <= request.count and given.ttl <= terms.max_ttl)
+    return found is None or (found.terms.count <= request.count and given.ttl <= longest)
 
 
 @contextmanager

@@ -100,4 +100,5 @@ async def _request(house: House, who: Principal, scope: Scope, ask: Submit, opin
         session=None,
         facts=await target.describe(facts),
         effects=facts.effects,
+        alone=decision.alone,
     )

@@ -220,7 +220,8 @@ class _Tracing:
                 "subject", "issuer", "agent", "run", "purpose", "session", "rule", "command", "dataset")},
             request=str(fields.get("request") or fields.get("approval") or ""),
             who=str(payload.get("principal") or fields.get("subject") or ""),
-            approved_by=self._approvers(fields, payload), unmasked=[*map(str, fields.get("unmasked") or ())],
+            approved_by=self._approvers(fields, payload), break_glass=str(fields.get("break_glass") or ""),
+            unmasked=[*map(str, fields.get("unmasked") or ())],
             text=str(payload.get("text") or ""), outcome=str(done.get("outcome") or ""), rows=done.get("rows"),
             duration_ms=done.get("duration_ms"), flows=flows, outputs=_outputs(lineage, payload),
             files=self._files(connection, use.last),
@@ -232,7 +233,7 @@ class _Tracing:
         """Who approved the statement, or its lease's reading of masked columns."""
         own = payload.get("approvers") or fields.get("approved_by")
         lease = fields.get("approval")
-        if own or not lease:
+        if own or not lease or fields.get("break_glass"):
             return [str(each) for each in own or ()]
         if lease not in self._answers:
             asked = Filters(request=str(lease), kind="request.answered")

@@ -7,6 +7,8 @@ then is lost, and never had twice.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gov.approval.binding import bind_unmasking
 from gov.approval.request import Request, RequestState, Unmasking
 from gov.broker import admission, views
@@ -36,10 +38,13 @@ async def ask(house: House, who: Principal, asked: UnmaskAsk) -> Submitted:
     admission.check_words(allowed, reason=asked.reason, purpose=asked.purpose)
     ttl = admission.lifetime(allowed, asked.ttl)
     catalog = await house.schemas.met(name)
-    masked = Basis(who, name, scope, house.policy, allowed, asked.purpose).masked(house, catalog)
+    basis = Basis(who, name, scope, house.policy, allowed, asked.purpose)
+    masked = basis.masked(house, catalog)
     wanted = named(asked.columns, masked, catalog)
     found = lifting(masked, wanted, reason=asked.reason, purpose=asked.purpose)
-    request = await house.desk.open(await _request(house, who, scope, asked, masked, found, ttl))
+    alone = tuple(rule.name for rule in basis.alone(house, found.rules))
+    request = await house.desk.open(
+        replace(await _request(house, who, scope, asked, masked, found, ttl), alone=alone))
     return Submitted(
         verdict=Verdict.HOLD.value, reasons=[*request.reasons], request=request.id, state=request.state.value,
         expires_at=views.rfc3339(request.expires_at),
@@ -94,9 +99,9 @@ async def lift(house: House, basis: Basis, request: Request, ttl: float) -> Basi
     masked = basis.masked(house, catalog)
     names = [spelled(column) for column in request.unmasking.columns]
     wanted = named(names, masked, catalog)
-    terms = lifting(masked, wanted, reason=request.reason, purpose=basis.purpose).terms
+    found = lifting(masked, wanted, reason=request.reason, purpose=basis.purpose)
     house.desk.still_entitled(request)
-    bounded = min(ttl, request.unmasking.ttl, terms.max_ttl)
+    bounded = min(ttl, request.unmasking.ttl, basis.longest(house, request, found))
     return Basis(
         basis.who, basis.target, basis.scope, basis.policy, basis.access, basis.purpose,
         Lifted.of(request, catalog, bounded),

@@ -109,9 +109,11 @@ def grant(
     )
 
 
-def request(kept: Request, *, environment: str, mine: bool, may_answer: bool) -> RequestView:
+def request(
+    kept: Request, *, environment: str, mine: bool, may_answer: bool, may_break_glass: bool = False
+) -> RequestView:
     """A request as requester and approvers see it."""
-    who = kept.requester
+    who, glass = kept.requester, kept.break_glass
     return RequestView(
         id=kept.id,
         state=kept.state.value,
@@ -138,6 +140,7 @@ def request(kept: Request, *, environment: str, mine: bool, may_answer: bool) ->
                 at=rfc3339(each.at),
                 reason=each.reason,
                 max_rows=each.max_rows,
+                break_glass=each.alone,
             )
             for each in kept.answers
         ],
@@ -145,6 +148,9 @@ def request(kept: Request, *, environment: str, mine: bool, may_answer: bool) ->
         unmask=[*map(spelled, kept.unmasking.columns)] if kept.unmasking else [],
         mine=mine,
         may_answer=may_answer,
+        break_glass=glass.alone if glass else "",
+        alone=[*kept.alone],
+        may_break_glass=may_break_glass,
     )
 
 
@@ -159,6 +165,7 @@ def explained(opinion: Opinion) -> Explained:
         message=decision.message,
         hint=decision.hint,
         approvers=sorted(decision.approvers),
+        break_glass=[*decision.alone],
         effects=sorted(facts.effects),
         reads=_names(facts.reads),
         writes=_names(facts.writes),

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from gov.client.api import Broker
-from gov.control.requests import RequestView, UnmaskAsk
+from gov.control.requests import ApproveAsk, RequestView, UnmaskAsk
 from gov.errors import AlreadySettled, ApprovalDenied, GovError, NotApproved, Unavailable, Unreachable
 
 EVERY: Final = 0.5
@@ -23,8 +23,10 @@ def _nothing(view: RequestView) -> None:
     return None
 
 
-def unmasked(broker: Broker, ask: UnmaskAsk, watch: Watch = _nothing) -> str:
+def unmasked(broker: Broker, ask: UnmaskAsk, watch: Watch = _nothing, *, alone: bool = False) -> str:
     """Ask for masks to be lifted and wait for the answer; the id of the approved request.
+
+    With `alone` the answer is one's own, by break glass, with the reason that is asked with.
 
     `watch` is called with the request at once, and with every look at it. Whoever stops waiting, by Ctrl-C
     for one, withdraws it.
@@ -38,6 +40,8 @@ def unmasked(broker: Broker, ask: UnmaskAsk, watch: Watch = _nothing) -> str:
     try:
         with _whole():
             request = broker.unmask(ask.model_copy(update={"awaited": True})).request or ""
+        if alone:
+            broker.approve(request, ApproveAsk(reason=ask.reason, break_glass=True))
         view = broker.request(request)
         while view.state == "pending":
             watch(view)

@@ -80,11 +80,13 @@ class Asking:
     """An approved request to lift masks, which says all else by itself."""
     dataset: str = ""
     """The data set that is read."""
+    break_glass: bool = False
+    """Whether what needs approval shall go ahead alone."""
 
     @classmethod
     def of(
         cls, target: str, scope: Scope = Scope.READ, ttl: str = "", reason: str = "", purpose: str = "", run: str = "",
-        unmask: Sequence[str] | None = None, request: str = "", dataset: str = "",
+        unmask: Sequence[str] | None = None, request: str = "", dataset: str = "", *, break_glass: bool = False,
     ) -> Asking:
         """The flags as typed, with the time understood.
 
@@ -97,7 +99,7 @@ class Asking:
             seconds = times.duration(ttl) if ttl else None
         except ValueError as error:
             raise UsageError(f"--ttl: {error}", hint="--ttl 30m, --ttl 2h or --ttl 1h30m") from error
-        return cls(target, scope, seconds, reason, purpose, run, tuple(unmask or ()), request, dataset)
+        return cls(target, scope, seconds, reason, purpose, run, tuple(unmask or ()), request, dataset, break_glass)
 
     @property
     def masked(self) -> Asking:

@@ -176,7 +176,10 @@ def _answered(step: Step, colour: bool) -> Iterator[str]:
     bound = f", at most {text(fields['max_rows'])} rows" if fields.get("max_rows") is not None else ""
     after = f" after {step.waited:.1f} s" if step.waited is not None else ""
     by = text(payload.get("approver") or fields.get("by"))
-    yield _paint(escape(f"{'approved' if yes else 'denied'} by {by}{bound}{after}"), "32" if yes else "31", colour)
+    said = f"{'approved' if yes else 'denied'} by {by}{bound}{after}"
+    if glass := fields.get("break_glass"):
+        said = f"{by} goes ahead alone, by break glass (rule {text(glass)}){bound}{after}"
+    yield _paint(escape(said), "32" if yes and not glass else "31", colour)
     if reason := payload.get("reason"):
         yield one_line(text(reason), _WIDEST)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
 
     from gov.client.api import Broker
+    from gov.commands.glass import Glass
 
 
 class Batch:
@@ -38,9 +39,12 @@ class Batch:
     def __init__(
         self, kind: Format, output: str | None, run_id: str,
         values: dict[str, str] | None = None, source: IO[bytes] | None = None, *, receipt: bool = False,
-        croissant: bool = False,
+        croissant: bool = False, glass: Glass | None = None,
     ) -> None:
-        """With `receipt` a file that is written gets one beside it, and with `croissant` a description."""
+        """With `receipt` a file that is written gets one beside it, and with `croissant` a description.
+
+        What is held waits for its approvers, or for `glass`.
+        """
         self._kind = kind
         self._output = output
         self._name = f"gov exec {run_id}".strip()
@@ -48,6 +52,7 @@ class Batch:
         self._source = source
         self._receipt = receipt and whole(output)
         self._croissant = croissant
+        self._glass = glass
 
     def check(self, texts: list[str]) -> None:
         """Every value is used somewhere, or its name is a slip of the pen; what writes the format is there."""
@@ -90,6 +95,8 @@ class Batch:
 
     def _connection(self, grant: Grant) -> Connection[Any]:
         connection = connect(grant, self._name, on_notice)
+        if (glass := self._glass) is not None:
+            connection.add_notice_handler(lambda notice: glass.hears(notice, connection))
         style = connection.info.parameter_status("DateStyle") or ""
         if self._kind in COLUMNAR and not style.startswith("ISO"):
             connection.execute("SET DateStyle = 'ISO'")  # the one that dates can be read from
@@ -114,6 +121,8 @@ class Batch:
                 progress.add(shown.take(piece), out.taken())
         except psycopg.Error as error:
             shown.cut()
+            if self._glass is not None and self._glass.refused is not None:
+                raise self._glass.refused from error
             raise meant(error, statement) from error
 
 

@@ -43,17 +43,20 @@ def run(
     purpose: words.PurposeFlag = "",
     run_id: words.RunFlag = "",
     unmask: words.UnmaskFlag = None,
+    break_glass: Annotated[bool, typer.Option(
+        "--break-glass", help="Where approval is needed go ahead alone, if policy lets you; owes --reason.")] = False,
 ) -> None:
     """Run statements against a target and print what comes back.
 
     Without -c and -f they are read from standard input. Each statement is sent alone; the first error
     ends the run. A statement that needs approval waits for it, and Ctrl-C withdraws the request.
     """
-    from gov.commands import deferred, unmasking
+    from gov.commands import deferred, glass, unmasking
     from gov.commands.batch import Batch
     from gov.commands.wallet import Wallet
 
-    asking = Asking.of(target, scope, ttl, reason, purpose, run_id, unmask, request)
+    glass.check(reason, break_glass=break_glass, no_wait=no_wait, request=request)
+    asking = Asking.of(target, scope, ttl, reason, purpose, run_id, unmask, request, break_glass=break_glass)
     if croissant and (not receipt or output in (None, "-")):
         raise UsageError("--croissant describes a file that has a receipt", hint="-o FILE, without --no-receipt")
     values = _values(parameter or [])
@@ -65,7 +68,8 @@ def run(
             deferred.spend(asked, asking, view, Batch(kind, output, run_id, receipt=receipt, croissant=croissant))
             return
         texts, source = _texts(command or [], file)
-        batch = Batch(kind, output, run_id, values, source, receipt=receipt, croissant=croissant)
+        batch = Batch(kind, output, run_id, values, source, receipt=receipt, croissant=croissant,
+                      glass=glass.Glass(asked, reason) if break_glass else None)
         batch.check(texts)
         wallet = Wallet.of(asked)
         if no_wait and asking.unmask and not wallet.has(asked, asking):

@@ -70,6 +70,7 @@ def _facts(explained: Explained) -> Iterator[tuple[str, str]]:
         ("message", [explained.message] if explained.message not in explained.reasons else []),
         ("unknown", explained.unknown),
         ("approvers", [", ".join(explained.approvers)]),
+        ("alone", [f"by {each}, with --break-glass and a reason" for each in explained.break_glass]),
         ("next", [explained.hint]),
         ("effects", [", ".join(explained.effects)]),
         ("reads", [", ".join(explained.columns_read or explained.reads)]),

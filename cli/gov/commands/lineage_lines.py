@@ -39,7 +39,8 @@ class LineageWriter:
         fields: dict[str, Any] = each.fields
         payload: dict[str, Any] = each.payload or {}
         end: Mapping[str, Any] = done if isinstance(done, Mapping) else {}
-        tags = {name: str(fields[name]) for name in ("lease", "session", "purpose", "dataset") if fields.get(name)}
+        tags = {name: str(fields[name]) for name in ("lease", "session", "purpose", "dataset", "break_glass")
+                if fields.get(name)}
         return Ran(
             log=self._origin, entry=each.index, target=str(fields.get("target", "")),
             at=datetime.fromisoformat(each.at), command=str(fields.get("command", "")), lineage=fields["lineage"],

@@ -11,7 +11,7 @@ import typer
 from gov.commands.asking import JsonFlag, broker
 from gov.errors import Unreachable
 from gov.ui import tables, times
-from gov.ui.escape import json_safe
+from gov.ui.escape import escape, json_safe
 from gov.ui.output import print_json
 from gov.ui.sql import one_line
 from gov.ui.tables import Heading
@@ -52,26 +52,31 @@ def row(view: RequestView) -> tuple[str, ...]:
     """The cells of one request."""
     who = f"{view.requester} for {view.on_behalf_of}" if view.on_behalf_of else view.requester
     waits = view.state in ("pending", "approved")
-    return (view.id, view.state, who, view.target, times.relative(view.expires_at) if waits else "",
+    state = f"{view.state}, break glass" if view.break_glass else view.state
+    return (view.id, state, who, view.target, times.relative(view.expires_at) if waits else "",
             view.rule, one_line(view.statement, 200))
 
 
 def _watch(broker: Broker, json: bool) -> None:
-    """Print every request as it appears and changes, until interrupted; outlives a broker's restart."""
-    seen: dict[str, str] = {}
+    """Print every request as it appears and changes, until interrupted; outlives a broker's restart.
+
+    One that is opened and settled between two looks is printed, too: somebody may have gone ahead alone.
+    """
+    seen: dict[str, str] | None = None
     silent = False
     while True:
         try:
-            requests = broker.requests(all=bool(seen))
+            requests = broker.requests(all=True)
             silent = False
         except Unreachable as error:
             if not silent:
                 say(f"gov: {error.what}; still trying")
             silent, requests = True, []
         for view in requests:
-            if seen.get(view.id) != view.state and (view.id in seen or view.state == "pending"):
+            if view.state == "pending" if seen is None else seen.get(view.id) != view.state:
                 _event(view, json)
-            seen[view.id] = view.state
+        if not silent:
+            seen = (seen or {}) | {view.id: view.state for view in requests}
         time.sleep(EVERY)
 
 
@@ -81,4 +86,7 @@ def _event(view: RequestView, json: bool) -> None:
     else:
         id, state, who, target, expires, rule, statement = row(view)
         line = f"{id}  {state:<9}  {who} on {target}  {rule}  {expires}  {statement}"
+        if view.break_glass:
+            why = next((answer.reason for answer in view.answers if answer.break_glass), "")
+            line = f"BREAK GLASS  {who} goes ahead alone, by {view.break_glass}: {escape(why)}  {line}"
     print(line, flush=True)

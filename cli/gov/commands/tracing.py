@@ -98,7 +98,7 @@ def events(broker: Broker, trace: Trace) -> Iterator[dict[str, Any]]:
 def _ran(statement: StatementView, log: str) -> Ran:
     tags = {
         "purpose": statement.purpose, "request": statement.request, "rule": statement.rule,
-        "session": statement.session, "dataset": statement.dataset,
+        "session": statement.session, "dataset": statement.dataset, "break_glass": statement.break_glass,
         "uses": str(statement.uses) if statement.uses > 1 else "",
     }  # fmt: skip
     return Ran(

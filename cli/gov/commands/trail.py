@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from gov.audit import decoding
-from gov.audit.telling import ERASED, about, approvers, how, listed, text, time, what, who
+from gov.audit.telling import ERASED, about, approval, how, listed, text, time, what, who
 from gov.ui import lineage, times
 from gov.ui.escape import escape
 from gov.ui.sql import highlight, one_line
@@ -32,7 +32,7 @@ def row(view: EntryView, column: str | None = None, *, brief: bool = False) -> t
     when = time(view)[5:-1] if brief else time(view)
     return (
         str(view.index), when, who(view), text(view.fields.get("target")), what(view), how(view, column),
-        ", ".join(approvers(view)), text(rows), one_line(about(view), _TEXT_WIDTH),
+        ", ".join(approval(view)), text(rows), one_line(about(view), _TEXT_WIDTH),
     )
 
 

@@ -57,10 +57,10 @@ def _approved(broker: Broker, asking: Asking) -> str:
 
     with ended_by_signals():
         try:
-            request = approvals.unmasked(broker, asking.unmasking(), watch)
+            request = approvals.unmasked(broker, asking.unmasking(), watch, alone=asking.break_glass)
         finally:
             waiting.end()
-    say(f"gov: {request} approved")
+    say(f"gov: {request} {'goes ahead alone, by break glass; it is recorded' if asking.break_glass else 'approved'}")
     return request
 
 

@@ -19,6 +19,8 @@ class AnswerView(Model):
     at: str
     reason: str = ""
     max_rows: int | None = None
+    break_glass: str = ""
+    """The rule by which the requester went ahead alone; empty: an approver's answer."""
 
 
 class RequestView(Model):
@@ -53,6 +55,12 @@ class RequestView(Model):
     """Whether whoever asks for this view may answer it."""
     unmask: list[str] = Field(default_factory=list)
     """Columns whose masks shall be lifted, as `--unmask` takes them; empty for a request about a statement."""
+    break_glass: str = ""
+    """The rule by which the requester went ahead alone; empty: that has not happened."""
+    alone: list[str] = Field(default_factory=list)
+    """The rules by which the requester may."""
+    may_break_glass: bool = False
+    """Whether whoever asks for this view may do so now."""
 
 
 class Submit(Model):
@@ -91,10 +99,11 @@ class UnmaskAsk(Model):
 
 
 class ApproveAsk(Model):
-    """POST /v1/requests/{id}/approve."""
+    """POST /v1/requests/{id}/approve. With `break_glass` it is one's own request, and a reason is owed."""
 
     max_rows: int | None = None
     reason: str = ""
+    break_glass: bool = False
 
 
 class DenyAsk(Model):

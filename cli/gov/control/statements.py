@@ -47,6 +47,8 @@ class Explained(Model):
     message: str = ""
     hint: str = ""
     approvers: list[str]
+    break_glass: list[str] = Field(default_factory=list)
+    """Rules by which whoever sends it may go ahead without an approver, with a reason."""
     effects: list[str]
     reads: list[str]
     writes: list[str]

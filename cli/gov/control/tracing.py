@@ -76,6 +76,8 @@ class StatementView(Model):
     request: str = ""
     approved_by: list[str] = Field(default_factory=list)
     """Of the statement, or of the lease where its masks were lifted."""
+    break_glass: str = ""
+    """The rule by which it ran without an approver."""
     unmasked: list[str] = Field(default_factory=list)
     """Columns that an approval had unmasked for the lease."""
     rule: str = ""

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from gov.policy.decision import Verdict
+from gov.policy.glass import whole
 from gov.policy.masks import parse, strictest
 from gov.policy.pattern import within
-from gov.policy.rules import REACH, AccessRule, Budget, Guardrail, MaskRule, People, Policy, RowRule, When
+from gov.policy.rules import REACH, AccessRule, BreakGlass, Budget, Guardrail, MaskRule, People, Policy, RowRule, When
 
 _OUTWEIGHS = {
     Verdict.DENY: ("denies", frozenset({Verdict.HOLD, Verdict.CONFIRM, Verdict.ALLOW})),
@@ -21,13 +22,17 @@ _OUTWEIGHS = {
 """What a verdict does to a statement, and which other verdicts then come too late."""
 
 
-def behind(policy: Policy) -> Iterator[tuple[AccessRule | MaskRule | RowRule | Budget | Guardrail, str]]:
+def behind(policy: Policy) -> Iterator[tuple[AccessRule | MaskRule | RowRule | Budget | Guardrail | BreakGlass, str]]:
     """Each such rule with the reason."""
     for guardrail in policy.guardrails:
         for before in policy.guardrails:
             verb, later = _OUTWEIGHS.get(before.then, ("", frozenset()))
             if guardrail.then in later and covers(before.when, guardrail.when):
                 yield guardrail, f"`{before.name}` {verb} whatever it speaks of"
+    for glass in policy.break_glass:
+        for before in policy.guardrails:
+            if before.then is Verdict.DENY and covers(before.when, whole(glass)):
+                yield glass, f"`{before.name}` denies whatever it speaks of"
     for mask in policy.masking:
         for other in policy.masking:
             if _masks_as_much(other, mask):

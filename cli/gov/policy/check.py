@@ -10,22 +10,25 @@ from collections.abc import Callable, Iterable, Iterator
 from gov.policy.behind import behind
 from gov.policy.complaint import Complaint, Position, did_you_mean
 from gov.policy.decision import Verdict
+from gov.policy.glass import about_statements, whole
 from gov.policy.pattern import any_word, wild, within
 from gov.policy.rules import (
     REACH,
     AccessRule,
+    BreakGlass,
     Budget,
     DataSetRule,
     Guardrail,
     Marks,
     MaskRule,
+    NotifyRule,
     Policy,
     RowRule,
     When,
 )
 from gov.terms import Effect, Scope
 
-Rule = AccessRule | MaskRule | RowRule | Budget | Guardrail | DataSetRule
+Rule = AccessRule | MaskRule | RowRule | Budget | Guardrail | DataSetRule | BreakGlass | NotifyRule
 
 NEVER = frozenset({Effect.UNKNOWN, Effect.ROLE, Effect.NOTIFY})
 """Effects that are denied whatever a rule says."""
@@ -37,7 +40,10 @@ def complaints_about(policy: Policy) -> list[Complaint]:
     """Every complaint, at the rule or value it is about."""
     # Rules of one name are complained about already; comparing them would say it twice.
     names = [*_names(policy)]
-    found = [*names, *_data(policy), *_idle(policy), *_nowhere(policy), *_unvouched(policy)]
+    found = [
+        *names, *_data(policy), *_idle(policy), *_nowhere(policy), *_unvouched(policy), *_named(policy),
+        *_alone(policy),
+    ]
     return found if names else [*found, *_behind(policy)]
 
 
@@ -50,6 +56,7 @@ def _names(policy: Policy) -> Iterator[Complaint]:
     first: dict[str, Rule] = {}
     rules: tuple[Rule, ...] = (
         policy.access + policy.masking + policy.rows + policy.budget + policy.guardrails + policy.datasets
+        + policy.break_glass + policy.notify
     )
     for rule in rules:
         other = first.setdefault(rule.name, rule)
@@ -69,6 +76,9 @@ def _data(policy: Policy) -> Iterator[Complaint]:
             yield from _classified(rule.when.reads, known, _at(rule.marks, "when"))
         elif rule.when.unmasked and not known:
             yield Complaint(_at(rule.marks, "when"), "can never apply: nothing is classified")
+    for glass in policy.break_glass:
+        if glass.when.reads is not None:
+            yield from _classified(glass.when.reads, known, _at(glass.marks, "when"))
 
 
 def _classified(data: str, known: frozenset[str], at: Position) -> Iterator[Complaint]:
@@ -111,15 +121,58 @@ def _nowhere(policy: Policy) -> Iterator[Complaint]:
             yield Complaint(at, what)
         else:
             yield Complaint(at, "can never apply: no access rule gives a lease of such a target, environment and scope")
-
-
     known = frozenset[str]().union(*(each.targets for each in policy.access))
-    limits: tuple[RowRule | Budget, ...] = policy.rows + policy.budget
+    limits: tuple[RowRule | Budget | BreakGlass | NotifyRule, ...] = (
+        policy.rows + policy.budget + policy.break_glass + policy.notify
+    )
     for limit in limits if policy.access else ():
         for lost in sorted(limit.targets):
             if not any(map(_meets(lost), known)):
                 what = f"can never apply: no access rule is for the target `{lost}`{did_you_mean(lost, known)}"
                 yield Complaint(_at(limit.marks, "targets"), what)
+
+
+def _named(policy: Policy) -> Iterator[Complaint]:
+    """Rules that name others which ask for somebody's word."""
+    holding = {rule.name for rule in policy.guardrails if rule.then is Verdict.HOLD}
+    holding |= {rule.name for rule in policy.masking if rule.unmask is not None}
+    asking = holding | {rule.name for rule in policy.datasets}
+    askers: tuple[tuple[BreakGlass | NotifyRule, set[str]], ...] = (
+        *((rule, holding) for rule in policy.break_glass), *((rule, asking) for rule in policy.notify),
+    )
+    for rule, known in askers:
+        for lost in sorted(rule.rules - known):
+            what = f"no rule that asks for an approver is called `{lost}`{did_you_mean(lost, known)}"
+            if isinstance(rule, BreakGlass) and lost in asking:
+                what = f"`{lost}` is about data sets, which nobody approves alone"
+            yield Complaint(_at(rule.marks, "rules"), what)
+
+
+def _alone(policy: Policy) -> Iterator[Complaint]:
+    """Rules that let somebody go ahead alone where nobody is held."""
+    holds = [rule for rule in policy.guardrails if rule.then is Verdict.HOLD]
+    for glass in policy.break_glass:
+        meant = [rule for rule in holds if not glass.rules or rule.name in glass.rules]
+        masks = [rule for rule in policy.masking if rule.name in glass.rules]
+        when, at = whole(glass), _at(glass.marks, "when")
+        if glass.max_ttl is not None and not masks:
+            yield Complaint(_at(glass.marks, "max_ttl"), "`max_ttl` is for masks, and `rules` names none")
+        if masks and not meant and about_statements(glass.when):
+            yield Complaint(at, "can never apply: lifting a mask is no statement that this could be true of")
+        elif not meant and not masks and not glass.rules:
+            yield Complaint(_at(glass.marks, ""), "can never apply: no rule asks for an approver")
+        elif meant and not masks and not any(_together(rule.when, when) for rule in meant):
+            yield Complaint(at, "can never apply: no guardrail holds what this speaks of")
+        elif policy.access and not any(_may_meet(each, when) for each in policy.access):
+            yield Complaint(at, "can never apply: no access rule gives a lease of such a target, environment and scope")
+
+
+def _together(one: When, other: When) -> bool:
+    """Whether a statement may meet both. It may have an effect of each, so those tell nothing."""
+    return all(
+        not getattr(one, name) or not getattr(other, name) or bool(getattr(one, name) & getattr(other, name))
+        for name in ("environments", "scopes")
+    )
 
 
 def _unvouched(policy: Policy) -> Iterator[Complaint]:
@@ -149,5 +202,5 @@ def _meets(one: str) -> Callable[[str], bool]:
 
 def _behind(policy: Policy) -> Iterator[Complaint]:
     for rule, why in behind(policy):
-        key = "when" if isinstance(rule, Guardrail) else ""
+        key = "when" if isinstance(rule, Guardrail | BreakGlass) else ""
         yield Complaint(_at(rule.marks, key), f"can never apply: {why}")

@@ -15,10 +15,11 @@ from gov.policy import universe
 from gov.policy.access import access
 from gov.policy.decide import decide
 from gov.policy.decision import Access, Decision, Outcome, Verdict, every
+from gov.policy.glass import lifting_alone
 from gov.policy.masks import parse, strictest
 from gov.policy.outcome import filtered, outcome
 from gov.policy.render import duration
-from gov.policy.rules import Budget, People, Policy, Roles
+from gov.policy.rules import Budget, NotifyRule, People, Policy, Roles
 from gov.policy.situation import Situation
 from gov.policy.universe import OTHERWISE, Circumstances, Subject, World
 from gov.policy.unmask_compare import lift_change
@@ -122,6 +123,7 @@ def _here(place: _Place, old: Policy, new: Policy, world: World) -> Iterator[Cha
         for each in world.alike[relation]:
             yield place.change("reach", universe.said(str(each)), old_word, new_word, direction)
     yield from _masks(place, was, now, world)
+    yield from _lifted_alone(place, old, new, (was, now), world)
     yield from _rows(place, old, new, was.relations & now.relations, world)
     yield from _budgets(place, old, new)
     yield from _statements(place, old, new, was, now, world)
@@ -178,6 +180,32 @@ def _masks(place: _Place, was: Outcome, now: Outcome, world: World) -> Iterator[
             direction = _direction(more=lifting.more, less=lifting.less)
             for name in names:
                 yield place.change("mask", name, lifting.old, lifting.new, direction)
+
+
+def _lifted_alone(
+    place: _Place, old: Policy, new: Policy, outcomes: tuple[Outcome, Outcome], world: World
+) -> Iterator[Change]:
+    """Masks that somebody may lift without an approver, or may no longer; for how long is no wider than the rule."""
+    for circumstances in universe.circumstances(old, new):
+        on = _situation(place, circumstances)
+        found = [
+            {
+                column: max(ttls)
+                for column, spec in content.masks.items() if spec.unmask is not None
+                and (ttls := [min(rule.max_ttl or spec.unmask.max_ttl, spec.unmask.max_ttl) for rule in lifting_alone(
+                    policy, place.subject.who, on, spec.rules or (spec.rule,))])
+            }
+            for policy, content in zip((old, new), outcomes, strict=True)
+        ]
+        for column in sorted(found[0].keys() | found[1].keys()):
+            ttls = [each.get(column, 0.0) for each in found]
+            if ttls[0] == ttls[1]:
+                continue
+            words = [f"unmasked alone for {duration(ttl)}" if ttl else "not unmasked alone" for ttl in ttls]
+            direction = _direction(more=ttls[1] > ttls[0], less=ttls[1] < ttls[0])
+            for each in world.alike.get(column.relation, ()):
+                name = universe.said(f"{each}.{column.name}")
+                yield place.change("mask", name, words[0], words[1], direction, when=circumstances.label)
 
 
 def _rows(
@@ -237,6 +265,7 @@ def _statements(
 ) -> Iterator[Change]:
     changed = [each.when.effects for each in (*old.guardrails, *new.guardrails)
                if not (each in old.guardrails and each in new.guardrails)]  # fmt: skip
+    changed += [rule.when.effects for rule in {*old.break_glass} ^ {*new.break_glass}]
     around = universe.circumstances(old, new)
     for relations, facts, same in _kinds(was, now, world):
         for doing, each in facts:
@@ -286,7 +315,7 @@ def _said(decision: Decision) -> tuple[object, ...]:
     """What makes a difference to the person: not the name of the rule."""
     if decision.verdict is not Verdict.HOLD:
         return (decision.verdict,)
-    return decision.verdict, decision.approvers, decision.count, decision.expires
+    return decision.verdict, decision.approvers, decision.count, decision.expires, bool(decision.alone)
 
 
 def _words(decision: Decision) -> str:
@@ -294,7 +323,8 @@ def _words(decision: Decision) -> str:
     if decision.verdict is not Verdict.HOLD:
         return f"{decision.verdict}{by}"
     count = f"{decision.count} of " if decision.count > 1 else ""
-    return f"hold{by} for {count}{', '.join(sorted(decision.approvers))}, {duration(decision.expires)}"
+    alone = f", or alone by {', '.join(decision.alone)}" if decision.alone else ""
+    return f"hold{by} for {count}{', '.join(sorted(decision.approvers))}, {duration(decision.expires)}{alone}"
 
 
 def _milder(old: Decision, new: Decision) -> Direction:
@@ -302,8 +332,10 @@ def _milder(old: Decision, new: Decision) -> Direction:
     if before != after:
         return _direction(more=after < before, less=after > before)
     return _direction(
-        more=old.approvers < new.approvers or new.count < old.count or new.expires > old.expires,
-        less=new.approvers < old.approvers or new.count > old.count or new.expires < old.expires,
+        more=old.approvers < new.approvers or new.count < old.count or new.expires > old.expires
+        or bool(new.alone) > bool(old.alone),
+        less=new.approvers < old.approvers or new.count > old.count or new.expires < old.expires
+        or bool(new.alone) < bool(old.alone),
     )
 
 
@@ -349,6 +381,7 @@ def _governing(old: Policy, new: Policy) -> list[Change]:
         known, vouched = (getattr(policy, f"vouched_{what}") for policy in (old, new))
         found += [_trust(f"{what.removesuffix('s')} {name}", wider=name in vouched) for name in known ^ vouched]
     found += [_offered(rule.name, wider=rule in new.datasets) for rule in {*old.datasets} ^ {*new.datasets}]
+    found += [_told(rule, now=rule in new.notify) for rule in {*old.notify} ^ {*new.notify}]
     if old.fresh_within != new.fresh_within:
         direction = _direction(more=new.fresh_within > old.fresh_within, less=new.fresh_within < old.fresh_within)
         words = [f"a login of the last {duration(policy.fresh_within)}" for policy in (old, new)]
@@ -372,6 +405,14 @@ def _trust(what: str, *, wider: bool) -> Change:
     words = ("not vouched for", "vouched for") if wider else ("vouched for", "not vouched for")
     direction = Direction.WIDER if wider else Direction.NARROWER
     return Change((), "", (), (), "trust", (what,), (), (), *words, direction)
+
+
+def _told(rule: NotifyRule, *, now: bool) -> Change:
+    """What webhooks hear: nobody's access."""
+    said = f"hears of {', '.join(sorted(rule.events))} by {rule.name}"
+    words = (NONE, said) if now else (said, NONE)
+    who = tuple(f"webhook {each}" for each in sorted(rule.webhooks))
+    return Change(who, "", (), (), "trust", ("notifications",), (), (), *words, Direction.DIFFERENT)
 
 
 def _offered(rule: str, *, wider: bool) -> Change:

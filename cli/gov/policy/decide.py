@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from gov.errors import Denied
 from gov.identity.principal import Principal
-from gov.policy import settings
+from gov.policy import glass, settings
 from gov.policy.access import access, offers
 from gov.policy.check import NEVER
 from gov.policy.decision import Access, Decision, NoAccess, Outcome, Verdict
@@ -370,10 +370,15 @@ def _held(case: _Case) -> Decision | None:
         return None
     decision = _by_rules(Verdict.HOLD, rules, hint="gov requests", lends=case.lent)
     if decision.approvers:
-        return decision
+        return _alone(case, decision, rules)
     names = " and ".join(decision.rules)
     reasons = (f"{names} hold it for different approvers, so nobody can answer",)
     return _deny(reasons, hint="split the statement")
+
+
+def _alone(case: _Case, decision: Decision, rules: tuple[Guardrail, ...]) -> Decision:
+    """A hold, with the rules by which whoever sent it need not wait."""
+    return replace(decision, alone=glass.alone(case.policy, case.who, case.on, case.facts, case.outcome, rules))
 
 
 def _confirmed(case: _Case) -> Decision | None:

@@ -56,6 +56,8 @@ class Decision:
     """As how many rows one of the answer counts: as many as it can hold values of; 0 for the lines of a plan."""
     filters: tuple[tuple[Relation, str], ...] = ()
     """(relation, rule) of every row filter on what it reads."""
+    alone: tuple[str, ...] = ()
+    """Rules by which whoever sent it may go ahead without an approver, with a reason: see `policy.glass`."""
 
     def __post_init__(self) -> None:
         if not self.reasons:

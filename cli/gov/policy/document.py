@@ -19,9 +19,8 @@ from gov.policy.rules import FRESH_WITHIN, People, Policy, Roles
 VERSION = "1"
 KEYS = (
     "version", "classify", "access", "masking", "rows", "budget", "guardrails", "roles", "vouch", "approvals",
-    "datasets",
+    "datasets", "break_glass", "notify",
 )
-LATER = ("notify", "break_glass")
 
 
 def load(files: Sequence[tuple[str, str]]) -> Policy:
@@ -56,7 +55,7 @@ def read(files: Sequence[tuple[str, str]]) -> tuple[Policy, list[Complaint]]:
         source = Source(name, complaints)
         root = source.compose(text)
         if root is not None:
-            parts.append(_part(Section(source, root, KEYS, LATER)))
+            parts.append(_part(Section(source, root, KEYS)))
         elif not any(complaint.at.file == name for complaint in complaints):
             source.nothing()
     policy = _merge(parts)
@@ -81,6 +80,8 @@ def _part(root: Section) -> Policy:
         budget=tuple(map(sections.budget, root.sections("budget", sections.BUDGET))),
         guardrails=tuple(map(sections.guardrail, root.sections("guardrails", sections.GUARDRAIL))),
         datasets=tuple(map(sections.dataset_rule, root.sections("datasets", sections.DATASETS))),
+        break_glass=tuple(map(sections.break_glass, root.sections("break_glass", sections.BREAK_GLASS))),
+        notify=tuple(map(sections.notify_rule, root.sections("notify", sections.NOTIFY))),
         roles=sections.roles(roles) if roles else Roles(),
         vouched_functions=functions,
         vouched_settings=settings,
@@ -102,6 +103,8 @@ def _merge(parts: Sequence[Policy]) -> Policy:
             rows=whole.rows + part.rows,
             budget=whole.budget + part.budget,
             datasets=whole.datasets + part.datasets,
+            break_glass=whole.break_glass + part.break_glass,
+            notify=whole.notify + part.notify,
             roles=_united(whole.roles, part.roles),
             vouched_functions=whole.vouched_functions | part.vouched_functions,
             vouched_settings=whole.vouched_settings | part.vouched_settings,

@@ -11,10 +11,11 @@ from difflib import get_close_matches
 
 from gov.policy.complaint import Complaint, Position, did_you_mean
 from gov.policy.conditions import unsuited
+from gov.policy.decision import Verdict
 from gov.policy.pattern import ColumnPattern, RelationPattern, any_word
-from gov.policy.rules import Budget, Guardrail, Marks, People, Policy, RowRule
+from gov.policy.rules import BreakGlass, Budget, Guardrail, Marks, People, Policy, RowRule
 from gov.sql.catalog import Catalog
-from gov.terms import SYSTEM_SCHEMAS
+from gov.terms import SYSTEM_SCHEMAS, Effect
 
 _CLOSE = 0.8
 """`dbas` and `dba` are this close, `sales` and `audit` are not."""
@@ -32,7 +33,17 @@ def doubts(policy: Policy) -> list[Complaint]:
         close = get_close_matches(group, others, n=1, cutoff=_CLOSE) if count[group] == 1 else []
         if close:
             found.append(Complaint(at, f"no other rule speaks of the group `{group}`, did you mean `{close[0]}`?"))
-    return sorted(found)
+    return sorted([*found, *_unheld(policy)])
+
+
+def _unheld(policy: Policy) -> Iterator[Complaint]:
+    """Rules that let somebody go ahead alone with effects that no guardrail which they stand in for speaks of."""
+    holds = [rule for rule in policy.guardrails if rule.then is Verdict.HOLD]
+    for glass in policy.break_glass:
+        meant = [rule.when.effects for rule in holds if not glass.rules or rule.name in glass.rules]
+        if glass.when.effects and all(meant) and glass.when.effects.isdisjoint(frozenset[Effect]().union(*meant)):
+            words = ", ".join(sorted(glass.when.effects))
+            yield Complaint(_at(glass.marks, "when"), f"no guardrail that it stands in for speaks of {words}")
 
 
 def unmatched(policy: Policy, catalogs: Mapping[str, Catalog]) -> list[Complaint]:
@@ -56,7 +67,8 @@ def _unmatched(policy: Policy, catalogs: Mapping[str, Catalog]) -> Iterator[Comp
                 Complaint(_at(row_rule.marks, "where"), f"the filter cannot be made, so its table is closed: {why}")
                 for why in unsuited(row_rule.where.tables, row_rule.where.calls, filtered)
             )
-    for rule in policy.guardrails:
+    speakers: tuple[Guardrail | BreakGlass, ...] = policy.guardrails + policy.break_glass
+    for rule in speakers:
         when, at = rule.when, _at(rule.marks, "when")
         there = {name: each for name, each in catalogs.items() if not when.targets or any_word(name, when.targets)}
         yield from _relations(when.relations, there, at)
@@ -102,6 +114,9 @@ def _groups(policy: Policy) -> Iterator[tuple[str, Position]]:
     for limit in limits:
         yield from _of(limit.people, _at(limit.marks, "for"))
         yield from _of(limit.excepted, _at(limit.marks, "except"))
+    for glass in policy.break_glass:
+        yield from _of(glass.people, _at(glass.marks, "groups"))
+        yield from _of(glass.when.people, _at(glass.marks, "when"))
     for rule in policy.guardrails:
         yield from _of(rule.when.people, _at(rule.marks, "when"))
         yield from _of(People(rule.approvers), _approvers(rule))

@@ -17,7 +17,7 @@ KEYS = ("version", "policy", "catalog", "tables", "search_path", "target", "envi
 PERSON = ("groups", "kind", "agent", "on_behalf_of", "subject")
 TABLE = ("columns", "kind", "parent")
 CASE = ("name", "as", "target", "environment", "scope", "sql", "client", "purpose", "hour", "rows", "expect")
-EXPECT = ("verdict", "rule", "rules", "approvers", "reason", "masks", "effects", "filters", "budgets")
+EXPECT = ("verdict", "rule", "rules", "approvers", "reason", "masks", "effects", "filters", "budgets", "break_glass")
 
 NOON = 12
 """The hour of a case that gives none: rules for the night shall not meet every example."""
@@ -44,6 +44,8 @@ class Expected:
     """Table (`schema.table`) to the condition that its rows must meet in such a lease, or `clear`."""
     budgets: frozenset[str] | None = None
     """Names of the budgets that the rows of the answer count against."""
+    break_glass: frozenset[str] | None = None
+    """Names of the rules by which they may go ahead alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,4 +212,5 @@ def _expected(section: Section) -> Expected:
         effects=frozenset(inner.texts("effects")) if "effects" in inner else None,
         filters=filters,
         budgets=frozenset(inner.texts("budgets")) - {"none"} if "budgets" in inner else None,
+        break_glass=frozenset(inner.texts("break_glass")) - {"none"} if "break_glass" in inner else None,
     )

@@ -21,11 +21,15 @@ _PLANNED = frozenset({Effect.EXPLAIN, Effect.READ, Effect.CALL})
 
 def speaks(rule: Guardrail, who: Principal, on: Situation, facts: Facts, outcome: Outcome) -> bool:
     """Whether every condition of `rule` holds."""
-    unknown = rule.then is not Verdict.ALLOW
+    return meets(rule.when, who, on, facts, outcome, unknown=rule.then is not Verdict.ALLOW)
+
+
+def meets(when: When, who: Principal, on: Situation, facts: Facts, outcome: Outcome, *, unknown: bool) -> bool:
+    """Whether every condition of `when` holds; `unknown` is what is made of those that nobody can tell."""
     return (
-        _statement(rule.when, facts, outcome)
-        and _circumstances(rule.when, who, on, unknown=unknown)
-        and (rule.when.rows_over is None or _rows(rule.when.rows_over, rule.when, on, facts, outcome, unknown=unknown))
+        _statement(when, facts, outcome)
+        and circumstances(when, who, on, unknown=unknown)
+        and (when.rows_over is None or _rows(when.rows_over, when, on, facts, outcome, unknown=unknown))
     )
 
 
@@ -105,7 +109,8 @@ def _clear(when: When, facts: Facts, outcome: Outcome) -> frozenset[Column]:
     )
 
 
-def _circumstances(when: When, who: Principal, on: Situation, *, unknown: bool) -> bool:
+def circumstances(when: When, who: Principal, on: Situation, *, unknown: bool) -> bool:
+    """Whether the conditions hold that are about no statement: who, where, what for and at what time."""
     return (
         (not when.environments or on.environment in when.environments)
         and (not when.targets or any_word(on.target, when.targets))

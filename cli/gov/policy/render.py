@@ -9,11 +9,13 @@ from gov.policy.decision import Unmask
 from gov.policy.masks import JSON, KEYED, PLAIN, parse
 from gov.policy.rules import (
     AccessRule,
+    BreakGlass,
     Budget,
     Classification,
     DataSetRule,
     Guardrail,
     MaskRule,
+    NotifyRule,
     People,
     Policy,
     RowRule,
@@ -39,6 +41,8 @@ def text(policy: Policy) -> str:
         ("budget", [_flow(_budget(each)) for each in policy.budget]),
         ("guardrails", [_block(_guardrail(each)) for each in policy.guardrails]),
         ("datasets", [_block(_dataset(each)) for each in policy.datasets]),
+        ("break_glass", [_block(_break_glass(each)) for each in policy.break_glass]),
+        ("notify", [_flow(_notify(each)) for each in policy.notify]),
     )
     lines = ["version: 1"]
     for name, rules in parts:
@@ -152,6 +156,24 @@ def _dataset(rule: DataSetRule) -> dict[str, str]:
         "max_ttl": duration(rule.max_ttl),
         "count": str(rule.count),
         "expires": duration(rule.expires),
+    })
+
+
+def _break_glass(rule: BreakGlass) -> dict[str, str]:
+    when = _when(rule.when)
+    return _present({"name": rule.name}) | _people(rule.people) | _given({
+        "targets": _yaml(sorted(rule.targets)),
+        "environment": _yaml(sorted(rule.environments)),
+        "rules": _yaml(sorted(rule.rules)),
+        "when": _flow(when) if when else "",
+        "max_ttl": duration(rule.max_ttl) if rule.max_ttl else "",
+    })
+
+
+def _notify(rule: NotifyRule) -> dict[str, str]:
+    return _present({
+        "name": rule.name, "webhooks": sorted(rule.webhooks), "events": sorted(rule.events),
+        "rules": sorted(rule.rules), "targets": sorted(rule.targets), "environment": sorted(rule.environments),
     })
 
 

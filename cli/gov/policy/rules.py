@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 
@@ -46,15 +47,16 @@ class People:
         """Whether `who` is among them. An agent carries the groups that its token carries."""
         if any(any_word(group, self.groups) for group in who.groups):
             return True
-        if who.agent is not None and self._includes_agent(who, who.agent):
+        if self.includes_agent(who):
             return True
         names = self.services if who.kind is Kind.SERVICE else self.users
         return any_word(who.name, names) or any_word(who.subject, names)
 
-    def _includes_agent(self, who: Principal, agent: str) -> bool:
-        if not self.agents and not self.on_behalf_of:
+    def includes_agent(self, who: Principal) -> bool:
+        """Whether `who` is an agent, and among them as one: not by its groups, nor by whom it acts for."""
+        if who.agent is None or (not self.agents and not self.on_behalf_of):
             return False
-        meant = not self.agents or any_word(agent, self.agents)
+        meant = not self.agents or any_word(who.agent, self.agents)
         for_them = any_word(who.name, self.on_behalf_of) or any_word(who.subject, self.on_behalf_of)
         return meant and (for_them or not self.on_behalf_of)
 
@@ -234,6 +236,59 @@ class DataSetRule:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Who may go ahead alone, in an emergency and with a reason, where other rules ask for an approver."""
+
+    name: str
+    people: People
+    targets: frozenset[str]
+    environments: frozenset[str] = frozenset()
+    """Empty: any."""
+    rules: frozenset[str] = frozenset()
+    """Guardrails that hold and masks that may be lifted, by name. Empty: every such guardrail, and no mask."""
+    when: When = When()
+    max_ttl: float | None = None
+    """Seconds that a lease without a mask may last; None: as long as the mask's own rule has it."""
+    marks: Marks = field(default_factory=_marks, compare=False, repr=False)
+
+
+class Event(StrEnum):
+    """What can happen to an approval request that somebody may want to hear of."""
+
+    HELD = "held"
+    APPROVED = "approved"
+    DENIED = "denied"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    BREAK_GLASS = "break_glass"
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyRule:
+    """Which webhooks of the broker's configuration hear of what."""
+
+    name: str
+    webhooks: frozenset[str]
+    events: frozenset[Event]
+    rules: frozenset[str] = frozenset()
+    """Only of requests that these rules make; empty: any."""
+    targets: frozenset[str] = frozenset()
+    """Empty: any."""
+    environments: frozenset[str] = frozenset()
+    """Empty: any."""
+    marks: Marks = field(default_factory=_marks, compare=False, repr=False)
+
+    def hears(self, event: Event, rules: Collection[str], target: str, environment: str) -> bool:
+        """Whether it speaks of `event`, of a request that `rules` make."""
+        return (
+            event in self.events
+            and (not self.rules or not self.rules.isdisjoint(rules))
+            and (not self.targets or any_word(target, self.targets))
+            and (not self.environments or environment in self.environments)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Roles:
     """Who governs gov itself."""
 
@@ -253,6 +308,8 @@ class Policy:
     rows: tuple[RowRule, ...] = ()
     budget: tuple[Budget, ...] = ()
     datasets: tuple[DataSetRule, ...] = ()
+    break_glass: tuple[BreakGlass, ...] = ()
+    notify: tuple[NotifyRule, ...] = ()
     roles: Roles = Roles()
     vouched_functions: frozenset[str] = frozenset()
     """Functions, `schema.name`, whose calls count as reads."""
@@ -272,12 +329,16 @@ class Policy:
         return sha256(b"gov-policy-1\0" + text.encode()).hexdigest()
 
 
+_LATER = ("rows", "budget", "break_glass", "notify")
+"""Sections of later versions."""
+
+
 def _canonical(value: object) -> object:
     """`value` as JSON whose lists are sorted: no list in a policy has an order that means something."""
     if is_dataclass(value):
         # What is left out of a later version's sections leaves the digest of a policy without them as it was.
         parts = {f.name: _canonical(getattr(value, f.name)) for f in fields(value) if f.compare}
-        return {name: part for name, part in parts.items() if part or name not in ("rows", "budget")}
+        return {name: part for name, part in parts.items() if part or name not in _LATER}
     if isinstance(value, frozenset | tuple):
         # The two hours are the one pair whose order matters.
         if len(value) == 2 and all(type(part) is int for part in value):

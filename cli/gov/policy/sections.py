@@ -10,11 +10,14 @@ from gov.policy.nodes import Section
 from gov.policy.pattern import column_pattern, relation_pattern
 from gov.policy.rules import (
     AccessRule,
+    BreakGlass,
     Budget,
     Classification,
     DataSetRule,
+    Event,
     Guardrail,
     MaskRule,
+    NotifyRule,
     People,
     Roles,
     RowRule,
@@ -44,6 +47,8 @@ ROWS = ("name", "table", "where", "for", "except", "targets", "purpose")
 BUDGET = ("name", "data", "unmasked", "rows", "per", "for", "except", "targets")
 GUARDRAIL = ("name", "when", "then", "approvers", "count", "expires", "message")
 DATASETS = ("name", *_PEOPLE, "targets", "purposes", "approvers", "max_ttl", "count", "expires")
+BREAK_GLASS = ("name", *_PEOPLE, "targets", "environment", "rules", "when", "max_ttl")
+NOTIFY = ("name", "webhooks", "events", "rules", "targets", "environment")
 ROLES = ("auditor", "operator", "policy_admin")
 
 
@@ -219,6 +224,37 @@ def dataset_rule(section: Section) -> DataSetRule:
         max_ttl=section.duration("max_ttl"),
         count=section.whole("count", 1, 1),
         expires=section.duration("expires", 86400.0),
+        marks=section.marks(),
+    )
+
+
+def break_glass(section: Section) -> BreakGlass:
+    """`{ name: on-call, groups: [oncall], targets: [prod], rules: [destructive-needs-dba], when: { hours: 18-8 } }`."""
+    section.require("name", "targets")
+    # A number of rows above which somebody may go ahead alone would be a mistake.
+    conditions = section.section("when", tuple(key for key in WHEN if key != "rows_over"))
+    return BreakGlass(
+        name=_name(section),
+        people=_somebody(section),
+        targets=frozenset(section.texts("targets")),
+        environments=frozenset(section.texts("environment")),
+        rules=frozenset(section.texts("rules")),
+        when=when(conditions) if conditions else When(),
+        max_ttl=section.duration("max_ttl") or None,
+        marks=section.marks(),
+    )
+
+
+def notify_rule(section: Section) -> NotifyRule:
+    """`{ name: tell-dba, webhooks: [ops], events: [held, break_glass], targets: [prod] }`."""
+    section.require("name", "webhooks", "events")
+    return NotifyRule(
+        name=_name(section),
+        webhooks=frozenset(section.texts("webhooks")),
+        events=section.words("events", Event),
+        rules=frozenset(section.texts("rules")),
+        targets=frozenset(section.texts("targets")),
+        environments=frozenset(section.texts("environment")),
         marks=section.marks(),
     )
 

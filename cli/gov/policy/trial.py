@@ -133,6 +133,7 @@ def _differences(case: Case, got: Judged) -> Iterator[Difference]:
         ("approvers", expected.approvers, decision.approvers),
         ("effects", expected.effects, frozenset(each.value for each in got.facts.effects)),
         ("budgets", expected.budgets, frozenset(decision.budgets)),
+        ("break_glass", expected.break_glass, frozenset(decision.alone)),
     )
     for what, wanted, found in sets:
         if wanted is not None and wanted != found:

@@ -14,7 +14,7 @@ from itertools import product
 from gov.identity.principal import Kind, Principal
 from gov.policy.outcome import governed
 from gov.policy.pattern import wild
-from gov.policy.rules import Budget, People, Policy, RowRule
+from gov.policy.rules import Budget, People, Policy, RowRule, When
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
 from gov.sql.facts import Facts
 from gov.terms import Column, Effect, Relation
@@ -59,6 +59,7 @@ def subjects(*policies: Policy) -> list[Subject]:
             *(rule.excepted for rule in policy.masking),
             *(each for limit in limits(policy) for each in (limit.people, limit.excepted)),
             *(rule.when.people for rule in policy.guardrails),
+            *(each for rule in policy.break_glass for each in (rule.people, rule.when.people)),
             *(rule.people for rule in policy.access),
         )
         for each in _of(people)
@@ -74,6 +75,11 @@ def subjects(*policies: Policy) -> list[Subject]:
 def limits(policy: Policy) -> tuple[RowRule | Budget, ...]:
     """Everything that limits which rows, or how many."""
     return (*policy.rows, *policy.budget)
+
+
+def whens(policy: Policy) -> tuple[When, ...]:
+    """The conditions of all rules about statements."""
+    return (*(rule.when for rule in policy.guardrails), *(rule.when for rule in policy.break_glass))
 
 
 def _of(people: People) -> Iterator[Subject]:
@@ -118,9 +124,12 @@ def places(*policies: Policy) -> list[tuple[str, str]]:
         for access in policy.access:
             targets |= access.targets
             environments |= access.environments
-        for rule in policy.guardrails:
-            targets |= rule.when.targets
-            environments |= rule.when.environments
+        for when in whens(policy):
+            targets |= when.targets
+            environments |= when.environments
+        for glass in policy.break_glass:
+            targets |= glass.targets
+            environments |= glass.environments
         for limit in limits(policy):
             targets |= limit.targets
     return sorted(product(targets, environments))
@@ -134,8 +143,8 @@ def catalog(*policies: Policy) -> Catalog:
         for pattern in (
             *(each for rule in policy.access for each in rule.relations),
             *(each for rule in policy.rows for each in rule.tables),
-            *(each for rule in policy.guardrails for each in rule.when.relations),
-            *(column.relation for rule in policy.guardrails for column in rule.when.columns),
+            *(each for when in whens(policy) for each in when.relations),
+            *(column.relation for when in whens(policy) for column in when.columns),
             *(column.relation for rule in policy.classify for column in rule.columns),
         )
     }
@@ -143,7 +152,7 @@ def catalog(*policies: Policy) -> Catalog:
         column for policy in policies
         for column in (
             *(each for rule in policy.classify for each in rule.columns),
-            *(each for rule in policy.guardrails for each in rule.when.columns),
+            *(each for when in whens(policy) for each in when.columns),
         )
     ]
     named = {Relation(each.schema, each.name) for each in patterns.values()} | {Relation(EVERY_OTHER, EVERY_OTHER)}
@@ -168,10 +177,10 @@ class World:
 def world(whole: Catalog, *policies: Policy) -> World:
     """`whole`, of the tables that no pattern of any policy tells apart only the first: the others fare like it."""
     tables = [each for policy in policies for rule in policy.access for each in rule.relations]
-    tables += [each for policy in policies for rule in policy.guardrails for each in rule.when.relations]
+    tables += [each for policy in policies for when in whens(policy) for each in when.relations]
     tables += [each for policy in policies for rule in policy.rows for each in rule.tables]
     columns = [each for policy in policies for rule in policy.classify for each in rule.columns]
-    columns += [each for policy in policies for rule in policy.guardrails for each in rule.when.columns]
+    columns += [each for policy in policies for when in whens(policy) for each in when.columns]
     parents = {info.parent for info in whole.relations.values()} - {None}
     kinds: defaultdict[object, list[Relation]] = defaultdict(list)
     for relation, info in sorted(whole.relations.items()):
@@ -191,14 +200,15 @@ def world(whole: Catalog, *policies: Policy) -> World:
 
 def circumstances(*policies: Policy) -> list[Circumstances]:
     """The ordinary one first, then each in which some rule would speak and otherwise would not."""
-    whens = [rule.when for policy in policies for rule in policy.guardrails]
-    bounds = sorted({when.rows_over for when in whens if when.rows_over is not None})
+    around = [when for policy in policies for when in whens(policy)]
+    bounds = sorted({when.rows_over for when in around if when.rows_over is not None})
     dimensions = (
-        _hours({when.hours for when in whens if when.hours is not None}),
+        _hours({when.hours for when in around if when.hours is not None}),
         [Circumstances(), *(Circumstances(f"over {each} rows", rows=each + 1) for each in bounds)],
-        [Circumstances(), *(Circumstances(f"client {each}", client=each) for each in _words(w.clients for w in whens))],
         [Circumstances(),
-         *(Circumstances(f"purpose {each}", purpose=each) for each in _words(w.purposes for w in whens))],
+         *(Circumstances(f"client {each}", client=each) for each in _words(w.clients for w in around))],
+        [Circumstances(),
+         *(Circumstances(f"purpose {each}", purpose=each) for each in _words(w.purposes for w in around))],
     )  # fmt: skip
     together = [_joined(each) for each in product(*dimensions)]
     if len(together) > MOST_CIRCUMSTANCES:

@@ -72,6 +72,7 @@ def describe(predicate: Mapping[str, Any], fields: Sequence[Field], receipt: str
             "prov:wasAssociatedWith": [
                 {"@type": "prov:Agent", "name": one.get("name") or one.get("approver"), "prov:hadRole": "approver"}
                 for each in predicate.get("statements") or () for one in each.get("approvals") or ()
+                if not one.get("break_glass")
             ],
         },
         "subjectOf": {"@type": "sc:CreativeWork", "name": receipt, "encodingFormat": "application/vnd.in-toto+json"},

@@ -84,6 +84,8 @@ def _add(graph: Graph, statement: StatementView, *, by_table: bool) -> None:
     said = [statement.command or "statement", f"entry {statement.entry}", when(statement)]
     if statement.approved_by:
         said.append(f"approved by {', '.join(statement.approved_by)}")
+    if statement.break_glass:
+        said.append("alone, by break glass")
     if not statement.exact:
         said.append("not exact")
     box = graph.node(Shape.STATEMENT, statement.id, *said)

@@ -35,6 +35,8 @@ class Hold:
     reasons: tuple[str, ...]
     expires_at: str
     """RFC 3339, or empty."""
+    alone: tuple[str, ...] = ()
+    """Rules by which whoever waits may go ahead without an approver."""
 
     @classmethod
     def of(cls, message: str, *texts: str | None) -> Hold:
@@ -44,7 +46,7 @@ class Hold:
         """
         said = next(filter(None, map(_object, texts)), {})
         return cls(message, _word(said, "request"), _word(said, "rule"), _words(said, "approvers"),
-                   _words(said, "reasons"), _moment(said.get("expires_at")))
+                   _words(said, "reasons"), _moment(said.get("expires_at")), _words(said, "break_glass"))
 
     def lines(self, now: datetime | None = None) -> list[str]:
         """What to show, escaped: the rule, who may answer, until when, how to withdraw."""
@@ -55,6 +57,8 @@ class Hold:
         if self.request:
             until = f"; expires {times.relative(self.expires_at, now)}" if self.expires_at else ""
             said.append(f"they answer with: gov approve {self.request}{until}")
+        if self.request and self.alone:
+            said.append(f"in an emergency: gov approve {self.request} --break-glass --reason TEXT, which is recorded")
         return [escape(line) for line in said]
 
 

@@ -49,6 +49,9 @@ def _statement(number: int, each: Mapping[str, Any]) -> Iterator[str]:
     yield f"  verdict   {each.get('verdict')}{rule}"
     for one in each.get("approvals", ()):
         name = one.get("name") or one.get("approver")
+        if rule := one.get("break_glass"):
+            yield f"  alone     {name}, by break glass (rule {rule}), {one.get('at', '')} ({one.get('request')})"
+            continue
         yield f"  approved  {name}, {one.get('at', '')} ({one.get('request')})"
     yield from _columns(each.get("columns", ()))
     if by := [str(one.get("column")) for one in each.get("rows_by", ())]:

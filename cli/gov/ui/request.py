@@ -43,11 +43,16 @@ def _facts(view: RequestView, now: datetime | None) -> Iterator[tuple[str, str]]
     yield from view.facts
     needed = f", {view.count} of them" if view.count > 1 else ""
     yield "approvers", (", ".join(view.approvers) or "nobody") + needed
+    if view.alone and view.state == "pending":
+        yield "break glass", f"{', '.join(view.alone)} lets whoever asked go ahead alone, with a reason"
     for answer in view.answers:
         yield "answered", _answer(answer, now)
 
 
 def _answer(answer: AnswerView, now: datetime | None) -> str:
+    if answer.break_glass:
+        when = times.relative(answer.at, now)
+        return f"BREAK GLASS: {answer.approver} goes ahead alone by {answer.break_glass} {when}: {answer.reason}"
     said = f"{'yes' if answer.yes else 'no'} by {answer.approver} {times.relative(answer.at, now)}"
     bound = f", at most {answer.max_rows} rows" if answer.max_rows is not None else ""
     return f"{said}{bound}{f': {answer.reason}' if answer.reason else ''}"

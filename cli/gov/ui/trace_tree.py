@@ -181,6 +181,8 @@ class _Drawing:
             branch.add(one_line(statement.text, _TEXT))
         if statement.approved_by:
             branch.add(f"approved by {', '.join(statement.approved_by)} ({statement.request})")
+        if statement.break_glass:
+            branch.add(f"alone, by break glass: rule {statement.break_glass} ({statement.request})")
         if statement.unmasked:
             branch.add(f"unmasked: {', '.join(statement.unmasked)}")
         if statement.run:
