@@ -39,8 +39,8 @@ EVERY = [
     entries.schema_synced(BOB, "prod", ["public.customers"], "v", 1.0),
     entries.columns_accepted(BOB, "prod", ["public.customers.note"], 1.0),
     entries.request_opened(held(lease=LEASE.id), "production", 1.0),
-    entries.request_answered(a_request(), ANSWER, 1.0),
-    entries.request_ended(a_request(), "withdrawn", 1.0),
+    entries.request_answered(a_request(), ANSWER, "production", 1.0),
+    entries.request_ended(a_request(), "withdrawn", "production", 1.0),
     entries.request_spent(SPENT, "ss-000000000001", 1.0, lease="ls-000000000001"),
     entries.receipt_issued(
         ALICE, 1.0, predicate={"receipt": "rc-1", "target": "prod", "statements": [{"entry": 1}],

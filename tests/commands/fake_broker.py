@@ -127,13 +127,15 @@ class FakeBroker:
     def answer(self, id: str, yes: bool, body: dict[str, Any]) -> RequestView:
         """Bob answers."""
         view = self.request(id)
-        if view.mine:
+        alone = body.pop("break_glass", False)
+        if view.mine and not (alone and view.may_break_glass):
             raise Denied("that is your own request", hint="ask a dba")
         if view.state != "pending":
             raise AlreadySettled(f"{id} is {view.state}", hint="gov requests")
-        said = AnswerView(approver="bob", yes=yes, at=moment(), **body)
+        rule = view.alone[0] if alone else ""
+        said = AnswerView(approver="bob", yes=yes, at=moment(), break_glass=rule, **body)
         self.requests[id] = view.model_copy(
-            update={"state": "approved" if yes else "denied", "answers": [said]})
+            update={"state": "approved" if yes else "denied", "answers": [said], "break_glass": rule})
         return self.requests[id]
 
     def request(self, id: str) -> RequestView:

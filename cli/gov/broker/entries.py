@@ -212,16 +212,6 @@ def _asked(request: Request, environment: str) -> dict[str, object]:
     }
 
 
-def dataset_of(request: Request) -> str | None:
-    """The data set that it is for."""
-    return request.dataset.name if request.dataset else None
-
-
-def unmask_of(request: Request) -> list[str] | None:
-    """The columns whose masks it is about."""
-    return [*map(str, request.unmasking.columns)] if request.unmasking else None
-
-
 def request_ended(request: Request, because: str, environment: str, at: float) -> Entry:
     """A request was withdrawn or has expired."""
     return _entry(
