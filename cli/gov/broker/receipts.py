@@ -256,10 +256,13 @@ class Receipts:
         }
 
     def _approvals(self, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-        if (request := fields.get("request")) is None:
-            return []
+        """On whose word it ran, and on whose its lease had no mask for what it read."""
+        asked = [fields.get("request"), fields.get("approval") if fields.get("unmasked") else None]
+        return [answer for request in asked if request for answer in self._answers(str(request), fields)]
+
+    def _answers(self, request: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
         try:
-            kept = self._house.desk.get(RequestId(str(request)))
+            kept = self._house.desk.get(RequestId(request))
         except NoSuch:
             alone = [{"request": request, "break_glass": rule} for rule in [fields.get("break_glass")] if rule]
             return alone + [{"request": request, "approver": each} for each in listed(fields.get("approved_by"))]
