@@ -22,6 +22,7 @@ from gov.broker.desk import RequestDesk
 from gov.broker.house import House
 from gov.broker.indexing import Indexing
 from gov.broker.leases import LeaseDesk
+from gov.broker.notifying import Notifying
 from gov.broker.reload import policy_of
 from gov.broker.schemas import Schemas
 from gov.broker.sessions import Sessions
@@ -194,7 +195,7 @@ class Rig:
         key = SigningKey("test/gov", bytes(32))
         trail = Trail(Journal(self.directory / "audit", key, "test/gov"))
         database = Database(config.state)
-        nothing = cast(Any, None)
+        nothing, policy = cast(Any, None), policy_of(config.policy, ())
         name = TargetName("prod")
         targets = {name: Target(name, shop.broker_dsn, "production", KEY, tls="off")} if shop else {}
         house = House(
@@ -202,7 +203,7 @@ class Rig:
             tls=Authority(self.directory, self.directory, "root"), trail=trail, analysts=nothing,
             indexing=Indexing(config.audit.directory, config.index), shipping=Shipping(config, trail),
             verifier=nothing,
-            targets=targets, policy=policy_of(config.policy),
+            targets=targets, policy=policy, notifying=Notifying(config, trail, policy),
             started_at=time.time(), policy_loaded_at=time.time(),
         )  # fmt: skip
         house.leases = LeaseDesk(house, Leases(database))

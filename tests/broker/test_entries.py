@@ -48,6 +48,7 @@ EVERY = [
         key="k", document="{}", envelope="cd", digests=["ab"],
     ),
     entries.ship_changed("https://siem.example.com", "ocsf", 1.0, lagging=True, behind=7, error="HTTP status 500"),
+    entries.notify_failed("soc", {"entry": 3, "event": "held", "request": "rq-1", "tries": 7, "error": "no"}, 1.0),
     entries.kill(BOB, ["ls-000000000001"], [], "alice", 1.0),
     entries.log_erased(BOB, 1.0, of="id-alice", policy="90d", reason="asked to"),
     entries.key_changed(BOB, "old", "new", 1.0, reason="yearly"),

@@ -67,14 +67,14 @@ def test_an_approval_is_withdrawn_when_its_session_goes_before_spending_it(hangs
     session = SimpleNamespace(
         id="ss-1", withdraw=withdraw, tell=lambda notice: None, spawn=asyncio.ensure_future,
         target=SimpleNamespace(definitions=forever if hangs == "database" else at_once),
-        house=SimpleNamespace(desk=SimpleNamespace(spend=forever)),
+        house=SimpleNamespace(desk=SimpleNamespace(spend=forever), policy=SimpleNamespace(digest="d")),
         lease=SimpleNamespace(target="prod", principal=ALICE, scope=Scope.READ, purpose="", run=""),
         judging=SimpleNamespace(search_path=("public",)),
     )
 
     async def play() -> None:
         statement = Statement("DROP TABLE t", (), 1, "simple")
-        judged = cast(Judged, SimpleNamespace(facts=SimpleNamespace(functions=())))
+        judged = cast(Judged, SimpleNamespace(facts=SimpleNamespace(functions=()), fields={"policy": "d"}))
         spending = asyncio.create_task(_spend(cast(Session, session), held(), statement, judged))
         while not reached:  # noqa: ASYNC110 - it comes from another task
             await asyncio.sleep(0)

@@ -125,4 +125,4 @@ def test_a_policy_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_bytes(b"version: \xff")
 
     with pytest.raises(ConfigError, match="not UTF-8 at byte 9"):
-        policy_of([tmp_path / "policy.yaml"])
+        policy_of([tmp_path / "policy.yaml"], ())

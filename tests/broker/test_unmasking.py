@@ -237,7 +237,7 @@ def test_rights_are_looked_at_again_when_it_is_spent(rig: Rig, shop: Shop, playe
         async with rig.house(shop) as house:
             request = await approved(house)
             (rig.directory / "policy.yaml").write_text(LIFTED.replace("approvers: [privacy]", "approvers: [dba]"))
-            house.policy = policy_of(house.config.policy)
+            house.policy = policy_of(house.config.policy, ())
             with pytest.raises(Denied, match="may no longer"):
                 await leased(house, request)
             assert shop.roles() == []

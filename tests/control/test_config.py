@@ -67,6 +67,15 @@ def test_where_the_trail_is_shipped() -> None:
         "http://127.0.0.1:9/in", "ocsf", BASE / "h", 300.0)  # fmt: skip
 
 
+def test_webhooks() -> None:
+    """By name; what is secret of them stands in files beside the configuration."""
+    text = "webhooks: { soc: { to: 'https://x.example/in', key: k }, chat: { to_file: url, format: teams } }"
+    found = parse("broker.yaml", f"{GOOD}{text}\n", BASE).webhooks
+
+    assert (found["soc"].to, found["soc"].format, found["soc"].key) == ("https://x.example/in", "json", BASE / "k")
+    assert (found["chat"].to, found["chat"].to_file, found["chat"].format) == (None, BASE / "url", "teams")
+
+
 def test_what_init_writes_is_good() -> None:
     """The commented examples are valid as they are."""
     assert parse("broker.yaml", BROKER, BASE).targets
@@ -94,6 +103,12 @@ def test_what_init_writes_is_good() -> None:
         ("state:", "ship: [{ to: 'https://u:p@h/x' }]\nstate:", "5:14: ship.0.to: no password in a URL"),
         ("state:", "ship: [{ to: x, format: xml }]\nstate:", "5:25: ship.0.format: input should be 'ocsf', 'jsonl'"),
         ("state:", "ship: [{ to: x, header: y }]\nstate:", "5:17: ship.0.header: unknown key; did you mean `headers`?"),
+        ("state:", "webhooks: { a: { to: 'http://x.example/y', format: slack } }\nstate:",
+         "5:22: webhooks.a.to: write https://HOST/PATH"),
+        ("state:", "webhooks: { a: { to: 'https://x/y' } }\nstate:", "5:16: webhooks.a: `key` is missing"),
+        ("state:", "webhooks: { a: { format: slack } }\nstate:", "5:16: webhooks.a: give either `to` or `to_file`"),
+        ("state:", "webhooks: { a: { url: x } }\nstate:", "5:18: webhooks.a.url: unknown key"),
+        ("state:", "webhooks: { A b: { to: 'https://x/y', format: slack } }\nstate:", "5:18: webhooks.A b"),
         ("state:", "janitor: { every: 0s }\nstate:", "5:19: janitor.every: input should be greater than"),
     ],
 )

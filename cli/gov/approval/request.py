@@ -69,6 +69,7 @@ class Request:
     """Digest over OID and definition of every object reached, at the time of the request."""
     relations: tuple[Relation, ...]
     rule: str
+    """The rule that decided, of `rules`."""
     reasons: tuple[str, ...]
     approvers: frozenset[str]
     count: int
@@ -86,6 +87,8 @@ class Request:
     """Set when it is masks that shall be lifted: then a lease spends it, and no statement."""
     dataset: DataSet | None = None
     """Set when the statement is a data set's: its approval is used, not spent, until it expires."""
+    rules: tuple[str, ...] = ()
+    """Every rule that asks for an approver."""
     alone: tuple[str, ...] = ()
     """The break-glass rules by which its requester may go ahead without an approver."""
 

@@ -72,18 +72,18 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
         hidden="files document",
     ),
     "request.opened": _fields(
-        public=f"{_WHO} request target environment scope rule approver_groups count session lease"
+        public=f"{_WHO} request target environment scope rule rules approver_groups count session lease"
         " relations effects purpose dataset created_at expires_at unmask",
         personal="principal reason reasons requested_by",
         hidden="text parameters digest definitions facts",
     ),
     "request.answered": _fields(
-        public=f"{_WHO} request target environment scope rule relations effects dataset unmask yes state max_rows by"
-        " by_issuer requester break_glass",
+        public=f"{_WHO} request target environment scope rule rules relations effects dataset unmask yes state"
+        " max_rows by by_issuer requester break_glass",
         personal="principal reason approver requested_by",
     ),
     "request.ended": _fields(
-        public=f"{_WHO} request target environment scope rule relations effects dataset unmask state by",
+        public=f"{_WHO} request target environment scope rule rules relations effects dataset unmask state by",
         personal="principal because requested_by",
     ),
     "request.spent": _fields(
@@ -102,6 +102,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     ),
     "ship.lagging": _fields(public="to format behind", hidden="error"),
     "ship.caught_up": _fields(public="to format behind", hidden="error"),
+    "notify.failed": _fields(public="webhook entry event request tries", hidden="error"),
     "log.erased": _fields(public=f"{_WHO} first end ranges of policy", personal="principal reason"),
     "key.changed": _fields(public=f"{_WHO} old new", personal="principal reason"),
     "key.retired": _fields(public=f"{_WHO} key", personal="principal reason"),

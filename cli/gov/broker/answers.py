@@ -36,7 +36,7 @@ ROWS = 1000
 STORIES = 200
 """Requests, the newest, whose whole story is told where they were looked for by their text or their requester."""
 _DDL = "create,alter,drop,truncate,grant,role,maintenance"
-_ADMINISTRATION = "policy,broker,kill,schema,columns,role.swept,log.erased,key,budget,ship"
+_ADMINISTRATION = "policy,broker,kill,schema,columns,role.swept,log.erased,key,budget,ship,notify"
 
 
 @dataclass(frozen=True, slots=True)

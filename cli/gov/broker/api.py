@@ -204,6 +204,7 @@ async def status(call: Call) -> Response:
             indexed=house.indexing.size,
             index_error=house.indexing.error,
             ships=house.shipping.statuses(),
+            webhooks=house.notifying.statuses(),
         )
     )
 

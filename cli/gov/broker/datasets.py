@@ -110,7 +110,7 @@ async def _request(
                  *(decision.reasons if held else ())),
         approvers=rule.approvers, count=max(rule.count, decision.count if held else 1), created_at=now,
         expires_at=now + rule.expires, lease=None, session=None, facts=(*told, *await target.describe(facts)),
-        effects=facts.effects, dataset=dataset,
+        effects=facts.effects, dataset=dataset, rules=(rule.name, *(decision.rules if held else ())),
     )  # fmt: skip
 
 

@@ -96,9 +96,8 @@ class HttpDestination:
     """An endpoint that answers 2xx when it has kept what was posted."""
 
     def __init__(self, url: str, format: Format, headers: Path | None, ca: Path | None) -> None:
-        """`headers` is a file of `Name: value` lines, read for each parcel, so that secrets in it can change."""
-        self._url, self._format, self._headers, self._ca = url, format, headers, ca
-        self._client: httpx.Client | None = None
+        """`headers` and `ca` as `Endpoint` has them."""
+        self._endpoint, self._format = Endpoint(url, headers, ca, shown=place(url)), format
 
     def known(self) -> int | None:
         """Nobody asks it."""
@@ -111,17 +110,33 @@ class HttpDestination:
             "Content-Type": _TYPES[self._format], "Idempotency-Key": name, "Gov-Log": parcel.origin,
             "Gov-First": str(parcel.first), "Gov-Last": str(parcel.last),
         }  # fmt: skip
+        self._endpoint.post(parcel.body.encode(), headers)
+
+
+class Endpoint:
+    """Where something is posted to by HTTP. No redirect is followed: who answers is who is configured."""
+
+    def __init__(self, url: str, headers: Path | None, ca: Path | None, *, shown: str) -> None:
+        """`headers` is a file of `Name: value` lines, read for each post, so that secrets in it can change.
+
+        `shown` is what errors call it.
+        """
+        self._url, self._headers, self._ca, self._shown = url, headers, ca, shown
+        self._client: httpx.Client | None = None
+
+    def post(self, content: bytes, headers: dict[str, str]) -> None:
+        """Return when it answered 2xx. Raises Undelivered."""
         try:
-            headers |= _read_headers(self._headers)
+            headers = headers | _read_headers(self._headers)
             client = self._client = self._client or self._made()
-            reply = client.post(self._url, content=parcel.body.encode(), headers=headers)
+            reply = client.post(self._url, content=content, headers=headers)
         except (httpx.HTTPError, OSError, ssl.SSLError, ValueError) as why:
             self._client = None
             # An exception's text may quote what was sent; its name does not.
-            raise Undelivered(f"{place(self._url)}: {_reason(why)}") from None
+            raise Undelivered(f"{self._shown}: {_reason(why)}") from None
         if not reply.is_success:
             raise Undelivered(
-                f"{place(self._url)}: HTTP status {reply.status_code}", wait=_retry_after(reply),
+                f"{self._shown}: HTTP status {reply.status_code}", wait=_retry_after(reply),
                 smaller=reply.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE,
             )  # fmt: skip
 

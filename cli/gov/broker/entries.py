@@ -205,7 +205,7 @@ def _asked(request: Request, environment: str) -> dict[str, object]:
     """What was asked, as far as whoever is told of it must know."""
     return {
         "request": request.id, "target": request.target, "environment": environment, "scope": request.scope.value,
-        "rule": request.rule, "relations": [str(each) for each in request.relations],
+        "rule": request.rule, "rules": [*request.rules] or None, "relations": [str(each) for each in request.relations],
         "effects": sorted(each.value for each in request.effects) or None,
         "dataset": request.dataset.name if request.dataset else None,
         "unmask": [*map(str, request.unmasking.columns)] if request.unmasking else None,
@@ -293,6 +293,12 @@ def ship_changed(to: str, format: str, at: float, *, lagging: bool, behind: int,
     """A destination of the trail has fallen behind, or has caught up."""
     kind = "ship.lagging" if lagging else "ship.caught_up"
     return _entry(kind, at, to=to, format=format, behind=behind, error=error)
+
+
+def notify_failed(webhook: str, lost: Mapping[str, Any], at: float) -> Entry:
+    """A webhook was not told of something, and will not be."""
+    said = {name: lost.get(name) for name in ("entry", "event", "request", "tries", "error")}
+    return _entry("notify.failed", at, webhook=webhook, **said)
 
 
 def log_read(

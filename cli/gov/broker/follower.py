@@ -42,6 +42,12 @@ class Follower:
         """The process that runs now."""
         return self._process.pid if self._process else None
 
+    def order(self, line: bytes) -> None:
+        """Say something else than at first, to the one that runs and to those that follow it."""
+        self._first = line
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(line)
+
     async def run(self) -> None:
         """Until cancelled."""
         pause = FIRST_PAUSE

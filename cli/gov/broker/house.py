@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gov.broker.desk import RequestDesk
     from gov.broker.indexing import Indexing
     from gov.broker.leases import LeaseDesk
+    from gov.broker.notifying import Notifying
     from gov.broker.receipts import Receipts
     from gov.broker.schemas import Schemas
     from gov.broker.sessions import Sessions
@@ -47,6 +48,7 @@ class House:
     indexing: Indexing
     """What answers questions to the trail quickly; never the truth."""
     shipping: Shipping
+    notifying: Notifying
     analysts: Analysts
     verifier: Verifier
     targets: dict[TargetName, Target]

@@ -236,7 +236,8 @@ async def _open(session: Session, statement: Statement, judged: Judged) -> Reque
         rule=decision.rule or "",
         reasons=decision.reasons, approvers=decision.approvers, count=decision.count, created_at=now,
         expires_at=now + decision.expires, lease=lease.id, session=session.id,
-        facts=await session.target.describe(judged.facts), effects=judged.facts.effects, alone=decision.alone,
+        facts=await session.target.describe(judged.facts), effects=judged.facts.effects, rules=decision.rules,
+        alone=decision.alone,
     ))
     session.held = request.id
     session.tell(_held_notice(request))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from gov.broker import entries
 from gov.broker.config import read
 from gov.broker.house import House
+from gov.broker.notifying import check_known
 from gov.errors import ConfigError, Unavailable
 from gov.policy import render
 from gov.policy.document import load
@@ -28,13 +29,15 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 """Inode, size and modification time of each file; None for one that cannot be looked at."""
 
 
-def policy_of(files: Sequence[Path]) -> Policy:
-    """The policy in `files`.
+def policy_of(files: Sequence[Path], webhooks: Collection[str]) -> Policy:
+    """The policy in `files`, of a broker that has these webhooks.
 
     Raises:
         ConfigError: a file cannot be read or what they say is wrong, line by line.
     """
-    return load([(str(path), read(path)) for path in files])
+    policy = load([(str(path), read(path)) for path in files])
+    check_known(policy, webhooks)
+    return policy
 
 
 class PolicyWatch:
@@ -59,7 +62,7 @@ class PolicyWatch:
             # The stamp is from before reading: a change in between is seen by the next look.
             stamp = self._look()
             try:
-                await self._take(policy_of(self._files))
+                await self._take(policy_of(self._files, self._house.config.webhooks))
             except ConfigError as error:
                 self._refuse(error)
             except Unavailable as error:
@@ -79,6 +82,7 @@ class PolicyWatch:
             await house.trail.durable(house.trail.record(entry))
             house.policy, house.policy_version = policy, version
             house.policy_loaded_at = house.clock()
+            house.notifying.follow(policy)
             log.info("policy %s is in force", policy.digest[:12])
             await house.leases.reconsider()
         house.policy_error = None

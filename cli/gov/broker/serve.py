@@ -28,6 +28,7 @@ from gov.broker.gateway import Gateway
 from gov.broker.house import House
 from gov.broker.indexing import Indexing
 from gov.broker.leases import LeaseDesk
+from gov.broker.notifying import Notifying
 from gov.broker.receipts import Receipts
 from gov.broker.reload import PolicyWatch, policy_of
 from gov.broker.schemas import Schemas
@@ -113,7 +114,7 @@ async def running(config: Config) -> AsyncIterator[tuple[House, PolicyWatch]]:
         await stack.enter_async_context(_api(house))
         policy, janitor, retention = PolicyWatch(house), house.leases.janitor, Retention(house)
         works = policy.run, targets.run, janitor.run, house.indexing.run, house.shipping.run, retention.run
-        async with _background(*works):
+        async with _background(*works, house.notifying.run):
             yield house, policy
 
 
@@ -124,7 +125,7 @@ def build(config: Config, stack: AsyncExitStack) -> House:
         ConfigError: the policy, a key or a certificate is wrong.
         Unavailable: the trail or the state cannot be opened.
     """
-    policy = policy_of(config.policy)  # before anything is made on disk
+    policy = policy_of(config.policy, config.webhooks)  # before anything is made on disk
     keys.prepare(config.key_directory)
     broker_key = keys.broker_key(config.key_directory)
     signing = keys.audit_keys(config.key_directory, config.origin)
@@ -144,6 +145,7 @@ def build(config: Config, stack: AsyncExitStack) -> House:
         trail=trail,
         indexing=Indexing(config.audit.directory, config.index),
         shipping=Shipping(config, trail),
+        notifying=Notifying(config, trail, policy),
         analysts=Analysts(),
         verifier=Verifier(config.identities),
         targets={name: _target(config, name, broker_key) for name in config.targets},

@@ -150,8 +150,13 @@ class Route:
     def _failed(self, why: str, wait: float) -> float:
         state = self.state
         state.error, state.failures = why, state.failures + 1
-        pause = min(FIRST_PAUSE * 2.0 ** min(state.failures - 1, 10), LONGEST_PAUSE)
-        return max(wait, pause * random.uniform(0.5, 1))  # noqa: S311 - to spread, not to hide
+        return max(wait, pause_after(state.failures))
+
+
+def pause_after(failures: int) -> float:
+    """Seconds to wait after so many failures in a row: twice as long each time, give or take."""
+    pause = min(FIRST_PAUSE * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE)
+    return pause * random.uniform(0.5, 1)  # noqa: S311 - to spread, not to hide
 
 
 def parcel(found: Sequence[Found], source: Source, format: Format) -> Parcel:

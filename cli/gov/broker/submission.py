@@ -100,5 +100,6 @@ async def _request(house: House, who: Principal, scope: Scope, ask: Submit, opin
         session=None,
         facts=await target.describe(facts),
         effects=facts.effects,
+        rules=decision.rules,
         alone=decision.alone,
     )

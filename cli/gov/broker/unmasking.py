@@ -67,7 +67,7 @@ async def _request(
         approvers=found.terms.approvers, count=found.terms.count, created_at=now,
         expires_at=now + found.terms.expires, lease=None, session=None,
         facts=(*_facts(masked, found.columns, ttl), *await target.describe(Facts(reads=frozenset(relations)))),
-        unmasking=Unmasking(found.columns, found.rules, ttl, asked.awaited),
+        unmasking=Unmasking(found.columns, found.rules, ttl, asked.awaited), rules=found.rules,
     )
 
 

@@ -222,6 +222,7 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         *trail,
         *_index_lines(found),
         *(("shipping" if not number else "", line) for number, line in enumerate(_ship_lines(found))),
+        *(("webhooks" if not number else "", line) for number, line in enumerate(_webhook_lines(found))),
         ("requests", f"{found.requests_pending} pending"),
         *(
             ("" if number else "target", line)
@@ -247,6 +248,22 @@ def _ship_lines(found: Status) -> list[str]:
         last = f", last {times.relative(each.delivered_at)}" if each.delivered_at else ""
         how = "LAGS" if each.lagging else "ok" if not each.error else "tries again"
         lines.append(f"{how}: {each.shipped} entries as {each.format} to {each.to}{last}, {each.behind} to go")
+        if each.error:
+            lines.append(f"{each.failures} tries failed: {each.error}")
+    return lines
+
+
+def _webhook_lines(found: Status) -> list[str]:
+    """Who is told of requests, and what is in the way."""
+    from gov.ui import times
+
+    lines = []
+    for each in found.webhooks:
+        last = f", last {times.relative(each.delivered_at)}" if each.delivered_at else ""
+        lost = f", {each.given_up} GIVEN UP (gov audit search --kind notify.failed)" if each.given_up else ""
+        host = f" at {each.host}" if each.host else ""
+        how = "tries again" if each.error else "ok"
+        lines.append(f"{how}: {each.name}, {each.format}{host}, {each.sent} sent{last}{lost}")
         if each.error:
             lines.append(f"{each.failures} tries failed: {each.error}")
     return lines

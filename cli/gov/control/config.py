@@ -185,10 +185,19 @@ def _destination(to: str, info: ValidationInfo) -> str:
     """A file, its path resolved, or a URL."""
     if "://" not in to or to.startswith("file://"):
         return str(_base(info) / to.removeprefix("file://"))
+    return web_address(to, instead="a file, or ")
+
+
+def web_address(to: str, *, instead: str = "") -> str:
+    """A URL that something may be posted to; `instead` is what else the author could have written.
+
+    Raises:
+        ValueError: it is none, not https beyond this machine, or holds a password.
+    """
     parts = urlsplit(to)
     local = Address(parts.hostname or "", parts.port or 0).loopback
     if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
-        raise ValueError("write a file, or https://HOST/PATH; http only to this machine")
+        raise ValueError(f"write {instead}https://HOST/PATH; http only to this machine")
     if parts.username or parts.password:
         raise ValueError("no password in a URL: write it into a file, and that under `headers`")
     return to
@@ -206,6 +215,36 @@ class Ship(Section):
     """PEM of the root that signs the endpoint's certificate; left out: the system's roots."""
     lag: Annotated[float, Field(ge=1), BeforeValidator(lambda value: _duration(value))] = 60.0
     """Seconds that an entry may wait before the trail says that the destination lags."""
+
+
+class Webhook(Section):
+    """Who is told of approval requests. What they are told of is policy's `notify`."""
+
+    to: Annotated[str | None, AfterValidator(lambda to: None if to is None else web_address(to))] = None
+    """An https URL."""
+    to_file: FilePath | None = None
+    """Instead: a file that holds it, for addresses that are secrets themselves."""
+    format: Literal["json", "slack", "teams"] = "json"
+    key: FilePath | None = None
+    """A file of `whsec_…` lines that messages are signed with; read for each."""
+    headers: FilePath | None = None
+    """A file of `Name: value` lines for every request."""
+    ca: FilePath | None = None
+    """PEM of the root that signs the endpoint's certificate; left out: the system's roots."""
+
+    @model_validator(mode="after")
+    def _sendable(self) -> Self:
+        if (self.to is None) == (self.to_file is None):
+            raise ValueError("give either `to` or `to_file`")
+        if self.format == "json" and self.key is None:
+            raise ValueError("`key` is missing: whoever gets JSON must be able to tell that it is from here")
+        return self
+
+
+def _webhook_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
+        raise ValueError("a webhook's name is lower case letters, digits, - and _")
+    return name
 
 
 class TargetConfig(Section):
@@ -270,6 +309,7 @@ class Config(Section):
     policy: tuple[FilePath, ...] = Field(min_length=1)
     targets: dict[TargetName, TargetConfig] = Field(min_length=1)
     ship: tuple[Ship, ...] = ()
+    webhooks: dict[Annotated[str, AfterValidator(_webhook_name)], Webhook] = Field(default_factory=dict)
     analysis: Analysis = Analysis()
     janitor: Janitor = Janitor()
     limits: Limits = Limits()
@@ -400,7 +440,7 @@ def _suggestion(key: str) -> str:
 
 def _sections() -> tuple[type[Section], ...]:
     sections = Config, Listen, Public, Certificate, Identity, Audit, Retention, Ship, TargetConfig, Analysis, Janitor
-    return (*sections, Limits)
+    return (*sections, Webhook, Limits)
 
 
 def _contradictions(document: yaml.Node, config: Config) -> Iterator[Complaint]:

@@ -29,6 +29,11 @@ audit: { directory: audit }
 # Several files merge. They are taken up again when they change, and on SIGHUP.
 policy: [policy.yaml]
 
+# Who is told of approval requests; which of them hears what is the policy's `notify`.
+# webhooks:
+#   soc: { to: https://soc.example.com/hooks/gov, key: soc.key }
+#   dba-channel: { to_file: slack.url, format: slack }
+
 # What a target needs is printed by: gov broker bootstrap prod --config broker.yaml --owner OWNER
 # The password comes from ~/.pgpass or a passfile in the dsn.
 targets:

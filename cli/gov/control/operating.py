@@ -91,6 +91,25 @@ class ShipStatus(Model):
     delivered_at: str | None = None
 
 
+class WebhookStatus(Model):
+    """How a webhook is, since the process that posts to it began."""
+
+    name: str
+    format: str
+    host: str = ""
+    """Whose it is; empty where its address is kept in a file."""
+    sent: int
+    waiting: bool
+    """Whether something waits to be told."""
+    error: str = ""
+    """Why the last post failed; empty when it did not."""
+    failures: int = 0
+    """How often in a row."""
+    given_up: int = 0
+    """Messages that were not taken in time: entries `notify.failed`."""
+    delivered_at: str | None = None
+
+
 class Status(Model):
     """How the broker is."""
 
@@ -114,3 +133,5 @@ class Status(Model):
     """Why it does not follow."""
     ships: list[ShipStatus] = Field(default_factory=list)
     """Where the trail is shipped to."""
+    webhooks: list[WebhookStatus] = Field(default_factory=list)
+    """Who is told of approval requests."""
