@@ -18,7 +18,7 @@ from gov.commands.asking import broker
 from gov.commands.lineage_lines import LineageWriter
 from gov.commands.moments import Since, Until, moment
 from gov.errors import UsageError
-from gov.store.resuming import last_whole
+from gov.store.resuming import last_event, last_whole
 from gov.ui.escape import escape, json_safe
 from gov.ui.progress import Progress, watched
 
@@ -45,15 +45,12 @@ def export(
 ) -> None:
     """Write the entries that you may see, oldest first, for another program to read."""
     kind = None if format == "openlineage" else Format(format)
-    if resume and kind is None:
-        raise UsageError("an export of lineage is not gone on with", hint="gov audit export --since TIME -o ANOTHER")
     if resume and output is None:
         raise UsageError("only a file can be gone on with", hint="gov audit export -o FILE --resume")
     with broker() as asked, _file(output, resume) as stream:
-        after = None if output is None or kind is None else last_whole(output, kind)
+        after, writer = _going_on(asked, output, kind)
         if kind is not None and (output is None or not output.stat().st_size):
             stream.write(head(kind))
-        writer = LineageWriter(_origin(asked)) if kind is None else Writer(kind, Source(_origin(asked), __version__))
         progress = Progress(shown=output is not None and watched())
         try:
             for page in _pages(asked, after, moment("--since", since), moment("--until", until)):
@@ -64,6 +61,16 @@ def export(
             progress.clear()
     if output is not None:
         print(f"{progress.summary()} to {output}", file=sys.stderr)
+
+
+def _going_on(asked: Broker, output: Path | None, kind: Format | None) -> tuple[int | None, Writer | LineageWriter]:
+    """The entry behind which to go on, and what writes from there."""
+    if kind is not None:
+        return None if output is None else last_whole(output, kind), Writer(kind, Source(_origin(asked), __version__))
+    after, started = (None, set[int]()) if output is None else last_event(output)
+    writer = LineageWriter(_origin(asked))
+    writer.go_on(asked.entry(each) for each in sorted(started))
+    return after, writer
 
 
 def _shown(lines: str, kind: Format | None) -> str:

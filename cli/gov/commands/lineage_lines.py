@@ -21,6 +21,10 @@ class LineageWriter:
         self._origin = origin
         self._open: dict[int, EntryView] = {}
 
+    def go_on(self, started: Iterable[EntryView]) -> None:
+        """Statements whose START was told before, and whose end is to come."""
+        self._open |= {each.index: each for each in started}
+
     def lines(self, entries: Iterable[EntryView]) -> Iterator[str]:
         """The events of these entries, which follow those before."""
         for each in entries:

@@ -30,13 +30,50 @@ def last_whole(path: Path, format: Format) -> int | None:
             raise ValueError("another file")
         entry = _entry(line, format) if end else None
     except (ValueError, KeyError, TypeError, StopIteration):
-        raise UsageError(
-            f"{path} is no export in the format {format}", hint=f"gov audit export --format {format} -o ANOTHER"
-        ) from None
+        raise _other(path, format) from None
     os.truncate(path, end)
     return entry
 
 
+def last_event(path: Path) -> tuple[int | None, set[int]]:
+    """Of a file of OpenLineage events: the entry of its last START, and those of statements without an end.
+
+    It is cut off behind its last whole line.
+
+    Raises:
+        UsageError: The file is no export of lineage.
+    """
+    last, open_, end = None, set[int](), 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                event = json.loads(line)
+                tags = event["run"]["facets"]["tags"]["tags"]
+                entry = next(int(each["value"]) for each in tags if each["key"] == "entry")
+            except (ValueError, KeyError, TypeError, StopIteration):
+                raise _other(path, "openlineage") from None
+            end += len(line)
+            if event["eventType"] == "START":
+                last = entry
+                open_.add(entry)
+            else:
+                open_.discard(entry)
+        file.seek(0)
+        if not _EVENT.startswith(file.read(len(_EVENT))):
+            raise _other(path, "openlineage")
+    os.truncate(path, end)
+    return last, open_
+
+
+def _other(path: Path, format: str) -> UsageError:
+    return UsageError(
+        f"{path} is no export in the format {format}", hint=f"gov audit export --format {format} -o ANOTHER"
+    )
+
+
+_EVENT = b'{"eventType":"'
 _BEGINS = {Format.CSV: b"entry,time,", Format.JSONL: b'{"id":"', Format.OCSF: b'{"activity_id":'}
 """How a file begins, however little of it there is."""
 
