@@ -64,6 +64,10 @@ class StandIn:
     ca_file: Path
     issuer: str
     key: SigningKey = KEY
+    size: int = 3
+    """Of its log."""
+    former: tuple[SigningKey, ...] = ()
+    """Keys that sign as well."""
     links: dict[str, str] = field(default_factory=dict)
     """By which it says that its key follows others."""
 
@@ -74,7 +78,7 @@ class StandIn:
 
     def answer(self, asked: Asked) -> tuple[int, dict[str, str], Any]:
         """Info for everybody, whoami for whom the verifier accepts."""
-        note = sign(Checkpoint("gov.example", 3, bytes(32)), self.key)
+        note = sign(Checkpoint("gov.example", self.size, bytes(32)), *self.former, self.key)
         headers = {CHECKPOINT_HEADER: b64encode(note).decode()}
         if asked.path == "/v1/info":
             return 200, headers, {
@@ -236,6 +240,23 @@ def test_a_key_that_was_given_up_brings_no_other_at_the_next_login(
     broker.key = KEY  # back to the one that was given up
     with pytest.raises(Unverified, match="another key"):
         meet(broker.url, places, environ={})
+
+
+@pytest.mark.parametrize("still", [True, False])
+def test_a_login_after_a_change_of_keys_remembers_the_key_before(
+    broker: StandIn, issuer: RunningIssuer, places: Places, tmp_path: Path, still: bool
+) -> None:
+    """Receipts and proofs from before it verify as ever, whether the old key still signs or not."""
+    show = confirm(issuer, "alice")
+    device_login(broker.url, places=places, show=show, ca_file=broker.ca_file)
+    broker.key, broker.links = OTHER, _handed_over(tmp_path / "log", OTHER)
+    broker.former, broker.size = (KEY,) if still else (), 4
+
+    login = device_login(broker.url, places=places, show=show, ca_file=broker.ca_file)
+
+    witness = Witness(login.context, places)
+    witness.compare(witness.newest(), b64encode(sign(Checkpoint("gov.example", 5, bytes(32)), OTHER)).decode())
+    assert witness.keys == (KEY.verifier, OTHER.verifier)
 
 
 def read_of(links: dict[str, str]) -> Callable[[str], bytes | None]:

@@ -6,7 +6,7 @@ The way in is a function (`device`, `browser`, `service`); everything else is th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gov.audit.note import VerifierKey
-from gov.audit.rotation import follow
+from gov.audit.rotation import Link, follow
 from gov.client import browser, device
 from gov.client.access import client_credentials, client_secret
 from gov.client.api import Broker
@@ -107,10 +107,15 @@ def _goes_on(key: VerifierKey, info: Info) -> bool:
     if str(key) == info.audit_key:
         return True
     try:
-        links = follow(key, {name: text.encode() for name, text in info.audit_links.items()}.get)
+        links = _links(key, info)
     except Unverified:
         return False
     return bool(links) and str(links[-1].new) == info.audit_key
+
+
+def _links(key: VerifierKey, info: Info) -> Sequence[Link]:
+    """How the log gave `key` up, step by step; nothing where it did not. Raises Unverified for a proof that fails."""
+    return follow(key, {name: text.encode() for name, text in info.audit_links.items()}.get)
 
 
 def log_in(context: Context, places: Places, way: Way, *, store: StoreKind) -> Login:
@@ -127,8 +132,12 @@ def log_in(context: Context, places: Places, way: Way, *, store: StoreKind) -> L
     if isinstance(kept, SealedStore):
         kept.choose()
     tokens = way(Provider.discover(context.issuer), context)
-    with Broker(context, token=lambda: tokens.access, witness=Witness(context, places)) as broker:
+    # It goes out from the key that it remembers, not from that of `context`: so those in between are remembered too.
+    witness = Witness(replace(context, audit_key=""), places)
+    witness.pin(context.audit_key)
+    with Broker(context, token=lambda: tokens.access, witness=witness) as broker:
         whoami = broker.whoami()
+        witness.follow(_links(witness.keys[-1], broker.info()))
     kept.save(tokens)
     if before.store not in ("keyring", store):
         token_store(before, places).forget()  # no copy stays in a file that is not used any more
