@@ -12,9 +12,10 @@ from audit import independent, logs
 from audit.logs import KEY, Log, check
 from gov.audit import payload
 from gov.audit.checkpoint import Checkpoint, open_checkpoint, sign
-from gov.audit.entry import FIRST, Entry, Record, record
+from gov.audit.entry import FIRST, Entry, Record, read_leaf, record
 from gov.audit.line import read_lines, write_line
 from gov.audit.note import SigningKey
+from gov.audit.stretch import UNREADABLE, examine
 from gov.audit.tree import Edge, bundle, leaf_hash, unbundle
 from gov.audit.verify import Verified, verify
 from gov.errors import Unverified
@@ -330,3 +331,13 @@ def test_a_stranger_verifies_it_from_the_specification_alone(large: Log) -> None
     for name in ("checkpoint", "tile/entries/001", "tile/0/001", "payload/001"):
         with pytest.raises((AssertionError, ValueError, KeyError, InvalidSignature)):
             independent.prove(large | {name: large[name].replace(b"a", b"b", 1)}, str(KEY.verifier))
+
+
+def test_an_entry_that_is_nested_too_deeply_is_a_break() -> None:
+    """Whoever made the log made it so; the verifier says where, and does not fall over."""
+    deep = b"[" * 60_000
+    log = {"tile/entries/000.p/1": bundle([deep]), "tile/0/000.p/1": leaf_hash(deep),
+           "payload/000": payload.pack([b""])}
+    assert examine(log.get, 1, 0).broken == ("tile/entries/000.p/1, entry 0", UNREADABLE)
+    with pytest.raises(Unverified):
+        read_leaf(deep)

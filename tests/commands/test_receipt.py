@@ -12,6 +12,7 @@ from gov.audit import checkpoint
 from gov.audit.checkpoint import Checkpoint
 from gov.audit.note import SigningKey
 from gov.client.config import Context, Contexts, Places, file_name
+from gov.receipt import envelope
 from receipt.made import DIGEST, FILE, LOG, made
 
 TRUE = made()
@@ -100,6 +101,28 @@ def test_parts_of_a_directory(gov: Gov, tmp_path: Path) -> None:
     assert gov("receipt", "verify", str(directory / "part-0.csv"), *key).status == 0
     (directory / "part-1.csv").write_bytes(b"slipped in")
     assert gov("receipt", "verify", str(directory), *key).status == 8
+    (directory / "part-1.csv").write_bytes(FILE)
+    ran = gov("receipt", "verify", str(directory), *key)
+    assert (ran.status, "more files with the SHA-256" in ran.err) == (8, True)
+    for part in directory.glob("part-*"):
+        part.unlink()
+    ran = gov("receipt", "verify", str(directory), *key)
+    assert (ran.status, "out.csv is missing" in ran.err) == (8, True)
+
+
+@pytest.mark.parametrize("odd", [
+    {"statements": "x"}, {"files": 5}, {"files": [{"rows": "x"}]}, {"actor": 7}, {"log": []}, {"leases": 5},
+    {"statements": [{"entry": 1, "columns": [7]}]},
+])  # fmt: skip
+def test_what_is_shown_may_be_anything(gov: Gov, file: Path, odd: dict[str, object]) -> None:
+    """Whoever handed the file over wrote it: that it is no receipt is said, and no mistake of ours."""
+    said = json.loads(envelope.read(TRUE.receipt).payload)
+    said["predicate"] |= odd
+    forged = envelope.sign(json.dumps(said).encode(), LOG)
+    file.with_name("out.csv.receipt.json").write_bytes(bytes(forged))
+
+    ran = gov("receipt", "show", str(file))
+    assert (ran.status, "a form that this version of gov does not read" in ran.err) == (8, True), ran.err
 
 
 def test_show(gov: Gov, file: Path) -> None:

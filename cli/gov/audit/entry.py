@@ -143,7 +143,7 @@ def read_leaf(leaf: bytes) -> Leaf:
             str(stated.get("writer", "")),
             int(stated.get("sequence", 0)),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise Unverified("not an audit entry that this version of gov reads", hint="gov --version") from None
 
 

@@ -7,6 +7,7 @@ old key follows from there without any trust in the new one, however long after.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from gov.audit.proof import verify_inclusion
 from gov.errors import ConfigError, Unverified
 
 KIND = "key.changed"
+NAMED = re.compile(r"key/([0-9a-f]{8})\.tlog-proof", re.ASCII)
+"""How the log calls the proof of what came after the key with that id."""
 _HINT = "compare with the key that `gov broker status` shows on the broker's own machine"
 _LONGEST = 1000
 """Changes that are followed: more would be a way to keep a client busy."""

@@ -95,7 +95,7 @@ def _bundle(read: Read, tile: Tile, found: Stretch, missing: bytearray) -> None:
             there = _payload(tile, place, stated.get("payload"), item)
         except Amiss as amiss:
             raise Break(f"{tile.path}, entry {amiss.index}", amiss.why) from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise Break(f"{tile.path}, entry {tile.number * WIDTH + place}", UNREADABLE) from None
         missing.append(there is None)
         found.payloads += there is True

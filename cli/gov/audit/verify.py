@@ -37,7 +37,6 @@ STAGING = "new/"
 ERASING = "erasing"
 """What an erasure that was stopped has still to do."""
 _SEGMENT = re.compile(r"journal/\d{16}", re.ASCII)
-_LINK = re.compile(r"key/([0-9a-f]{8})\.tlog-proof", re.ASCII)
 _BROKEN = "the audit log is broken at "
 
 Examine = Callable[[int], Stretch]
@@ -271,7 +270,7 @@ class _Verification:
                 part.follow(json.loads(record.leaf), record.hash.hex())
             except Amiss as amiss:
                 raise Break(place, amiss.why) from None
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 raise Break(place, UNREADABLE) from None
         try:
             self._succession.join(part)
@@ -303,7 +302,7 @@ class _Verification:
                 ahead.check_payloads(name, need(self._read, name), number)
         elif name == KEY:
             self._check_key_file(need(self._read, name))
-        elif (link := _LINK.fullmatch(name)) is not None:
+        elif (link := rotation.NAMED.fullmatch(name)) is not None:
             self._check_link_file(name, bytes.fromhex(link[1]))
         elif name not in (CHECKPOINT, ERASING) and not name.startswith(STAGING) and not _SEGMENT.fullmatch(name):
             raise Break(name, "the file does not belong to the log")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from starlette.responses import Response
 
+from gov.audit import rotation
 from gov.audit.note import SigningKey
 from gov.broker import admission, entries, keys
 from gov.broker.house import House
@@ -54,7 +55,8 @@ async def resume(house: House) -> None:
 def links(house: House) -> dict[str, str]:
     """The proofs by which whoever trusts an older key follows to the one in force."""
     files = Files(Path(house.config.audit.directory))
-    return {name: (files(name) or b"").decode() for name in files.names("key")}
+    proofs = {name: files(name) for name in files.names("key") if rotation.NAMED.fullmatch(name)}
+    return {name: proof.decode(errors="replace") for name, proof in proofs.items() if proof is not None}
 
 
 async def _finish(house: House, who: Principal | None, signing: tuple[SigningKey, ...], reason: str) -> bool:

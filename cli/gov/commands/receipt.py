@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,9 +37,7 @@ def show(file: File, receipt: ReceiptOption = None, json: words.JsonFlag = False
         print_json({"subjects": [{"name": each.name, "sha256": each.sha256} for each in said.subjects],
                     "key": held.keyid, "predicate": dict(said.predicate)})
     else:
-        from gov.ui.receipt import lines
-
-        typer.echo("\n".join(map(escape, lines(said.predicate))))
+        typer.echo(_lines(said.predicate))
 
 
 @app.command("verify")
@@ -60,18 +59,19 @@ def verify(
     """
     from gov.commands import receipts
     from gov.commands.vouching import vouched
-    from gov.receipt.verify import covers
+    from gov.receipt.verify import complete, covers
 
     paths = receipts.found(file, receipt, proof)
     verified = vouched(*paths.read(), key, directory)
     files = [] if file == paths.receipt else receipts.parts(file)
-    covers(verified, map(receipts.digest, files))
+    digests = [*map(receipts.digest, files)]
+    covers(verified, digests)
+    if file.is_dir():
+        complete(verified, digests)
     if json:
         print_json(_report(verified, files))
         return
-    from gov.ui.receipt import lines
-
-    typer.echo("\n".join(map(escape, lines(verified.predicate))))
+    typer.echo(_lines(verified.predicate))
     checkpoint = verified.included.checkpoint
     what = "the receipt" if not files else f"{file} is the file of the receipt, which"
     typer.echo(escape(f"verified: {what} is entry {verified.included.index} of {checkpoint.origin}"
@@ -100,6 +100,22 @@ def issue(
                     "proof": str(paths.proof)})
     else:
         typer.echo(escape(f"{paths.receipt}: {view.receipt}, entry {view.entry} of the log"))
+
+
+def _lines(predicate: Mapping[str, Any]) -> str:
+    """What a receipt says, for a terminal.
+
+    Raises:
+        Unverified: It is signed JSON, and no receipt of ours.
+    """
+    from gov.errors import Unverified
+    from gov.ui.receipt import lines
+
+    try:
+        return "\n".join(map(escape, lines(predicate)))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise Unverified("the receipt says things in a form that this version of gov does not read",
+                         hint="gov receipt show --json") from None
 
 
 def _bytes(path: Path) -> bytes:

@@ -10,6 +10,7 @@ The order is the argument:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -74,6 +75,23 @@ def covers(verified: Verified, digests: Iterable[str]) -> None:
                 f"the file is not the one of the receipt: its SHA-256 is {digest}",
                 hint="gov receipt show, for the files that the receipt names",
             )
+
+
+def complete(verified: Verified, digests: Iterable[str]) -> None:
+    """Do nothing when these are the digests of all files that the receipt names, each as often as it does.
+
+    Raises:
+        Unverified: One is missing, or stands in the place of another as well.
+    """
+    there = Counter(digests)
+    for each in verified.statement.subjects:
+        if not there[each.sha256]:
+            raise Unverified(f"{each.name} is missing, or holds what another file of the receipt holds",
+                             hint="gov receipt show, for the files that the receipt names")
+        there[each.sha256] -= 1
+    if twice := [digest for digest, more in there.items() if more]:
+        raise Unverified(f"there are more files with the SHA-256 {twice[0]} than the receipt names",
+                         hint="gov receipt show, for the files that the receipt names")
 
 
 def _key(leaf: Leaf) -> VerifierKey:

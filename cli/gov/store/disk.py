@@ -6,13 +6,17 @@ break the disk between any two of them.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 _PRIVATE = 0o600
+_OURS = os.O_CLOEXEC | os.O_NOFOLLOW
+"""The files of a log are plain files: a link in the place of one could have a broker write, or show, other files."""
 
 
 class Disk:
@@ -20,11 +24,11 @@ class Disk:
 
     def open_append(self, path: Path) -> int:
         """A descriptor that writes at the end of `path`, made if it is not there."""
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _OURS, _PRIVATE)
 
     def open_write(self, path: Path) -> int:
         """A descriptor that writes over `path`, which must be there."""
-        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        return os.open(path, os.O_WRONLY | _OURS)
 
     def scrub(self, fd: int) -> None:
         """Overwrite a file that has no name any more. What fails here leaves nothing that could be opened."""
@@ -72,7 +76,7 @@ class Disk:
 
     def create(self, path: Path, data: bytes) -> None:
         """A new file `path` with `data`, on the disk. The directory is not synced."""
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OURS, _PRIVATE)
         try:
             rest = memoryview(data)
             while rest:
@@ -139,13 +143,24 @@ class Files:
         self.directory = directory
 
     def __call__(self, path: str) -> bytes | None:
-        """The content of `path`; None when there is no such file, or it would be outside."""
+        """The content of `path`; None when there is no such file, it is no plain one, or it would be outside."""
         if path.startswith("/") or ".." in path.split("/"):
             return None
         try:
-            return (self.directory / path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            fd = os.open(self.directory / path, os.O_RDONLY | os.O_NONBLOCK | _OURS)
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as why:
+            if why.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+                return None
+            raise
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return None
+            with open(fd, "rb", buffering=0, closefd=False) as file:
+                return file.readall()
+        finally:
+            os.close(fd)
 
     def names(self, under: str = "") -> Iterator[str]:
         """Every file below the directory `under`, relative to the log's, those of each directory sorted."""
