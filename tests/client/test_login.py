@@ -64,8 +64,6 @@ class StandIn:
     ca_file: Path
     issuer: str
     key: SigningKey = KEY
-    size: int = 3
-    """Of its log."""
     former: tuple[SigningKey, ...] = ()
     """Keys that sign as well."""
     links: dict[str, str] = field(default_factory=dict)
@@ -78,7 +76,7 @@ class StandIn:
 
     def answer(self, asked: Asked) -> tuple[int, dict[str, str], Any]:
         """Info for everybody, whoami for whom the verifier accepts."""
-        note = sign(Checkpoint("gov.example", self.size, bytes(32)), *self.former, self.key)
+        note = sign(Checkpoint("gov.example", 3, bytes(32)), *self.former, self.key)
         headers = {CHECKPOINT_HEADER: b64encode(note).decode()}
         if asked.path == "/v1/info":
             return 200, headers, {
@@ -250,7 +248,7 @@ def test_a_login_after_a_change_of_keys_remembers_the_key_before(
     show = confirm(issuer, "alice")
     device_login(broker.url, places=places, show=show, ca_file=broker.ca_file)
     broker.key, broker.links = OTHER, _handed_over(tmp_path / "log", OTHER)
-    broker.former, broker.size = (KEY,) if still else (), 4
+    broker.former = (KEY,) if still else ()
 
     login = device_login(broker.url, places=places, show=show, ca_file=broker.ca_file)
 
