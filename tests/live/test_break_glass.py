@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from gov.client.api import Broker
-from gov.control.requests import ApproveAsk, RequestView, Submit, UnmaskAsk
+from gov.control.requests import ApproveAsk, DataSetAsk, RequestView, Submit, UnmaskAsk
 from gov.demo.stage import Stage
 from gov.errors import AlreadySettled, Denied, UsageError
 from live import door
@@ -149,6 +149,13 @@ def test_who_and_what_may_not(as_user: Environment, alice: Broker, bob: Broker) 
         alice.approve(theirs, yes)
     assert alice.request(asked).state == alice.request(theirs).state == "pending"
     alice.withdraw(theirs)
+
+    with Broker.current(as_user("alice")) as broker:
+        ask = DataSetAsk(name="glass", target="prod", statement="select id from products", purpose="train:x")
+        dataset = broker.ask_dataset(ask).request
+        with pytest.raises(Denied, match="no break-glass rule"):
+            broker.approve(dataset, yes)
+        broker.withdraw(dataset)
 
     # `--no-wait`, and then alone: once.
     alice.approve(asked, yes)

@@ -80,6 +80,37 @@ def test_a_guardrail_changes() -> None:
     }  # fmt: skip
 
 
+def test_who_may_break_the_glass_changes() -> None:
+    """With which statements and masks, at which hours and for how long; a new name alone is no change."""
+    unmask = "with: partial, unmask: { approvers: [privacy], max_ttl: 1h }, except"
+    shop = SHOP.replace("with: partial, except", unmask)
+    glass = """
+break_glass: [{ name: x, users: [alice], targets: [prod], rules: [unbounded-write, contact-is-partial] }]"""
+    without, within = load([("p", shop)]), load([("p", shop + glass)])
+    found = changes(without, within)
+
+    assert {each.direction for each in found} == {Direction.WIDER}
+    assert {each.kind for each in found} == {"statement", "mask"}
+    assert all("user alice" in who for each in found for who in each.who)
+    assert {each.new for each in found if each.kind == "mask"} == {"unmasked alone for 1h"}
+    assert {each.new for each in found if each.kind == "statement"} == {
+        "hold by unbounded-write for dba, 15m, or alone by x"}
+    assert {each.direction for each in changes(within, without)} == {Direction.NARROWER}
+    assert changes(within, load([("p", shop + glass.replace("name: x", "name: y"))])) == []
+    shorter = changes(within, load([("p", shop + glass.replace("] }]", "], max_ttl: 5m }]"))]))
+    assert {(each.old, each.new) for each in shorter} == {("unmasked alone for 1h", "unmasked alone for 5m")}
+    hours = changes(within, load([("p", shop + glass.replace("rules: [unbounded-write, contact-is-partial]",
+                                                             "rules: unbounded-write, when: { hours: 22-6 }"))]))
+    assert {each.when for each in hours if each.kind == "statement"} == {("6-22 h", "6-22 h, over 100 rows")}
+
+
+def test_what_webhooks_hear_is_nobodys_access() -> None:
+    """It is said, and neither wider nor narrower."""
+    (told,) = changes(load([("p", SHOP)]), load([("p", SHOP + "\nnotify: [{ name: n, webhooks: w, events: held }]")]))
+
+    assert (told.who, told.new, told.direction) == (("webhook w",), "hears of held by n", Direction.DIFFERENT)
+
+
 def test_roles_and_trust_change() -> None:
     """Who governs gov, and what is vouched for."""
     assert after("operator: { groups: [dba] }", "operator: { users: [bob] }")[0] == (

@@ -37,6 +37,24 @@ def test_patterns_that_meet_nothing() -> None:
     ]
 
 
+def test_break_glass_is_looked_at_too() -> None:
+    """Groups, patterns, and effects that no guardrail which it stands in for speaks of."""
+    policy = load([("p", """version: 1
+access: [{ name: a, groups: [engineering, dba], targets: prod, scope: read, max_ttl: 1h }]
+guardrails: [{ name: g, when: { effects: drop, groups: engineering }, then: hold, approvers: dba }]
+break_glass:
+  - { name: x, groups: enginering, targets: prod, when: { effects: [alter, grant], relations: public.ordres } }
+""")])
+
+    assert [each.what for each in doubts(policy)] == [
+        "no other rule speaks of the group `enginering`, did you mean `engineering`?",
+        "no guardrail that it stands in for speaks of alter, grant",
+    ]
+    assert [each.what for each in unmatched(policy, {"prod": CATALOG})] == [
+        "`public.ordres` meets no table of prod, did you mean `public.orders`?"
+    ]
+
+
 def test_without_a_catalog_nothing_is_missed() -> None:
     """There is nothing to compare with."""
     assert unmatched(POLICY, {}) == []

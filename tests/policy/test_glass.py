@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from gov.identity.principal import Kind
 from gov.policy.decision import Verdict
-from gov.policy.glass import about_statements, alone, lifting_alone, still
+from gov.policy.glass import about_statements, alone, lifting_alone, speaks_of, still
 from gov.policy.rules import BreakGlass, Guardrail, People, Policy, When
 from gov.sql.facts import Facts
 from gov.terms import Effect, Relation, Scope
@@ -60,6 +61,26 @@ def test_masks_are_lifted_by_name_only() -> None:
     assert not lifting(RULE, "a")
     assert not lifting(replace(masks, when=When(effects=frozenset({Effect.READ}))), "a")
     assert not about_statements(When(hours=(1, 2), purposes=frozenset({"p"}), scopes=frozenset({Scope.READ})))
+
+
+def test_what_is_no_person_is_named_as_what_it_is() -> None:
+    """Groups speak of people here, and the names of people of them alone."""
+    service = replace(ALICE, name="etl", subject="etl", kind=Kind.SERVICE)
+    agent = replace(ALICE, agent="assistant", kind=Kind.AGENT)
+    there = {
+        (who.display, part): speaks_of(replace(RULE, people=people), who, "prod", "production")
+        for who in (ALICE, service, agent)
+        for part, people in {
+            "groups": People(groups=frozenset({"engineering"})), "users": People(users=frozenset({"alice", "etl"})),
+            "services": People(services=frozenset({"etl"})), "agents": People(agents=frozenset({"assistant"})),
+            "on_behalf_of": People(on_behalf_of=frozenset({"alice"})),
+        }.items()
+    }
+
+    assert {each for each, may in there.items() if may} == {
+        ("alice", "groups"), ("alice", "users"), ("etl", "services"), ("assistant for alice", "agents"),
+        ("assistant for alice", "on_behalf_of"),
+    }
 
 
 def test_whether_it_still_stands() -> None:

@@ -130,3 +130,17 @@ def test_a_filter_is_of_a_table() -> None:
     said = f"version: 1\ntarget: prod\npeople: {{ a: {{}} }}\ncases: [{case}]"
 
     assert [each.what for each in read("x", said)[1]] == ["`x` is not of the form schema.table"]
+
+
+def test_who_may_go_ahead_alone_is_compared() -> None:
+    """By the names of rules, or none."""
+    glass = "\nbreak_glass: [{ name: x, groups: [engineering], targets: [prod], rules: unbounded-write }]"
+    policy = load([("p", (CASES / "shop.yaml").read_text() + glass)])
+    case = next(each for each in EXAMPLES.cases if each.name == "an update of everything waits")
+
+    def differing(names: frozenset[str]) -> tuple[Difference, ...]:
+        expected = Expected(Verdict.HOLD, break_glass=names)
+        return run(policy, CATALOG, replace(case, expected=expected)).differences
+
+    assert differing(frozenset({"x"})) == ()
+    assert differing(frozenset()) == (Difference("break_glass", "none", "x"),)

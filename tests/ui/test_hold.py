@@ -29,6 +29,18 @@ def test_all_that_the_gateway_said(expires: str | float) -> None:
     ]
 
 
+def test_whoever_may_go_ahead_alone_is_told_how() -> None:
+    """With the command, in lines and in the panel; nobody else reads of it."""
+    detail = {"request": "rq-1", "rule": "r", "approvers": ["dba"], "break_glass": ["on-call"]}
+    hold, out = Hold.of("held", json.dumps(detail)), io.StringIO()
+    Console(file=out, width=120).print(panel(hold, "drop table orders", NOW))
+
+    assert hold.lines(NOW)[-1] == (
+        "in an emergency: gov approve rq-1 --break-glass --reason TEXT, which is recorded")
+    assert "gov approve rq-1 --break-glass --reason TEXT" in out.getvalue()
+    assert not any("glass" in line for line in Hold.of("held", json.dumps(detail | {"break_glass": []})).lines(NOW))
+
+
 @given(st.text(), st.text() | st.dictionaries(st.text(), st.text() | st.lists(st.text())).map(json.dumps))
 def test_any_notice_can_be_shown(message: str, detail: str) -> None:
     """Whatever arrives, something harmless is shown."""

@@ -118,7 +118,10 @@ def _summary(policy: Policy) -> str:
         (len(policy.access), "access rule"), (len(policy.masking), "masking"),
         (len(policy.guardrails), "guardrail"), (len(policy.classify), "classification"),
     )
-    limits = ((len(policy.rows), "row filter"), (len(policy.budget), "budget"))
+    limits = (
+        (len(policy.rows), "row filter"), (len(policy.budget), "budget"), (len(policy.datasets), "data set rule"),
+        (len(policy.break_glass), "break-glass rule"), (len(policy.notify), "notification"),
+    )
     said = [*counted, *(each for each in limits if each[0])]
     return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in said)
 

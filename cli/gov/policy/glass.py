@@ -1,8 +1,8 @@
 """Break glass: who may go ahead alone, where another rule asks for somebody's word.
 
 It stands in for an approver and for nothing else: what is denied stays denied, what is not understood does not
-run, and what is not known of a statement or of the time is no permission. An agent has to be named as one; that it
-acts for somebody who may, or has their groups, is not enough.
+run, and what is not known of a statement or of the time is no permission. Agents and services have to be named as
+such; that they act for somebody who may, or have their groups, is not enough.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gov.identity.principal import Kind, Principal
 from gov.policy.decision import Outcome
 from gov.policy.matching import circumstances, meets
 from gov.policy.pattern import any_word
-from gov.policy.rules import BreakGlass, Guardrail, Policy, When
+from gov.policy.rules import BreakGlass, Guardrail, People, Policy, When
 from gov.policy.situation import Situation
 from gov.sql.facts import Facts
 
@@ -60,12 +60,20 @@ def still(policy: Policy, names: Collection[str], who: Principal, on: Situation)
 
 def speaks_of(rule: BreakGlass, who: Principal, target: str, environment: str) -> bool:
     """Whether it speaks of `who` on `target`."""
-    agent = who.agent is not None or who.kind is Kind.AGENT
     return (
-        (rule.people.includes_agent(who) if agent else rule.people.includes(who))
+        _named(rule.people, who)
         and any_word(target, rule.targets)
         and (not rule.environments or environment in rule.environments)
     )
+
+
+def _named(people: People, who: Principal) -> bool:
+    """Whether `who` is meant: a person also by a group, what is no person only as what it is."""
+    if who.agent is not None or who.kind is Kind.AGENT:
+        return people.includes_agent(who)
+    if who.kind is Kind.SERVICE:
+        return any_word(who.name, people.services) or any_word(who.subject, people.services)
+    return people.includes(who)
 
 
 def about_statements(when: When) -> bool:

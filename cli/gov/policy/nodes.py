@@ -99,10 +99,8 @@ class Section:
     Every method takes a key and returns its value, or an empty one when the key is not there or does not fit.
     """
 
-    def __init__(
-        self, source: Source, node: yaml.Node, known: Collection[str], later: Collection[str] = ()
-    ) -> None:
-        """Read `node`; `later` are keys that a future version knows."""
+    def __init__(self, source: Source, node: yaml.Node, known: Collection[str]) -> None:
+        """Read `node`."""
         self.source = source
         self.node = node
         self._values: dict[str, yaml.Node] = {}
@@ -110,14 +108,12 @@ class Section:
             source.complain(node, f"must be a mapping with the keys {', '.join(known)}")
             return
         for key, value in node.value:
-            self._take(key, value, known, later)
+            self._take(key, value, known)
 
-    def _take(self, key: yaml.Node, value: yaml.Node, known: Collection[str], later: Collection[str]) -> None:
+    def _take(self, key: yaml.Node, value: yaml.Node, known: Collection[str]) -> None:
         name = key.value if isinstance(key, yaml.ScalarNode) else ""
         if name in self._values:
             self.source.complain(key, f"`{name}` is given twice")
-        elif name in later:
-            self.source.complain(key, f"`{name}` is not supported yet")
         elif name not in known:
             self.source.complain(key, f"`{name}` is not a key here{did_you_mean(name, known)}")
         else:
@@ -195,13 +191,13 @@ class Section:
                 found.append(value)
         return tuple(found)
 
-    def word(self, key: str, words: Collection[str], later: Collection[str] = ()) -> str:
+    def word(self, key: str, words: Collection[str]) -> str:
         """One of `words`."""
         node = self._values.get(key)
         if node is None:
             return ""
         text = self._scalar(node, key, null="null" in words)
-        return text if self._one_of(key, node, text, words, later) else ""
+        return text if self._one_of(key, node, text, words) else ""
 
     def words(self, key: str, words: type[E]) -> frozenset[E]:
         """Members of the enumeration `words`, by value."""
@@ -240,17 +236,17 @@ class Section:
             self.source.complain(node, f"`{key}` can only be true; leave it out otherwise")
         return True
 
-    def section(self, key: str, known: Collection[str], later: Collection[str] = ()) -> Section | None:
+    def section(self, key: str, known: Collection[str]) -> Section | None:
         """The mapping under `key`, or None when there is none."""
         node = self._values.get(key)
         if node is None:
             return None
-        section = Section(self.source, node, known, later)
+        section = Section(self.source, node, known)
         if isinstance(node, yaml.MappingNode) and not node.value:
             self.source.complain(node, f"`{key}` is empty; leave it out or say what it shall hold")
         return section
 
-    def sections(self, key: str, known: Collection[str], later: Collection[str] = ()) -> Iterator[Section]:
+    def sections(self, key: str, known: Collection[str]) -> Iterator[Section]:
         """The list of mappings under `key`."""
         node = self._values.get(key)
         if node is None:
@@ -259,7 +255,7 @@ class Section:
             self.source.complain(node, f"`{key}` must be a list of rules")
             return
         for item in node.value:
-            yield Section(self.source, item, known, later)
+            yield Section(self.source, item, known)
 
     def pairs(self, key: str, *, null: bool = False) -> dict[str, str]:
         """The mapping under `key` whose keys are the author's own, each with its text; see `_scalar` for `null`."""
@@ -307,14 +303,10 @@ class Section:
         value: str = node.value
         return value
 
-    def _one_of(
-        self, key: str, node: yaml.Node, text: str, words: Collection[str], later: Collection[str] = ()
-    ) -> bool:
+    def _one_of(self, key: str, node: yaml.Node, text: str, words: Collection[str]) -> bool:
         if text in words:
             return True
-        if text in later:
-            self.source.complain(node, f"`{text}` is not supported yet")
-        elif text:
+        if text:
             meant = did_you_mean(text, words) or f"; it can be {', '.join(words)}"
             self.source.complain(node, f"`{key}` cannot be `{text}`{meant}")
         return False

@@ -181,6 +181,8 @@ def _facts(hold: Hold, now: datetime | None) -> Iterator[tuple[str, str]]:
     if hold.expires_at:
         yield "expires", f"in {times.countdown(times.left(hold.expires_at, now))}"
     yield "to answer", f"they type: gov approve {hold.request}"
+    if hold.alone:
+        yield "alone", f"in an emergency, on record: gov approve {hold.request} --break-glass --reason TEXT"
 
 
 def _cut(statement: str) -> list[str]:
