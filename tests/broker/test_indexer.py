@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from audit.logs import KEY, ORIGIN, statements
-from gov.broker.indexer import bring_up, fillers
+from gov.broker.indexer import ROOM, bring_up, fillers
 from gov.store.disk import Files
 from gov.store.filters import Filters
 from gov.store.index import Index, Writer
@@ -34,6 +34,43 @@ def test_the_process(tmp_path: Path) -> None:
         child.stdout.close()
     assert Index(tmp_path / "index.db").size == 302
     assert (tmp_path / "index.db").stat().st_mode & 0o777 == 0o600
+
+
+FILLED = f"""
+import os, sys
+from types import SimpleNamespace
+from gov.broker import indexer
+os.statvfs = lambda path: SimpleNamespace(f_frsize=4096, f_bavail={ROOM} // 4096 + (not os.path.exists(sys.argv[3])))
+indexer.main(sys.argv[1:])
+"""
+"""The process on a disk with no more than the last room for as long as the file of the third argument is there."""
+
+
+def test_the_last_room_of_a_disk_is_not_for_the_index(tmp_path: Path) -> None:
+    """It is not even begun there, says why, waits, and goes on when there is room again."""
+    full = tmp_path / "full"
+    full.touch()
+    with Journal(tmp_path / "log", KEY, ORIGIN) as journal:
+        journal.append_many(statements(0, 300))
+        journal.integrate()
+        command = [sys.executable, "-c", FILLED, str(tmp_path / "log"), str(tmp_path / "index.db"), str(full)]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        why = "the disk is nearly full, and its last room is for the log"
+        assert json.loads(child.stdout.readline()) == {"size": 0, "error": why}
+        assert not (tmp_path / "index.db").exists()
+        full.unlink()
+        assert json.loads(child.stdout.readline()) == {"size": 300, "error": ""}
+        full.touch()
+        assert json.loads(child.stdout.readline()) == {"size": 300, "error": why}
+        journal.append_many(statements(300, 2))
+        journal.integrate()
+        full.unlink()
+        assert json.loads(child.stdout.readline()) == {"size": 302, "error": ""}
+        child.stdin.close()
+        assert child.wait(30) == 0
+        child.stdout.close()
 
 
 def test_another_log_is_indexed_anew(tmp_path: Path) -> None:

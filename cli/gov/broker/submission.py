@@ -88,7 +88,7 @@ async def _request(house: House, who: Principal, scope: Scope, ask: Submit, opin
             None,
             ask.purpose,
         ),
-        definitions=await target.definitions(touched),
+        definitions=await target.definitions(touched, facts.functions),
         relations=touched,
         rule=decision.rule or "",
         reasons=decision.reasons,
