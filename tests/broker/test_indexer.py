@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from audit.logs import KEY, ORIGIN, statements
+from gov.broker import indexer
 from gov.broker.indexer import ROOM, bring_up, fillers
 from gov.store.disk import Files
 from gov.store.filters import Filters
@@ -91,13 +94,16 @@ def test_another_log_is_indexed_anew(tmp_path: Path) -> None:
     assert Index(path).size == 50
 
 
-def test_a_batch_at_a_time(tmp_path: Path) -> None:
-    """So that a reader never waits for long."""
+def test_a_batch_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of so many entries and about so many bytes, so that none is as large as the room that is left."""
     with Journal(tmp_path / "log", KEY, ORIGIN) as journal:
         journal.append_many(statements(0, 10))
     writer = Writer(tmp_path / "index.db", fillers())
     assert bring_up(writer, Files(tmp_path / "log"), 4)
     assert writer.size == 4
     assert bring_up(writer, Files(tmp_path / "log"), 4)
+    monkeypatch.setattr(indexer, "OCTETS", 1)
+    assert bring_up(writer, Files(tmp_path / "log"), 4)
+    assert writer.size == 9
     assert not bring_up(writer, Files(tmp_path / "log"), 4)
     writer.close()

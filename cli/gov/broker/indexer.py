@@ -12,7 +12,7 @@ import os
 import select
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -23,12 +23,14 @@ from gov.errors import GovError, NoSuch
 from gov.store.disk import Files
 from gov.store.edges import LineageFiller
 from gov.store.index import EntryFiller, Filler, Writer
-from gov.store.log import Entries, integrated, of_tree
+from gov.store.log import Entries, Found, integrated, of_tree
 
 EVERY = 1.0
 """Seconds between two looks at the log."""
 BATCH = 4096
 """Entries of one transaction: what a reader waits for at most."""
+OCTETS = 4 << 20
+"""Of the entries of one transaction, about: what it writes must fit into the room that is left."""
 ROOM = 32 << 20
 """Bytes of a disk that the index leaves to the log and the state: without it questions are only slower."""
 PATIENCE = 10
@@ -51,9 +53,18 @@ def bring_up(writer: Writer, read: Files, most: int = BATCH) -> bool:
     if not writer.is_there or not _continues(writer, read):
         writer.rebuild()
     if writer.size < size:
-        writer.add(islice(of_tree(read, writer.size), min(most, size - writer.size)))
+        writer.add(_portion(islice(of_tree(read, writer.size), min(most, size - writer.size))))
     writer.scrub()
     return writer.size < size
+
+
+def _portion(entries: Iterable[Found]) -> Iterator[Found]:
+    taken = 0
+    for each in entries:
+        yield each
+        taken += len(each.raw) + len(each.sealed)
+        if taken >= OCTETS:
+            return
 
 
 def _continues(writer: Writer, read: Files) -> bool:
