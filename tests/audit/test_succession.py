@@ -61,6 +61,37 @@ def test_an_entry_that_was_lost_on_its_way_is_missed(tmp_path: Path) -> None:
         assert writer.index == lost
 
 
+def _signed_anew(records: list[Record], order: list[int]) -> list[Record]:
+    """The same entries in another order, numbered and signed anew by whoever has the log's key; chains as they were."""
+    made: list[Record] = []
+    for number in order:
+        stated = _stated(records[number])
+        entry = Entry("statement", START + number, {"verdict": "allow"}, {"text": f"{stated['writer']} {number}"})
+        previous = bytes.fromhex(str(stated["previous"]))
+        made.append(record(entry, len(made), previous, bytes(16), str(stated["writer"]), int(str(stated["sequence"]))))
+    return made
+
+
+def test_two_entries_of_one_writer_cannot_change_places(tmp_path: Path) -> None:
+    """Though whoever has the key numbers the log anew and signs it; nor can one come twice, or another take its place."""
+    records = brought_together(60, seed=4)
+    own = [number for number, each in enumerate(records) if _stated(each)["writer"] == WRITERS[0]]
+    first, second = own[3], own[4]
+    swapped = [*range(60)]
+    swapped[first], swapped[second] = second, first
+    with pytest.raises(Unverified, match=r"it is number \d+ of the writer"):
+        prove(tmp_path / "swapped", _signed_anew(records, swapped))
+    with pytest.raises(Unverified, match=r"it is number \d+ of the writer"):
+        prove(tmp_path / "twice", _signed_anew(records, [*range(second + 1), second, *range(second + 1, 60)]))
+    stated = _stated(records[first])
+    forged = Entry("statement", START + first, {"verdict": "deny"}, {"text": "another"})
+    fork = record(
+        forged, first, bytes.fromhex(str(stated["previous"])), bytes(16), WRITERS[0], int(str(stated["sequence"]))
+    )
+    with pytest.raises(Unverified, match="does not follow"):
+        prove(tmp_path / "forked", [*records[:first], fork, *records[first + 1 :]])
+
+
 def test_a_log_from_before_there_were_writers_goes_on(tmp_path: Path) -> None:
     """Its entries follow each other; the first with a writer follows the last of them."""
     records: list[Record] = []
