@@ -73,7 +73,7 @@ def _signed_anew(records: list[Record], order: list[int]) -> list[Record]:
 
 
 def test_two_entries_of_one_writer_cannot_change_places(tmp_path: Path) -> None:
-    """Though whoever has the key numbers the log anew and signs it; nor can one come twice, or another take its place."""
+    """Though whoever has the key numbers the log anew; nor can one come twice, or another take its place."""
     records = brought_together(60, seed=4)
     own = [number for number, each in enumerate(records) if _stated(each)["writer"] == WRITERS[0]]
     first, second = own[3], own[4]
