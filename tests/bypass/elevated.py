@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 if __name__ == "__main__":  # its neighbours, as pytest would find them
@@ -41,13 +42,24 @@ def elevated(attempt: Attempt, lease: Lease, yes: Callable[[str], object], form:
         return bytes(wire.heard), said
 
 
+_HAS_SSN = "SELECT 1 FROM pg_attribute WHERE attrelid = 'public.customers'::regclass AND attname = 'ssn'"
+
+
 def undone(admin: psycopg.Connection) -> None:
     """Take away what an attempt that succeeded has made."""
     admin.execute("SET lock_timeout = '5s'")
     for what in ("DROP CONSTRAINT IF EXISTS one_of_them", "ALTER notes DROP NOT NULL"):
         admin.execute(f"ALTER TABLE public.customers {what}")
-    for what in ("INDEX", "STATISTICS", "TABLE"):
-        admin.execute(f"DROP {what} IF EXISTS public.one_of_them")
+    for what in ("RULE", "TRIGGER"):
+        admin.execute(f"DROP {what} IF EXISTS one_of_them ON public.orders")
+    admin.execute("DROP POLICY IF EXISTS one_of_them ON public.customers")
+    if admin.execute(_HAS_SSN).rowcount:
+        admin.execute("ALTER TABLE public.customers DROP COLUMN IF EXISTS one_of_them CASCADE")
+    else:
+        admin.execute("ALTER TABLE public.customers RENAME COLUMN one_of_them TO ssn")
+    for what in ("INDEX", "STATISTICS", "FUNCTION", "MATERIALIZED VIEW", "VIEW", "TABLE"):
+        with suppress(psycopg.errors.WrongObjectType):
+            admin.execute(f"DROP {what} IF EXISTS public.one_of_them")
 
 
 def _all() -> Iterator[str]:
@@ -61,6 +73,7 @@ def _all() -> Iterator[str]:
                     heard, said = elevated(attempt, lease, lambda each: bob.approve(each, ApproveAsk()), form)
                     owned = sum(OWNED in each.fields.get("D", "") for each in said if each.kind == "E")
                     undone(admin)
+                    bob.sync("prod")
                     word = "LEAKED" if leaked(heard) else "ok"
                     yield f"{word:<7}{attempt.name:<13}{form:<9}{' '.join(said.states or said.tags):<18}" + (
                         f"{'as the owner' if owned else '':<13}{attempt.why}"

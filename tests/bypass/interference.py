@@ -194,20 +194,33 @@ def gate(
     admin.execute("ALTER SYSTEM SET autovacuum = off")
     admin.execute("SELECT pg_reload_conf()")
     try:
-        heard = {}
-        shown = {}
-        for name in ("A", "B", "A again"):
-            fill(admin, name[0], file)
-            shown[name] = seen(lease_for("read"), views(lease_for("read")) if views else None)
-            heard[name] = answers(chosen, lease_for, values, views)
-        assert shown["A"], "no row is shown at all"
-        assert shown["A"] == shown["B"], "the masks show more than they should, or A and B differ in it"
-        excepted = {each.name for each in chosen if each.excepted in EXCEPTIONS}
-        return compare(heard["A"], heard["B"], heard["A again"], excepted)
+        found = _round(admin, chosen, lease_for, values, file, views)
+        if suspects := {name for name, _ in found.different}:
+            # Rows of a catalog may have changed places between the two: what tells values apart does so again.
+            again = _round(admin, [each for each in chosen if each.name in suspects], lease_for, values, file, views)
+            found.unsteady += [key for key in found.different if key not in again.different]
+            found.different = again.different
+        return found
     finally:
         admin.execute("ALTER SYSTEM RESET autovacuum")
         admin.execute("SELECT pg_reload_conf()")
         restore(admin)
+
+
+def _round(
+    admin: Admin, chosen: Sequence[Attempt], lease_for: LeaseFor, values: dict[str, str], file: Path,
+    views: ViewsFor | None,
+) -> Findings:
+    heard: dict[str, Answers] = {}
+    shown: dict[str, list[tuple[str | None, ...]]] = {}
+    for name in ("A", "B", "A again"):
+        fill(admin, name[0], file)
+        shown[name] = seen(lease_for("read"), views(lease_for("read")) if views else None)
+        heard[name] = answers(chosen, lease_for, values, views)
+    assert shown["A"], "no row is shown at all"
+    assert shown["A"] == shown["B"], "the masks show more than they should, or A and B differ in it"
+    excepted = {each.name for each in chosen if each.excepted in EXCEPTIONS}
+    return compare(heard["A"], heard["B"], heard["A again"], excepted)
 
 
 def seen(lease: Lease, views: Behind | None) -> list[tuple[str | None, ...]]:

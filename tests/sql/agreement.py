@@ -1,8 +1,9 @@
-"""Whether facts and the oracle agree, over a large corpus: `python tests/sql/agreement.py`.
+"""Whether facts and the oracle agree, over a large corpus: `python tests/sql/agreement.py [DIRECTORY]`.
 
-Every statement of PostgreSQL's regression suite (../shared/data) and of TPC-H and TPC-DS, each resolved in the
-catalogs of the embedded PostgreSQL 18 and of Debian's 15 where it is installed. Prints what disagrees, what is
-unknown and why, and ends with 1 if anything disagrees or more than 0.5 % of the ordinary statements are unknown.
+Every statement of PostgreSQL's regression suite and of TPC-H and TPC-DS (in DIRECTORY, or ../shared/data), each
+resolved in the catalogs of the embedded PostgreSQL 18 and of Debian's 15 where it is installed. Prints what
+disagrees, what is unknown and why, and ends with 1 if anything disagrees or more than 0.5 % of the ordinary
+statements are unknown.
 """
 
 from __future__ import annotations
@@ -201,9 +202,10 @@ def _catalogs(directory: Path) -> Iterator[Catalog]:
 
 def main() -> int:
     """Run everything; the exit status."""
-    corpus = list(statements())
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA
+    corpus = list(statements(place))
     if not corpus:
-        print(f"there is no corpus in {DATA}")
+        print(f"there is no corpus in {place}")
         return 1
     status = 0
     with tempfile.TemporaryDirectory(prefix="gov-agreement-") as directory:

@@ -29,10 +29,11 @@ _CONSTANTS = {
 REDACTED = "[redacted]"
 
 
-def expression(mask: str, column_sql: str, type: str) -> str:
+def expression(mask: str, column_sql: str, type: str, *, virtual: bool = False) -> str:
     """SQL of type `type` that masks `column_sql`, an already quoted reference.
 
-    `mask` is spelled as `policy.masks.Mask` is, `type` is what `format_type` says, modifiers included.
+    `mask` is spelled as `policy.masks.Mask` is, `type` is what `format_type` says, modifiers included. A `virtual`
+    column is not even computed: that can fail, and the error quotes what it is computed from.
 
     Raises:
         ConfigError: There is no such mask, or `type` is not the name of a type.
@@ -44,6 +45,8 @@ def expression(mask: str, column_sql: str, type: str) -> str:
     kind = type_of(type)
     if meant.name == "null":
         return _null(kind)
+    if virtual:
+        return f"CAST('{constant}' AS {kind.sql})" if (constant := _constant(kind)) is not None else _null(kind)
     kept = _kept(meant, column_sql, kind)
     # The cast stands outside: a CASE forgets the length of varchar(20).
     return f"CAST({kept} AS {kind.sql})" if kept is not None else _redact(column_sql, kind)

@@ -41,7 +41,9 @@ def view(
 def _column(base: str, column: ColumnInfo, mask: MaskSpec | None) -> str:
     name = quote(column.name)
     clear = f"{base}.{name}"
-    return f"{clear} AS {name}" if mask is None else f"{expression(mask.mask, clear, column.type)} AS {name}"
+    if mask is None:
+        return f"{clear} AS {name}"
+    return f"{expression(mask.mask, clear, column.type, virtual=column.virtual)} AS {name}"
 
 
 def qualified(relation: Relation) -> str:

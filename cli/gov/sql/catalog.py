@@ -37,6 +37,8 @@ class ColumnInfo:
     """Whether it is computed from others: `COPY table TO` leaves it out."""
     derived: tuple[str, ...] = ()
     """The columns of the same table that it is computed from, when it is generated."""
+    virtual: bool = False
+    """Whether it is computed each time that it is read."""
 
 
 class Event(StrEnum):

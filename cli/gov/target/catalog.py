@@ -55,7 +55,8 @@ SELECT a.attrelid::int8, a.attname, format_type(a.atttypid, a.atttypmod), a.attn
             AND (d.classid = 'pg_class'::regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum
                  OR d.classid = 'pg_attrdef'::regclass AND d.objid = (
                    SELECT e.oid FROM pg_attrdef e WHERE e.adrelid = a.attrelid AND e.adnum = a.attnum))
-          ORDER BY 1) ELSE '{{}}' END
+          ORDER BY 1) ELSE '{{}}' END,
+       a.attgenerated = 'v'
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -206,8 +207,8 @@ def build(
 
 
 def _column(row: Row) -> ColumnInfo:
-    _, name, type, number, not_null, generated, derived = row
-    return ColumnInfo(name, type, number, not_null, generated, tuple(derived))
+    _, name, type, number, not_null, generated, derived, virtual = row
+    return ColumnInfo(name, type, number, not_null, generated, tuple(derived), virtual)
 
 
 def _function(

@@ -105,3 +105,87 @@ alter table customers rename column email to one_of_them, alter column ssn type 
 
 -- why: two errors in one message
 alter table customers alter column email type int using email::int; alter table customers alter column ssn type int using ssn::int;
+
+-- why: a column that is computed when it is read, and a check that computes it
+alter table customers add column one_of_them int generated always as (ssn::int) virtual;
+
+alter table customers add constraint one_of_them check (one_of_them > 0);
+
+select one_of_them from customers limit 1;
+
+-- why: a secret in a new computed column
+alter table customers add column one_of_them text generated always as (lower(ssn) || email) stored;
+
+select one_of_them, c from customers c limit 5;
+
+-- why: a secret under another name
+alter table customers rename column ssn to one_of_them;
+
+select one_of_them, c from customers c limit 5;
+
+copy customers (one_of_them) to stdout;
+
+-- why: a constraint that is enforced after all
+alter table customers add constraint one_of_them foreign key (id) references products (id) not enforced;
+
+alter table customers alter constraint one_of_them enforced;
+
+-- why: a key in which nulls are alike
+create unique index one_of_them on customers (left(credit_card, 6), notes) nulls not distinct;
+
+-- why: an index of words in a language that a secret names
+create index one_of_them on customers using gin (to_tsvector(email::regconfig, 'x'));
+
+-- why: statistics of secrets, and whoever reads them
+create statistics one_of_them (mcv, ndistinct) on ssn, email from customers;
+
+analyze customers;
+
+select * from pg_stats_ext;
+
+select stxdmcv from pg_statistic_ext_data;
+
+-- why: a view of a secret
+create view one_of_them as select ssn as harmless from customers;
+
+select * from one_of_them limit 5;
+
+-- why: a copy of a secret
+create materialized view one_of_them as select ssn as harmless from customers;
+
+select * from one_of_them limit 5;
+
+-- why: a copy of a secret that fails
+create table one_of_them as select ssn::int from customers;
+
+-- why: a rule on a harmless table that answers with a secret
+create rule one_of_them as on update to orders do also select ssn, email from customers limit 5;
+
+update orders set status = status where id = 1;
+
+-- why: a function with its owner's rights
+create function one_of_them() returns text language sql security definer as 'select string_agg(ssn, '','') from public.customers';
+
+select one_of_them();
+
+-- why: the same of the standard's own body
+create function one_of_them() returns text security definer begin atomic select string_agg(ssn, ',') from public.customers; end;
+
+select one_of_them();
+
+-- why: a trigger that says it aloud
+create function one_of_them() returns trigger language plpgsql security definer as 'begin raise notice ''%'', (select ssn from public.customers limit 1); return new; end';
+
+create trigger one_of_them before update on orders for each row execute function one_of_them();
+
+update orders set status = status where id = 1;
+
+-- why: rights on the column itself
+grant select (ssn) on customers to current_user;
+
+grant select on customers to public;
+
+select ssn from customers limit 5;
+
+-- why: row security that lets a function look at every row
+create policy one_of_them on customers using (ssn::int > 0);
