@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from bypass.canaries import state
-from bypass.generated import generated, played
+from bypass.generated import by_chance, generated, played
 from gov.demo.stage import Stage
 from live.wire import Lease
 
@@ -25,3 +25,11 @@ def test_no_canary_comes_back(
     assert sum(outcomes.values()) >= 100
     assert outcomes["ran"] > 0
     assert state(canaries) == before
+
+
+def test_random_numbers_are_no_canary_and_nothing_else_is_forgiven() -> None:
+    """Sixteen digits a row say every six of them sooner or later; words and dates never."""
+    assert by_chance("select pg_catalog.random() from orders", [b"873649"])
+    assert not by_chance("select phone from customers", [b"873649"])
+    assert not by_chance("select pg_catalog.random(), ssn from customers", [b"873649", b"qxssn7"])
+    assert not by_chance("select pg_catalog.random(), dob from customers", [b"1777-03"])
