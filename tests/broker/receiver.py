@@ -12,6 +12,7 @@ class Receiver(ThreadingHTTPServer):
     """`faults` has what befalls the next requests, first one first; where it is empty all is well.
 
     `status N`: refused, nothing kept. `lost`: cut before anything is kept. `kept`: kept, and cut before the answer.
+    `endless`: kept, and answered without an end.
     """
 
     daemon_threads = True
@@ -49,6 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.server.headers.append(dict(self.headers.items()))
         self.server.lines += body.splitlines()
+        if fault == "endless":
+            self.send_response(200)
+            self.end_headers()
+            while True:
+                self.wfile.write(bytes(65536))
         if fault == "kept":
             self.connection.close()
             raise ConnectionError

@@ -168,6 +168,18 @@ def test_what_is_in_the_way_is_told(tmp_path: Path, journal: Journal, receiver: 
     assert requests(receiver) == ["rq-000001"]
 
 
+def test_an_answer_without_an_end_is_not_read_to_it(tmp_path: Path, journal: Journal, receiver: Receiver) -> None:
+    """It said 200, which is all that anybody wants to know."""
+    write(journal, opened(0))
+    ops = line(tmp_path, receiver.url)
+    ops.step()
+    write(journal, opened(1), opened(2))
+    receiver.faults = ["endless"]
+    assert [ops.step() for _ in range(2)] == [0.0, 0.0]
+
+    assert requests(receiver) == ["rq-000001", "rq-000002"]
+
+
 def test_another_log_is_begun_at_its_end(tmp_path: Path, journal: Journal, receiver: Receiver) -> None:
     """A restored backup: what it has is old."""
     write(journal, opened(0), opened(1))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -17,7 +19,9 @@ from gov.store.resuming import last_whole
 
 CONNECT: Final = 5.0
 TOTAL: Final = 30.0
-"""Seconds for a whole delivery."""
+"""Seconds for each step of a delivery."""
+LONGEST_ANSWER: Final = 64 * 1024
+"""Bytes of an answer that are read."""
 LONGEST_WAIT: Final = 300.0
 """Seconds of a `Retry-After` that are waited."""
 _TYPES: Final = {Format.CSV: "text/csv; charset=utf-8", Format.JSONL: "application/x-ndjson",
@@ -129,7 +133,8 @@ class Endpoint:
         try:
             headers = headers | _read_headers(self._headers)
             client = self._client = self._client or self._made()
-            reply = client.post(self._url, content=content, headers=headers)
+            with client.stream("POST", self._url, content=content, headers=headers) as reply:
+                _let_go(reply)
         except (httpx.HTTPError, OSError, ssl.SSLError, ValueError) as why:
             self._client = None
             # An exception's text may quote what was sent; its name does not.
@@ -148,6 +153,16 @@ class Endpoint:
             verify=tls, timeout=httpx.Timeout(TOTAL, connect=CONNECT), follow_redirects=False,
             trust_env=host not in ("127.0.0.1", "::1", "localhost"), headers={"User-Agent": f"gov/{__version__}"},
         )  # fmt: skip
+
+
+def _let_go(reply: httpx.Response) -> None:
+    """Take in what little is said beside the status, so that the connection can be used again; no more than that."""
+    size, until = 0, time.monotonic() + CONNECT
+    with suppress(httpx.HTTPError):
+        for chunk in reply.iter_raw():
+            size += len(chunk)
+            if size > LONGEST_ANSWER or time.monotonic() > until:
+                return
 
 
 def place(to: str) -> str:
