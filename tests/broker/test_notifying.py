@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,9 @@ from standardwebhooks import Webhook
 from broker.receiver import Receiver, receiving
 from broker.rig import POLICY, governed
 from broker.site import Site
-from gov.control.requests import ApproveAsk, DenyAsk, Submit
+from gov.control.requests import DenyAsk, Submit
 from gov.demo.cluster import Cluster
+from gov.demo.process import clean_environment
 from servers import RunningIssuer
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -59,6 +61,14 @@ def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
+def gov(site: Site, user: str, *words: str) -> str:
+    """What the installed `gov WORDS` prints for somebody who is logged in there."""
+    environment = clean_environment() | {"GOV_CONFIG_DIR": str(site.directory / "users" / user), "COLUMNS": "300"}
+    done = subprocess.run(["gov", *words], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def events(receiver: Receiver) -> list[str]:
     """What was told in JSON, verified, each once."""
     signed = [(said, body) for said, body in zip(receiver.headers, receiver.lines, strict=True)
@@ -74,7 +84,12 @@ def test_told_late_but_told(site: Site, receiver: Receiver) -> None:
     eventually(lambda: len(site.as_user("bob").status().webhooks) == 3)
     first, second = (alice.submit(drop).request or "" for _ in range(2))
     bob.deny(first, DenyAsk(reason="not <https://evil.example|today>"))
-    alice.approve(second, ApproveAsk(break_glass=True, reason="INC-31 <!channel>"))
+    assert "you go ahead alone by on-call" in gov(
+        site, "alice", "approve", second, "--break-glass", "--reason", "INC-31 <!channel>", "--yes")
+    asked = gov(site, "bob", "audit", "ask", "break-glass")
+    assert "alone, by break glass (on-call)" in asked
+    assert f"{second} " in asked
+    assert "approved: INC-31" in asked
     wanted = [f"request.held {first}", f"request.held {second}", f"request.denied {first}",
               f"request.break_glass {second}"]
     eventually(lambda: all(each.failures for each in bob.status().webhooks))
