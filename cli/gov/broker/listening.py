@@ -26,6 +26,13 @@ _GONE = ("42P01", "3F000")
 """No such relation, no such schema."""
 _OURS = b'"gov_m_'
 _NO_RIGHT = "42501"
+_OF_VIEWS = {
+    "42803": "what it reads is masked or filtered, so gov reads it through a view, which has no key:"
+             " name every column in GROUP BY",
+    "0A000": "what it reads is masked or filtered, so gov reads it through a view: without TABLESAMPLE, FOR UPDATE and"
+             " what else only tables have",
+}
+"""What nobody sees who wrote the name of a table, by SQLSTATE."""
 _ENDS_TRANSACTION = ("COMMIT", "PREPARE TRANSACTION")
 
 
@@ -166,6 +173,9 @@ class Listening:
             words, original = fields.get("M", ""), ""
             if said is None and turn.counts and (unsaid := allowing.unsaid(fields)) is not None:
                 said, words, original = frames.error(unsaid), unsaid.what, words
+            hint = _OF_VIEWS.get(fields.get("C", ""))
+            if said is None and hint and turn.run is not None and turn.run.judged.fields.get("rewritten"):
+                said = frames.hinted(body, hint)
             turn.rows += rows
             turn.relayed += rows
             self._settle(turn.failed, fields.get("C", "XX000"), words, original)

@@ -305,6 +305,11 @@ def read_error(body: bytes) -> dict[str, str]:
     return fields
 
 
+def hinted(body: bytes, hint: str) -> bytes:
+    """The ErrorResponse with this body, and a hint where it has none."""
+    return message(b"E", body if "H" in read_error(body) else body[:-1] + b"H" + hint.encode() + b"\0\0")
+
+
 def described(body: bytes) -> tuple[tuple[str, int, int], ...]:
     """(name, table OID, attribute number) of each field of a RowDescription."""
     cursor = Cursor(body)
