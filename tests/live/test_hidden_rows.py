@@ -103,7 +103,8 @@ REFUSED = (
 """What is asked, and what the refusal and its hint say."""
 
 SPIED = (
-    "select * from only hid_parts", "copy hid_parts to stdout", "select * from hid tablesample system (100)", "select id, note from hid group by id",
+    "select * from only hid_parts", "copy hid_parts to stdout",
+    "select * from hid tablesample system (100)", "select id, note from hid group by id",
     "select * from hid where note::int > 0", "select query_to_xml('select * from hid', true, true, '')",
     "do $$ begin perform note::int from hid; end $$", "insert into products (id, name) select id, note from hid",
     "select * from hid where id = 7 and note::int = 1", "truncate hid", "lock table hid",
