@@ -9,6 +9,7 @@ nothing that is held runs, and when all are through the database is as before. P
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,8 @@ from live.wire import SYNC, Heard, Lease, Wire, authenticate, encrypted, named, 
 
 PATIENCE = "250ms"
 """For one statement: joins without a condition are sqlsmith's favourite."""
+_VIEWS = re.compile(r"\bgov_m_\w+_([a-z]+)\.")
+"""The schema of masked views: sqlsmith finds them as well, and nobody may name them. The table is meant."""
 RENEW = 500
 """Statements after which the session is opened anew."""
 
@@ -85,7 +88,7 @@ def generated(dsn: str, count: int, seed: int) -> Iterator[str]:
         for line in process.stdout:
             lines.append(line)
             if line.rstrip().endswith(";"):
-                yield "".join(lines)
+                yield _VIEWS.sub(r"\1.", "".join(lines))
                 lines.clear()
 
 
