@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
 from gov.audit.redact import redact, without_passwords
-from gov.broker import allowing, datasets, objections
+from gov.broker import allowing, datasets, estimating, objections
 from gov.broker.exchange import own
 from gov.errors import Denied, GovError, NoSuch
 from gov.policy.decide import permit
@@ -236,12 +236,20 @@ async def _open(session: Session, statement: Statement, judged: Judged) -> Reque
         rule=decision.rule or "",
         reasons=decision.reasons, approvers=decision.approvers, count=decision.count, created_at=now,
         expires_at=now + decision.expires, lease=lease.id, session=session.id,
-        facts=await session.target.describe(judged.facts), effects=judged.facts.effects, rules=decision.rules,
+        facts=await _described(session, judged), effects=judged.facts.effects, rules=decision.rules,
         alone=decision.alone,
     ))
     session.held = request.id
     session.tell(_held_notice(request))
     return request
+
+
+async def _described(session: Session, judged: Judged) -> tuple[tuple[str, str], ...]:
+    """What an approver sees of the objects that are reached, and of the rows."""
+    judging, target = session.judging, session.target
+    told = await target.describe(judged.facts)
+    outcome = judging.subject.outcome
+    return *told, *await estimating.lines(target, outcome, judged.facts, judged.sent, judging.search_path)
 
 
 async def _opened(session: Session, request: Request) -> Request:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gov.approval.binding import bind
 from gov.approval.request import Request, RequestState
 from gov.audit.redact import redact
-from gov.broker import admission, views
+from gov.broker import admission, estimating, views
 from gov.broker.house import House, scope_of
 from gov.broker.judge import Opinion, judge
 from gov.control.requests import Submit, Submitted
@@ -13,6 +13,7 @@ from gov.control.statements import ExplainAsk, Explained
 from gov.errors import NotUnderstood
 from gov.identity.principal import Principal
 from gov.policy.decision import Verdict
+from gov.target.target import Target
 from gov.terms import SYSTEM_SCHEMAS, Scope, TargetName
 
 
@@ -29,7 +30,7 @@ async def explain(house: House, who: Principal, ask: ExplainAsk) -> Explained:
     target = house.target(ask.target)
     admission.granted(house, who, TargetName(ask.target), scope)
     opinion = await judge(house, who, target, scope, ask.statement)
-    return views.explained(opinion)
+    return views.explained(opinion, await _rows(target, opinion))
 
 
 async def submit(house: House, who: Principal, ask: Submit) -> Submitted:
@@ -55,6 +56,15 @@ async def submit(house: House, who: Principal, ask: Submit) -> Submitted:
         state=request.state.value,
         expires_at=views.rfc3339(request.expires_at),
     )
+
+
+async def _rows(target: Target, opinion: Opinion) -> int | None:
+    """The planner's estimate; None for what will not run."""
+    judged = opinion.judged
+    if judged.decision.verdict is Verdict.DENY:
+        return None
+    path = (await target.catalog()).search_path
+    return await estimating.rows(target, opinion.outcome, judged.facts, judged.sent, path)
 
 
 async def _request(house: House, who: Principal, scope: Scope, ask: Submit, opinion: Opinion) -> Request:
@@ -98,7 +108,8 @@ async def _request(house: House, who: Principal, scope: Scope, ask: Submit, opin
         expires_at=now + decision.expires,
         lease=None,
         session=None,
-        facts=await target.describe(facts),
+        facts=(*await target.describe(facts), *await estimating.lines(
+            target, opinion.outcome, facts, opinion.judged.sent, catalog.search_path)),
         effects=facts.effects,
         rules=decision.rules,
         alone=decision.alone,

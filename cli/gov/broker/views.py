@@ -154,8 +154,8 @@ def request(
     )
 
 
-def explained(opinion: Opinion) -> Explained:
-    """A decision about a statement that was not run."""
+def explained(opinion: Opinion, rows: int | None = None) -> Explained:
+    """A decision about a statement that was not run, `rows` being the planner's estimate."""
     decision, facts = opinion.judged.decision, opinion.judged.facts
     return Explained(
         verdict=decision.verdict.value,
@@ -182,6 +182,7 @@ def explained(opinion: Opinion) -> Explained:
             for column, spec in sorted(opinion.masks.items())
         ],
         rewritten=opinion.rewritten,
+        estimated_rows=rows,
         filters=[FilterView(table=str(table), rule=rule) for table, rule in decision.filters],
         budgets=[*decision.budgets],
         closed=_names(opinion.closed),

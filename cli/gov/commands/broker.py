@@ -215,8 +215,8 @@ def _lines(found: Status) -> list[tuple[str, str]]:
     if found.journal_noticed and found.journal_noticed not in found.journal_detail:
         trail.append(("", f"noticed and mended since its start: {found.journal_noticed}"))
     return [
-        ("broker", f"gov {found.version}, up since {times.relative(found.started_at)}"),
-        ("policy", f"{found.policy_digest[:12]}, in force since {times.relative(found.policy_loaded_at)}"),
+        ("broker", f"gov {found.version}, up for {times.span(-times.left(found.started_at))}"),
+        ("policy", f"{found.policy_digest[:12]}, in force for {times.span(-times.left(found.policy_loaded_at))}"),
         *refused,
         ("trail", f"{journal}, {found.log_size} entries"),
         *trail,
@@ -285,7 +285,8 @@ def _closed_lines(each: TargetStatus) -> list[str]:
 
 
 def _target_line(each: TargetStatus) -> str:
-    parts = [f"{each.name} is {each.status}", f"{each.leases} leases", f"{each.sessions} sessions"]
+    parts = [f"{each.name} is {each.status}",
+             f"{each.leases} lease{'s' * (each.leases != 1)}", f"{each.sessions} session{'s' * (each.sessions != 1)}"]
     if each.stuck:
         parts.append(f"{each.stuck} stuck (gov leases --stuck)")
     return ", ".join(parts) + (f": {each.detail}" if each.detail else "")

@@ -63,6 +63,14 @@ def _masked(mask: MaskView) -> str:
     return f"{mask.column}: {mask.mask}, by {mask.rule} ({mask.classification}){lifted}"
 
 
+def _estimate(explained: Explained) -> str:
+    """How many rows; nothing for what returns and changes none, or will not run."""
+    if explained.estimated_rows is not None:
+        return f"about {explained.estimated_rows:,}, the planner estimates"
+    planned = {"read", "insert", "update", "delete", "merge"}
+    return "not estimated" if explained.verdict != "deny" and planned.issuperset(explained.effects) else ""
+
+
 def _facts(explained: Explained) -> Iterator[tuple[str, str]]:
     """(label, text) lines in the order that answers: why, who, what."""
     said: tuple[tuple[str, list[str]], ...] = (
@@ -81,7 +89,7 @@ def _facts(explained: Explained) -> Iterator[tuple[str, str]]:
         ("filtered", [f"{each.table}, by {each.rule}" for each in explained.filters]),
         ("counted", [", ".join(explained.budgets)]),
         ("closed", [", ".join(explained.closed)]),
-        ("rows", ["" if explained.estimated_rows is None else f"about {explained.estimated_rows:,}"]),
+        ("rows", [_estimate(explained)]),
     )
     for label, texts in said:
         for number, text in enumerate(filter(None, texts)):

@@ -29,7 +29,14 @@ class Lent:
     """Of the lease; its scope is raised to write."""
 
 
-OneShot = AsOwner | Lent
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What is asked of the planner and never run: with the profile of a lease of that outcome."""
+
+    outcome: Outcome
+
+
+OneShot = AsOwner | Lent | Planning
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from gov.target.check import Finding
 from gov.target.closing import Closing
 from gov.target.connection import Connections
 from gov.target.exposure import Known
-from gov.target.oneshot import LIFETIME, AsOwner, Lent, OneShot, Ticket
+from gov.target.oneshot import LIFETIME, AsOwner, Lent, OneShot, Planning, Ticket
 from gov.target.profiles import Builder, Profile
 from gov.target.upkeep import Fence, Upkeep
 from gov.terms import LeaseId, Relation, TargetName
@@ -243,13 +243,15 @@ class Target:
     # one-shot roles
 
     async def one_shot(self, purpose: OneShot) -> Ticket:
-        """A role for one approved statement."""
+        """A role for one statement: an approved one, or one that is only planned."""
         role = names.one_shot_role(self.installation, encode(os.urandom(ENOUGH)))
         match purpose:
             case AsOwner(owner):
                 member_of = owner
             case Lent(outcome):
                 member_of = (await self._upkeep.raised(outcome)).role
+            case Planning(outcome):
+                member_of = (await self._upkeep.profile(outcome, anew=False)).role
         as_owner = isinstance(purpose, AsOwner)
         password = derive(self._key, role)
         birth = roles.Birth(
