@@ -89,6 +89,18 @@ def test_without_a_token_nothing_else(site: Site, header: dict[str, str]) -> Non
         assert reply.headers["WWW-Authenticate"] == "Bearer"
 
 
+def test_a_refused_token_is_in_the_trail(site: Site, bob: Broker) -> None:
+    """Once, with why and from where, and nothing of the token: what it says nobody vouches for."""
+    for _ in range(3):
+        raw(site, "GET", "/v1/whoami", headers={"Authorization": "Bearer forged.marked-1b7.x", "User-Agent": "curl"})
+    found = [each for each in bob.entries(kind="login.refused", limit=100).entries
+             if (each.payload or {}).get("client", "").startswith("curl from 127.0.0.1:")]  # fmt: skip
+    assert len(found) == 1
+    assert found[0].fields == {"times": 1}
+    assert (found[0].payload or {})["because"]
+    assert "marked-1b7" not in found[0].model_dump_json()
+
+
 def test_who_one_is_and_where_one_may_go(alice: Broker, eve: Broker) -> None:
     """Targets are listed with the scopes that policy gives, and not at all without one."""
     (target,) = alice.targets()

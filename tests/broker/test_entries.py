@@ -29,6 +29,7 @@ EVERY = [
     entries.broker_stopped(1.0, version="1", because="told to stop"),
     entries.policy_loaded(1.0, policy="d", version=1, files=["policy.yaml"], document="version: 1\n"),
     entries.policy_refused(1.0, policy="d", version=1, files=["policy.yaml"], complaints="1:1: no"),
+    entries.login_refused(1.0, client="curl", because="the token has expired", times=3),
     entries.login(ALICE, 1.0, expires_at=2.0, client="gov"),
     entries.lease_created(LEASE, "production", 1.0),
     entries.lease_refused(ALICE, LeaseAsk(target="prod"), "production", Denied("no", hint="ask"), 1.0),

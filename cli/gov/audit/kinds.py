@@ -33,6 +33,7 @@ KINDS: Mapping[str, Mapping[str, Sensitivity]] = {
     "policy.loaded": _fields(public="policy version files roles", personal="principal document"),
     "policy.refused": _fields(public="policy version files", hidden="complaints"),
     "login": _fields(public=f"{_WHO} kind groups expires_at", personal="principal client"),
+    "login.refused": _fields(public="times", personal="client because"),
     "lease.created": _fields(
         public=f"{_WHO} lease target environment scope role profile rule purpose run dataset request"
         " created_at expires_at unmasked approval break_glass",

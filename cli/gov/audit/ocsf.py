@@ -1,7 +1,7 @@
 """Entries as events of the Open Cybersecurity Schema Framework 1.8, as SIEMs and data lakes read them.
 
     statement, statement.done, session.opened, session.refused, session.closed    6005 Datastore Activity
-    login                                                                         3002 Authentication
+    login, login.refused                                                          3002 Authentication
     everything else                                                               6003 API Activity
 
 An event's `metadata.uid` is the log's name and the entry's number, so that whoever gets one twice can tell.
@@ -104,7 +104,7 @@ def event(told: Told, source: Source) -> Event:
 
 
 def _class_of(told: Told) -> tuple[int, int]:
-    if told.kind == "login":
+    if told.kind in ("login", "login.refused"):
         return AUTHENTICATION, 1
     if told.kind in ("session.opened", "session.refused"):
         return DATASTORE, 3

@@ -69,7 +69,8 @@ def asked(name: str, given: Mapping[str, str], base: Filters) -> Asked:
             return Asked((replace(statements, purpose=given["purpose"]),), telling.ran)
         case "denied":
             return Asked(
-                (replace(statements, verdict="deny,refused"), replace(base, kind="lease.refused,session.refused"),
+                (replace(statements, verdict="deny,refused"),
+                 replace(base, kind="login.refused,lease.refused,session.refused"),
                  replace(base, kind="request.answered")),
                 lambda each: each.kind != "request.answered" or each.fields.get("yes") is False)
         case "ddl":

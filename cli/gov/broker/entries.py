@@ -73,6 +73,11 @@ def login(principal: Principal, at: float, *, expires_at: float, client: str) ->
     )
 
 
+def login_refused(at: float, *, client: str, because: str, times: int) -> Entry:
+    """A token was not accepted, or so many more of a window were not: then these are words of the last one."""
+    return _entry("login.refused", at, client=client, because=because, times=times)
+
+
 def lease_created(lease: Lease, environment: str, at: float, *, break_glass: str | None = None) -> Entry:
     """A lease is about to be handed out; `break_glass` is the rule by which its masks were lifted alone."""
     return _entry(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gov.broker.refused_logins import RefusedLogins
 from gov.control.config import Config
 from gov.errors import NoSuch
 from gov.terms import Scope, TargetName
@@ -61,6 +62,7 @@ class House:
     """Why the newest policy files were refused, while `policy` is still the last good one."""
     rotating: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the key of the log changes."""
+    refused_logins: RefusedLogins = field(default_factory=RefusedLogins)
     down: dict[TargetName, str] = field(default_factory=dict)
     """Targets that do not answer, with the reason."""
     leases: LeaseDesk = field(init=False)

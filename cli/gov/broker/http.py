@@ -175,18 +175,23 @@ class Front:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token or len(token) > TOKEN_LIMIT:
             raise NotLoggedIn("the request carries no token", hint="gov login")
-        who, expires_at = await self._house.verifier.verify(token)
-        await self._greet(request, token, who, expires_at)
+        client = f"{request.headers.get('User-Agent', 'unknown')} from {_peer(request)}"[:200]
+        try:
+            who, expires_at = await self._house.verifier.verify(token)
+        except NotLoggedIn as why:
+            house = self._house
+            house.refused_logins.refused(house.trail, house.clock, token, client, (why.detail or why.what)[:200])
+            raise
+        await self._greet(token, client, who, expires_at)
         return await handler(Call(self._house, who, expires_at, request))
 
-    async def _greet(self, request: Request, token: str, who: Principal, expires_at: float) -> None:
+    async def _greet(self, token: str, client: str, who: Principal, expires_at: float) -> None:
         """The first time a token is seen it is recorded, and leases that its groups no longer grant end."""
         key = sha256(token.encode()).digest()
         if key in self._seen:
             return
         now = self._house.clock()
-        client = f"{request.headers.get('User-Agent', 'unknown')} from {_peer(request)}"
-        self._house.trail.record(entries.login(who, now, expires_at=expires_at, client=client[:200]))
+        self._house.trail.record(entries.login(who, now, expires_at=expires_at, client=client))
         if len(self._seen) >= TOKENS_REMEMBERED:
             self._seen = {each: end for each, end in self._seen.items() if end > now}
         self._seen[key] = expires_at

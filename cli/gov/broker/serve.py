@@ -206,6 +206,7 @@ def _stopping(house: House) -> Callable[[Kind, Fault, object], Awaitable[None]]:
         because = "told to stop" if fault is None or isinstance(fault, asyncio.CancelledError) else str(fault)
         entry = entries.broker_stopped(house.clock(), version=__version__, because=because)
         try:
+            house.refused_logins.settle(house.trail, house.clock)
             await house.trail.durable(house.trail.record(entry))
         except Unavailable as error:
             log.error("the end could not be recorded: %s", error)
