@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ class Receiver(ThreadingHTTPServer):
 
     `status N`: refused, nothing kept. `lost`: cut before anything is kept. `kept`: kept, and cut before the answer.
     `endless`: kept, and answered without an end.
+    `drip`: the same, by a letter at a time; `drips on`: by a letter at a time after the status.
     """
 
     daemon_threads = True
@@ -22,6 +24,8 @@ class Receiver(ThreadingHTTPServer):
         self.faults: list[str] = []
         self.always = ""
         """What befalls every request."""
+        self.ended = threading.Event()
+        """Whoever was answered without an end has gone."""
         self.lines: list[str] = []
         self.headers: list[dict[str, str]] = []
 
@@ -58,7 +62,20 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "kept":
             self.connection.close()
             raise ConnectionError
+        if fault.startswith("drip"):
+            self._drip(b"HTTP/1.1 200 OK\r\n" + (b"X-More: " if fault == "drip" else b"\r\n"))
         self._answer(204)
+
+    def _drip(self, begins: bytes) -> None:
+        """Answer without an end, until nobody listens."""
+        self.wfile.write(begins)
+        try:
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.05)
+        except OSError:
+            self.server.ended.set()
+            raise
 
     def _answer(self, status: int) -> None:
         self.send_response(status)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from audit.logs import KEY, ORIGIN, statements
+from audit.logs import KEY, ORIGIN, START, statements
 from broker.receiver import Receiver, receiving
+from gov.audit.entry import Entry
 from gov.audit.formats import Format
 from gov.audit.ocsf import Source
-from gov.broker import shipper
+from gov.broker import destinations, shipper
 from gov.broker.destinations import Destination, FileDestination, HttpDestination
 from gov.broker.shipper import Cursor, Route, State
 from gov.store.disk import Files
 from gov.store.journal import Journal
+from gov.store.resuming import last_whole
 
 SOURCE = Source(ORIGIN, "1")
 
@@ -160,6 +163,66 @@ def test_another_log_is_not_taken_for_the_one_that_was_shipped(tmp_path: Path, r
 
     assert ship.state.error == "the log is not the one that was shipped: it was restored, or is another"
     assert len(receiver.lines) == 4
+
+
+@pytest.mark.parametrize("format", Format)
+def test_a_file_of_another_log_is_not_gone_on_with(tmp_path: Path, format: Format) -> None:
+    """A log begun anew beside the file of the old one: nothing of it is passed over, however far the old one came."""
+    file = tmp_path / "trail"
+    for directory, count, first in (("log", 9, 100), ("other", 4, 0)):
+        with Journal(tmp_path / directory, KEY, ORIGIN) as journal:
+            journal.append_many(Entry("login", START + first + n, {"subject": "8f2c"}) for n in range(count))
+    route(tmp_path, FileDestination(file, format), format).step()
+    (tmp_path / "cursor.json").unlink()
+    (tmp_path / "log").rename(tmp_path / "old")
+    (tmp_path / "other").rename(tmp_path / "log")
+    before = file.read_bytes()
+    for _ in range(2):
+        ship = route(tmp_path, FileDestination(file, format), format)
+        ship.step()
+        assert ship.state.error == "the file ends with an entry of another log: move it away, or ship to another"
+        with Journal(tmp_path / "log", KEY, ORIGIN) as journal:
+            journal.append_many(Entry("login", START + n, {"subject": "8f2c"}) for n in range(4, 20))
+    assert file.read_bytes() == before
+    file.rename(tmp_path / "moved")
+    route(tmp_path, FileDestination(file, format), format).step()
+    assert last_whole(file, format) == journal.size - 1
+
+
+def test_what_keeps_nothing_is_no_file(tmp_path: Path, journal: Journal) -> None:
+    """A pipe that nobody reads holds nothing up; one that somebody reads, or a device, has nothing for good."""
+    journal.append_many(statements(0, 2))
+    journal.integrate()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for file in (pipe, Path("/dev/null")):
+        ship = route(tmp_path, FileDestination(file, Format.OCSF), Format.OCSF)
+        ship.step()
+        assert ship.state.next == 0
+        assert ship.state.error
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    ship = route(tmp_path, FileDestination(pipe, Format.OCSF), Format.OCSF)
+    ship.step()
+    os.close(reader)
+    assert ship.state.next == 0
+
+
+@pytest.mark.parametrize("fault", ["drip", "drips on"])
+def test_an_answer_that_never_ends_holds_nothing_up(
+    tmp_path: Path, journal: Journal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """However it trickles. Where the status was heard, it was delivered."""
+    monkeypatch.setattr(destinations, "TOTAL", 0.5)
+    journal.append_many(statements(0, 2))
+    journal.integrate()
+    receiver.faults = [fault]
+    ship = route(tmp_path, HttpDestination(receiver.url, Format.JSONL, None, None))
+    ship.step()
+    assert (ship.state.next, ship.state.error.rpartition(": ")[2]) == ((0, "no answer in time") if fault == "drip"
+                                                                     else (2, ""))
+    assert receiver.ended.wait(30)  # nobody is left who listens to it
+    ship.step()
+    assert (ship.state.next, ship.state.error) == (2, "")
 
 
 def test_a_full_disk_leaves_no_half_line(tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

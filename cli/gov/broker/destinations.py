@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
+import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,11 +17,12 @@ import httpx
 
 from gov import __version__
 from gov.audit.formats import Format, head
-from gov.store.resuming import last_whole
+from gov.client.bounded import within
+from gov.store.resuming import last_told
 
 CONNECT: Final = 5.0
 TOTAL: Final = 30.0
-"""Seconds for each step of a delivery."""
+"""Seconds for a whole delivery."""
 LONGEST_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read."""
 LONGEST_WAIT: Final = 300.0
@@ -51,8 +54,8 @@ class Parcel:
 class Destination(Protocol):
     """What takes parcels."""
 
-    def known(self) -> int | None:
-        """The last entry that it has for certain; None when it cannot tell."""
+    def known(self) -> tuple[int, str] | None:
+        """The last entry that it has for certain, and when that was; None when it cannot tell."""
 
     def deliver(self, parcel: Parcel) -> None:
         """Return when it has the parcel for good. Raises Undelivered."""
@@ -64,10 +67,10 @@ class FileDestination:
     def __init__(self, path: Path, format: Format) -> None:
         self._path, self._format = path, format
 
-    def known(self) -> int | None:
+    def known(self) -> tuple[int, str] | None:
         """The entry of its last whole line; a line that a crash cut short is cut away. Raises Undelivered."""
         try:
-            return last_whole(self._path, self._format) if self._path.exists() else None
+            return last_told(self._path, self._format) if self._path.is_file() else None
         except Exception as why:
             raise Undelivered(str(why)) from why
 
@@ -75,8 +78,11 @@ class FileDestination:
         """Append it, and have it on the disk. Raises Undelivered; what was written of it by then is cut away."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            # Not waiting: a named pipe that nobody reads would hold up everything, unseen.
+            fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
             try:
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    raise OSError(errno.EINVAL, "it is no file that keeps what is written")
                 length = os.fstat(fd).st_size
                 self._append(fd, ("" if length else head(self._format)) + parcel.body, length)
             finally:
@@ -103,7 +109,7 @@ class HttpDestination:
         """`headers` and `ca` as `Endpoint` has them."""
         self._endpoint, self._format = Endpoint(url, headers, ca, shown=place(url)), format
 
-    def known(self) -> int | None:
+    def known(self) -> tuple[int, str] | None:
         """Nobody asks it."""
         return None
 
@@ -133,8 +139,14 @@ class Endpoint:
         try:
             headers = headers | _read_headers(self._headers)
             client = self._client = self._client or self._made()
-            with client.stream("POST", self._url, content=content, headers=headers) as reply:
-                _let_go(reply)
+            heard: list[httpx.Response] = []
+            try:
+                within(TOTAL, lambda: _post(client, self._url, content, headers, heard))
+            except TimeoutError:
+                self._cut()
+                if not heard:  # neither did what trickles
+                    raise Undelivered(f"{self._shown}: no answer in time") from None
+            reply = heard[0]
         except (httpx.HTTPError, OSError, ssl.SSLError, ValueError) as why:
             self._client = None
             # An exception's text may quote what was sent; its name does not.
@@ -145,6 +157,13 @@ class Endpoint:
                 smaller=reply.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE,
             )  # fmt: skip
 
+    def _cut(self) -> None:
+        """Cut what still waits, so that nobody can have it pile up."""
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(Exception):
+                client.close()
+
     def _made(self) -> httpx.Client:
         host = urlsplit(self._url).hostname or ""
         tls = ssl.create_default_context(cafile=str(self._ca) if self._ca else None)
@@ -153,6 +172,15 @@ class Endpoint:
             verify=tls, timeout=httpx.Timeout(TOTAL, connect=CONNECT), follow_redirects=False,
             trust_env=host not in ("127.0.0.1", "::1", "localhost"), headers={"User-Agent": f"gov/{__version__}"},
         )  # fmt: skip
+
+
+def _post(
+    client: httpx.Client, url: str, content: bytes, headers: dict[str, str], heard: list[httpx.Response]
+) -> None:
+    """The answer's status is `heard` as soon as it is there, whatever follows."""
+    with client.stream("POST", url, content=content, headers=headers) as reply:
+        heard.append(reply)
+        _let_go(reply)
 
 
 def _let_go(reply: httpx.Response) -> None:

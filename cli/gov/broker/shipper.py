@@ -25,6 +25,7 @@ from typing import Any, Final
 from gov import __version__
 from gov.audit.formats import Format, Writer
 from gov.audit.ocsf import Source
+from gov.audit.telling import stamp
 from gov.audit.tree import leaf_hash
 from gov.broker.destinations import Destination, Parcel, Undelivered, made, place
 from gov.broker.follower import alone
@@ -121,8 +122,12 @@ class Route:
     def _begin(self) -> None:
         """A file knows better than the cursor what is in it."""
         known = self._destination.known()
-        if known is not None and known >= self._cursor.next:
-            self._cursor.move(known + 1, leaf_hash(Entries(self._read)[known].raw).hex())
+        if known is not None and known[0] >= self._cursor.next:
+            last, at = known
+            found = Entries(self._read)[last] if last < integrated(self._read) else None
+            if found is None or stamp(found.leaf.at) != at:
+                raise Undelivered("the file ends with an entry of another log: move it away, or ship to another")
+            self._cursor.move(last + 1, leaf_hash(found.raw).hex())
         self._started = True
 
     def _deliver(self) -> bool:

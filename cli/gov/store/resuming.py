@@ -20,6 +20,16 @@ def last_whole(path: Path, format: Format) -> int | None:
     Raises:
         UsageError: The file is no export in this format.
     """
+    told = last_told(path, format)
+    return told[0] if told else None
+
+
+def last_told(path: Path, format: Format) -> tuple[int, str] | None:
+    """The same, with the time that the line says: by that a file of another log is told.
+
+    Raises:
+        UsageError: The file is no export in this format.
+    """
     before, end = _end(path, quoted=format is Format.CSV)
     with path.open("rb") as file:
         begins = file.read(len(_BEGINS[format]))
@@ -78,14 +88,16 @@ _BEGINS = {Format.CSV: b"entry,time,", Format.JSONL: b'{"id":"', Format.OCSF: b'
 """How a file begins, however little of it there is."""
 
 
-def _entry(line: str, format: Format) -> int | None:
+def _entry(line: str, format: Format) -> tuple[int, str] | None:
     if format is Format.CSV:
         cells = next(csv.reader([line]))
         if len(cells) != len(COLUMNS):
             raise ValueError("another table")
-        return None if tuple(cells) == COLUMNS else int(cells[0])
+        return None if tuple(cells) == COLUMNS else (int(cells[0]), cells[1])
     read = json.loads(line)
-    return int(read["index"] if format is Format.JSONL else read["metadata"]["sequence"])
+    if format is Format.JSONL:
+        return int(read["index"]), str(read["at"])
+    return int(read["metadata"]["sequence"]), str(read["metadata"]["original_time"])
 
 
 def _end(path: Path, *, quoted: bool) -> tuple[int, int]:
