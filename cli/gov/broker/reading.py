@@ -14,13 +14,17 @@ from pathlib import Path
 
 from starlette.responses import Response
 
+from gov.audit.kinds import KINDS
 from gov.broker import entries
 from gov.broker.http import Call, reply
 from gov.control.trail import Entries, EntryView
 from gov.errors import Denied, NoSuch, UsageError
+from gov.policy.complaint import did_you_mean
+from gov.policy.decision import Verdict
 from gov.policy.roles import may_read_trail
 from gov.store.disk import Files
 from gov.store.search import FILTERS, Filters, entry, search
+from gov.terms import Effect
 
 PAGE = 100
 LARGEST_PAGE = 1000
@@ -32,6 +36,12 @@ CONTENTS = re.compile(rf"tile/entries/{_NUMBER}(?:\.p/\d{{1,3}})?|payload/{_NUMB
 _ASK_AUDITOR = "ask whoever has the role `auditor` in the policy"
 _INTEGERS = ("limit", "after", "before")
 _TIMES = ("since", "until")
+_WORDS = {
+    "kind": frozenset(KINDS) | {kind.partition(".")[0] for kind in KINDS},
+    "verdict": frozenset(Verdict) | {"refused"},
+    "effect": frozenset(Effect),
+}
+"""Filters whose words are known."""
 _DIGITS = 18
 _BEYOND = 1 << 62
 """No log has so many entries."""
@@ -130,6 +140,11 @@ def filters_of(query: Mapping[str, str]) -> Filters:
     unknown = sorted(set(query) - (FILTERS - {"subject", "issuer"}))
     if unknown:
         raise UsageError(f"the trail knows no filter `{unknown[0]}`", hint="gov audit search --help")
+    for name, known in _WORDS.items():
+        for word in filter(None, query.get(name, "").split(",")):
+            if word not in known:  # or a slip of the pen would find nothing, and pass for nothing to be found
+                raise UsageError(f"{name}: there is no `{word}`{did_you_mean(word, known)}",
+                                 hint=f"one of {', '.join(sorted(known))}")
     given: dict[str, object] = {}
     for name, text in query.items():
         try:
