@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -62,6 +63,20 @@ for _ in range(25):
     with locked(path.with_suffix(".lock")):
         write_private(path, str(int(read_private(path) or 0) + 1))
 """
+
+
+def test_a_full_disk_is_said_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that fails names no file by itself, and would be taken for one to standard output."""
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(OSError, match="No space left") as failed:
+        write_private(tmp_path / "kept", "x")
+
+    assert failed.value.filename == str(tmp_path / "kept")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:

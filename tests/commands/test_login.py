@@ -125,6 +125,7 @@ def test_a_token_from_elsewhere_is_refused(token: str, as_user: AsUser) -> None:
 
     assert ran.returncode == 3
     assert "gov: detail: it" in ran.stderr
+    assert "gov: hint: set GOV_TOKEN anew, or unset it to use the login\n" in ran.stderr
 
 
 def test_status_says_what_is_logged_in_and_open(demo: Stage, as_user: AsUser) -> None:

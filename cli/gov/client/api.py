@@ -66,8 +66,13 @@ class Broker:
         token: Callable[[], str] | None = None,
         witness: Witness | None = None,
         renews: bool = False,
+        given: bool = False,
     ) -> None:
-        """`token` gives the access token for a call; None is for what needs no login. See `current`."""
+        """`token` gives the access token for a call; None is for what needs no login. See `current`.
+
+        `given` says that the token is `GOV_TOKEN`, which no login changes.
+        """
+        self._given = given
         self.renews = renews
         """Whether the login goes on by itself when the access token ends."""
         self.context = context
@@ -93,7 +98,10 @@ class Broker:
         context = Contexts(places).current(environ)
         access = Access(context, places, environ)
         access.token()  # not logged in shows before anything is sent
-        return cls(context, token=access.token, witness=Witness(context, places), renews=access.renews())
+        return cls(
+            context, token=access.token, witness=Witness(context, places), renews=access.renews(),
+            given=bool(environ.get("GOV_TOKEN")),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -329,7 +337,10 @@ class Broker:
         if self._witness and login and (reply.is_success or note):
             self._prove(self._witness, self._compared(self._witness, before, note), headers)
         if not reply.is_success:
-            raise _refusal(reply, self.context)
+            refused = _refusal(reply, self.context)
+            if isinstance(refused, NotLoggedIn) and self._given:
+                refused.hint = "set GOV_TOKEN anew, or unset it to use the login"
+            raise refused
         return reply
 
     def _seen(self) -> Seen | None:

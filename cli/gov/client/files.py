@@ -16,10 +16,16 @@ from gov.errors import ConfigError
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file at `path` by `text`, atomically, mode 0600, its directory 0700 if it is new."""
+    """Replace the file at `path` by `text`, atomically, mode 0600, its directory 0700 if it is new.
+
+    Raises OSError, of the file at `path`.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with replacing(path, 0o600) as out:
-        out.write(text.encode())
+    try:
+        with replacing(path, 0o600) as out:
+            out.write(text.encode())
+    except OSError as error:  # of a file that is gone again, or of none
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager

@@ -193,6 +193,8 @@ def _of_system(error: OSError) -> GovError:
         raise error
     why = (error.strerror or str(error)).lower()
     hint = "GOV_DEBUG=1 shows who asked for it" if error.filename else "is there room where the output goes?"
+    if error.filename and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = f"make room where {error.filename} is"
     return GovError(f"{error.filename or 'standard output'}: {why}", hint=hint)
 
 
