@@ -22,9 +22,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import psycopg
+import uvloop
 
 from gov.broker.analysis import Analysts
-from gov.broker.judge import Subject, judge_outline, outlined
+from gov.broker.judge import Subject, judge_studied, studied
 from gov.broker.plans import Plans
 from gov.demo.cluster import Cluster
 from gov.identity.principal import Kind, Principal
@@ -38,6 +39,7 @@ from gov.sql.resolve import resolve
 from gov.sql.rewrite import rewrite
 from gov.target.catalog import load
 from gov.terms import Relation, Scope, TargetName
+from gov.turn import Judged
 
 TPC_H = Path(__file__).parents[2].parent / "shared" / "data" / "tpc" / "tpc-h.sql"
 PATH = ("public",)
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     args = parser.parse_args()
     medium = tpc_h()
-    found = asyncio.run(measure(args.rounds, medium, snapshot(medium)))
+    found = uvloop.run(measure(args.rounds, medium, snapshot(medium)))
     print(
         f"{'statement':28} {'bytes':>5} {'kept µs':>8} {'new ms':>7} {'best 10th':>9}"
         "   of it: parse, facts, policy, rewrite (ms)"
@@ -107,7 +109,7 @@ async def measure(rounds: int, medium: dict[str, str], catalog: Catalog) -> dict
             facts = resolve(told, catalog, PATH)
 
             async def anew(fresh: str) -> None:
-                await judge_outline(house, subject, fresh, await outlined(house, fresh, WHO), PATH)
+                await judged(house, subject, fresh)
 
             parts: dict[str, Callable[[], object]] = {
                 "parse": lambda text=text: outline(text),
@@ -129,10 +131,16 @@ async def measure(rounds: int, medium: dict[str, str], catalog: Catalog) -> dict
         await analysts.close()
 
 
+async def judged(house: Any, subject: Subject, text: str) -> Judged:
+    """A text as the gateway judges it."""
+    found = await studied(house, subject, text, PATH, tell=True)
+    return await judge_studied(house, subject, text, cast(Any, found))
+
+
 async def kept(house: Any, subject: Subject, text: str) -> float:
     """Microseconds to find the judgment of a text again."""
     plans = Plans()
-    plans.put(text, PATH, await judge_outline(house, subject, text, await outlined(house, text, WHO), PATH))
+    plans.put(text, PATH, await judged(house, subject, text))
     many = 20_000
     began = time.perf_counter()
     for _ in range(many):

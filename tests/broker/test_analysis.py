@@ -15,11 +15,28 @@ from pathlib import Path
 import pytest
 
 from gov.broker import analyst
-from gov.broker.analysis import LONG, Analysts, Settings
-from gov.errors import GovError, NotUnderstood, TooComplex, Unavailable
+from gov.broker.analysis import LONG, Analysts, Settings, Studied
+from gov.broker.grounds import Standing
+from gov.broker.study import Executes, Question, Refused, Undoes
+from gov.errors import Denied, GovError, NotUnderstood, TooComplex, Unavailable
+from gov.policy.decision import MaskSpec, Outcome
+from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
+from gov.sql.facts import Facts
 from gov.sql.outline import outline
-from gov.terms import Relation
+from gov.sql.resolve import resolve
+from gov.terms import Column, Effect, Relation
 
+PATH = ("public",)
+T = Relation("public", "t")
+SHOP = Catalog("1", {T: RelationInfo(T, 7, RelationKind.TABLE, "owner", tuple(
+    ColumnInfo(name, "text", number) for number, name in enumerate("abc", 1)
+))})  # fmt: skip
+MASKED = Standing("prod", SHOP, Outcome(
+    "prod", "read", frozenset({T}), {Column(T, "b"): MaskSpec("redact", "secrets", "pii.secret")},
+    opened={T: frozenset("ab")},
+), {T: Relation("m", "t")})  # fmt: skip
+"""Column b is masked, and c is closed."""
+NOWHERE = Standing("prod", Catalog("0"), Outcome("prod", "read", frozenset()), {})
 QUICK = Settings(seconds=20)
 HEAVY = "select " + "1+" * 90_000 + "1"
 """About a second of work."""
@@ -47,6 +64,18 @@ def play(story: Callable[[Analysts], Awaitable[None]], count: int = 1, settings:
     asyncio.run(run())
 
 
+async def ask(found: Analysts, text: str, who: str = "", on: Standing = NOWHERE) -> Studied:
+    """What there is to know of a text that has facts."""
+    studied = await found.study(Question(text, PATH), on, who)
+    assert isinstance(studied, Studied)
+    return studied
+
+
+async def facts(found: Analysts, text: str) -> Facts:
+    """The facts of a text about nothing."""
+    return (await ask(found, text)).facts
+
+
 def stop(pid: int) -> None:
     """Stop a process; SIGSTOP reaches one of its threads, and the others a moment later."""
     os.kill(pid, signal.SIGSTOP)
@@ -62,28 +91,107 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_an_outline_is_the_same_through_a_process() -> None:
-    """What an analyst answers is what the function says, again from the cache too."""
+def test_facts_are_the_same_through_a_process() -> None:
+    """What an analyst answers is what the functions say, again from the cache too; so is a refusal's place."""
     text = "with x as (delete from t returning *) select é.a, f(1) from x as é, public.u order by 1"
 
     async def story(found: Analysts) -> None:
-        assert await found.outline(text) == outline(text)
-        assert await found.outline(text) is await found.outline(text)
-        assert (await found.outline("selec 1")).syntax_error == 'syntax error at or near "selec"'
+        studied = await ask(found, text)
+        assert studied.facts == resolve(outline(text), NOWHERE.catalog, PATH)
+        assert studied.sent == text
+        await studied.lineage()
+        assert await ask(found, text) is studied
+        refused = await found.study(Question("selec 1", PATH), NOWHERE)
+        assert refused == Refused('syntax error at or near "selec"', 1)
 
     play(story)
 
 
-def test_a_rewrite_is_proven_in_a_process() -> None:
-    """`same` answers for both outcomes."""
-    renames = {Relation("m", "t"): Relation("public", "t")}
+def test_one_question_brings_the_rewrite_proven_and_the_lineage() -> None:
+    """Masks and views are those of the ground where the text stands."""
 
     async def story(found: Analysts) -> None:
-        assert await found.same("select * from t", 'select * from "m"."t"', renames)
-        assert not await found.same("select * from t", 'select a from "m"."t"', renames)
-        assert not await found.same("select * from t", "selec", renames)
+        studied = await ask(found, "select a, b from t", on=MASKED)
+        assert studied.sent == 'select a, b from "m"."t"'
+        assert studied.objection is None
+        (one,) = (await studied.lineage())["lineage"]
+        assert [each.get("mask") for each in one["sources"]] == [None, "redact"]
+        assert studied.octets > 0
+
+        clear = await ask(found, "select a from t", on=MASKED)
+        assert clear.sent == "select a from t"
+        assert await (await ask(found, "select 1", on=MASKED)).lineage() == {}
 
     play(story)
+
+
+def test_the_closed_column_of_a_ground_is_refused_by_name() -> None:
+    """`*` gets along without it, and on another ground it is as open as any."""
+
+    async def story(found: Analysts) -> None:
+        with pytest.raises(Denied, match=r"public\.t\.c is closed"):
+            await ask(found, "select c from t", on=MASKED)
+        starred = await ask(found, "select * from t", on=MASKED)
+        assert {each.name for each in starred.facts.columns_read} == {"a", "b"}
+        free = Standing("prod", SHOP, Outcome("prod", "read", frozenset({T})), {})
+        assert (await ask(found, "select c from t", on=free)).facts.columns_read == {Column(T, "c")}
+
+    play(story)
+
+
+def test_what_a_name_stands_for_is_asked_for_and_followed() -> None:
+    """EXECUTE is told first; with what its PREPARE left behind it has that statement's facts and lineage."""
+
+    async def story(found: Analysts) -> None:
+        ((name, what),) = (await ask(found, "prepare p as delete from t where b = '1'", on=MASKED)).prepares
+        question = Question("execute p", PATH, tell=True)
+        assert await found.study(question, MASKED) == Executes(("p",))
+        assert await found.study(question._replace(names={}), MASKED) == Executes(("p",))
+        followed = await found.study(question._replace(names={name: what.outline}), MASKED)
+        assert isinstance(followed, Studied)
+        assert Effect.DELETE in followed.facts.effects
+        assert (await followed.lineage())["lineage"][0]["writes"]
+        assert what.octets > 512
+        assert (await ask(found, "execute p")).facts.unknown == (
+            "EXECUTE p: the prepared statement is not known",
+        )  # fmt: skip
+
+    play(story)
+
+
+def test_a_text_that_goes_back_is_told() -> None:
+    """What names mean behind COMMIT is not certain where search_path was changed before."""
+
+    async def story(found: Analysts) -> None:
+        question = Question("commit; select a from t", PATH)
+        studied = await found.study(question, MASKED)
+        assert isinstance(studied, Studied)
+        assert studied.undoing
+        assert await found.study(question._replace(settled=False), MASKED) == Undoes()
+        assert isinstance(await found.study(Question("commit", PATH, settled=False), MASKED), Studied)
+
+    play(story)
+
+
+def test_grounds_come_and_go() -> None:
+    """A new catalog takes the place of the one before it, at every analyst, and one that crashed is told anew."""
+
+    async def story(found: Analysts) -> None:
+        for number in range(6):
+            info = RelationInfo(T, 7, RelationKind.TABLE, "owner", (ColumnInfo(f"c{number}", "text", 1),))
+            newer = NOWHERE._replace(catalog=Catalog(str(number), {T: info}))
+            told = await asyncio.gather(*(
+                ask(found, f"select * from t as x{n}", on=on) for n in range(4) for on in (newer, MASKED)
+            ))  # fmt: skip
+            assert [sorted(each.name for each in one.facts.columns_read) for one in told] == [
+                [f"c{number}"], ["a", "b"],
+            ] * 4  # fmt: skip
+            if number == 3:
+                for pid in found.pids:
+                    os.kill(pid, signal.SIGKILL)
+                await asyncio.sleep(0.3)
+
+    play(story, count=2)
 
 
 @pytest.mark.parametrize(
@@ -105,10 +213,10 @@ def test_a_bomb_is_refused_and_the_next_statement_works(bomb: str, error: type[G
     async def story(found: Analysts) -> None:
         before = found.pids
         with pytest.raises(error) as refused:
-            await found.outline(bomb)
+            await ask(found, bomb)
 
         assert refused.value.hint
-        assert (await found.outline("select 1")).statements[0].kind == "SelectStmt"
+        assert (await facts(found, "select 1")).kinds == ("SelectStmt",)
         assert found.pids == before
 
     play(story)
@@ -119,7 +227,7 @@ def test_depth_that_can_be_judged_is_judged() -> None:
 
     async def story(found: Analysts) -> None:
         for text in (HEAVY, "select " + "(" * 3_000 + "1" + ")" * 3_000):
-            assert (await found.outline(text)).statements[0].effects == ("read",)
+            assert (await facts(found, text)).effects == {Effect.READ}
 
     play(story)
 
@@ -129,14 +237,14 @@ def test_a_crash_costs_one_statement_and_one_process() -> None:
 
     async def story(found: Analysts) -> None:
         (pid,) = found.pids
-        doomed = asyncio.create_task(found.outline(HEAVY))
+        doomed = asyncio.create_task(ask(found, HEAVY))
         await asyncio.sleep(0.1)
-        waiting = [asyncio.create_task(found.outline(f"select {number}")) for number in range(5)]
+        waiting = [asyncio.create_task(ask(found, f"select {number}")) for number in range(5)]
         os.kill(pid, signal.SIGSEGV)
 
         with pytest.raises(TooComplex, match="beyond the bounds of analysis"):
             await doomed
-        assert all(each.statements for each in await asyncio.gather(*waiting))
+        assert all(each.facts.effects for each in await asyncio.gather(*waiting))
         assert pid not in found.pids
         assert len(found.pids) == 1
 
@@ -151,7 +259,7 @@ def test_an_analyst_that_died_idle_is_not_asked() -> None:
         os.kill(pid, signal.SIGKILL)
         await asyncio.sleep(0.3)
 
-        assert (await found.outline("select 1")).statements
+        assert (await facts(found, "select 1")).effects
 
     play(story)
 
@@ -164,8 +272,8 @@ def test_a_statement_has_its_time() -> None:
         stop(pid)
 
         with pytest.raises(TooComplex):
-            await found.outline("select 1")
-        assert (await found.outline("select 2")).statements
+            await ask(found, "select 1")
+        assert (await facts(found, "select 2")).effects
         assert gone(pid)
 
     play(story, settings=Settings(seconds=1))
@@ -178,7 +286,7 @@ def test_time_that_others_take_does_not_count() -> None:
         (pid,) = found.pids
         stop(pid)
         asyncio.get_running_loop().call_later(1.5, os.kill, pid, signal.SIGCONT)
-        assert (await found.outline("select 1")).statements
+        assert (await facts(found, "select 1")).effects
         assert found.pids == {pid}
 
     play(story, settings=Settings(seconds=0.5))
@@ -188,12 +296,12 @@ def test_a_client_that_gives_up_leaves_no_answer_for_the_next() -> None:
     """Answers never change places."""
 
     async def story(found: Analysts) -> None:
-        task = asyncio.create_task(found.outline(HEAVY))
+        task = asyncio.create_task(ask(found, HEAVY))
         await asyncio.sleep(0.05)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-        assert await found.outline("drop table t") == outline("drop table t")
+        assert (await facts(found, "drop table t")).effects == {Effect.DROP}
 
     play(story)
 
@@ -203,9 +311,9 @@ def test_many_share_few() -> None:
 
     async def story(found: Analysts) -> None:
         texts = [f"select {number} from t{number}" for number in range(200)]
-        answers = await asyncio.gather(*map(found.outline, texts))
+        answers = await asyncio.gather(*(facts(found, text) for text in texts))
 
-        assert [answer.statements[0].names[0].name for answer in answers] == [f"t{n}" for n in range(200)]
+        assert [[each.name for each in answer.reads] for answer in answers] == [[f"t{n}"] for n in range(200)]
 
     play(story, count=2)
 
@@ -216,13 +324,13 @@ def test_one_client_does_not_keep_the_others_waiting() -> None:
     async def story(found: Analysts) -> None:
         done: list[str] = []
 
-        async def ask(text: str, who: str) -> None:
-            await found.outline(text, who)
+        async def wait(text: str, who: str) -> None:
+            await ask(found, text, who)
             done.append(who)
 
-        heavy = [asyncio.create_task(ask(f"select {n}+{MIDDLING}", "heavy")) for n in range(4)]
+        heavy = [asyncio.create_task(wait(f"select {n}+{MIDDLING}", "heavy")) for n in range(4)]
         await asyncio.sleep(0)
-        await ask("select 1", "light")
+        await wait("select 1", "light")
         assert len(done) <= 2
         await asyncio.gather(*heavy)
 
@@ -235,11 +343,11 @@ def test_a_client_that_gives_up_costs_no_analyst() -> None:
     async def story(found: Analysts) -> None:
         before = found.pids
         for number in range(3):
-            task = asyncio.create_task(found.outline(f"select {number}+{MIDDLING}"))
+            task = asyncio.create_task(ask(found, f"select {number}+{MIDDLING}"))
             await asyncio.sleep(0.05)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        assert (await found.outline("select 1")).statements
+        assert (await facts(found, "select 1")).effects
         assert found.pids == before
 
     play(story)
@@ -272,7 +380,7 @@ def test_closed_is_closed() -> None:
         async with analysts(2) as found:
             pids = found.pids
         with pytest.raises(Unavailable):
-            await found.outline("select 1")
+            await ask(found, "select 1")
         assert all(map(gone, pids))
 
     asyncio.run(story())
@@ -283,11 +391,16 @@ def test_children_do_not_outlive_their_parent() -> None:
     program = (
         "import asyncio\n"
         "from gov.broker.analysis import Analysts\n"
+        "from gov.broker.grounds import Standing\n"
+        "from gov.broker.study import Question\n"
+        "from gov.policy.decision import Outcome\n"
+        "from gov.sql.catalog import Catalog\n"
         "async def main():\n"
         "    found = Analysts()\n"
         "    await found.start(2)\n"
         "    print(*found.pids, flush=True)\n"
-        "    await found.outline('select ' + '1+' * 90000 + '1')\n"
+        "    nowhere = Standing('prod', Catalog('0'), Outcome('prod', 'read', frozenset()), {})\n"
+        "    await found.study(Question('select ' + '1+' * 90000 + '1', ()), nowhere)\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
@@ -314,7 +427,7 @@ def test_an_analyst_does_not_hear_ctrl_c() -> None:
         def ask() -> int:
             assert child.stdin is not None
             assert child.stdout is not None
-            child.stdin.write(analyst.frame(analyst.OUTLINE, b"select 1"))
+            child.stdin.write(analyst.frame(analyst.PING))
             child.stdin.flush()
             length, status = analyst.HEADER.unpack(child.stdout.read(analyst.HEADER.size))
             child.stdout.read(length)
@@ -342,11 +455,11 @@ def test_the_cache_forgets_what_was_not_used() -> None:
     """It is bounded by bytes, and one text cannot fill it."""
 
     async def story(found: Analysts) -> None:
-        first = await found.outline("select 1")
+        first = await ask(found, "select 1")
         for number in range(100):
-            await found.outline(f"select {number} as filler")
+            await ask(found, f"select {number} as filler")
 
-        assert await found.outline("select 1") is not first
-        assert await found.outline("select 99 as filler") is await found.outline("select 99 as filler")
+        assert await ask(found, "select 1") is not first
+        assert await ask(found, "select 99 as filler") is await ask(found, "select 99 as filler")
 
     play(story, settings=Settings(seconds=20, cache_bytes=8_000))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
-from gov.broker.analysis import Analysts, Settings
-from gov.broker.lineages import lineage_of
+from gov.broker.analysis import Analysts, Settings, Studied
+from gov.broker.grounds import Standing
+from gov.broker.study import Question
 from gov.policy.decision import FilterSpec, MaskSpec, Outcome
-from gov.sql.bind import follow, prepared
+from gov.sql.bind import prepared
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
 from gov.sql.outline import outline
-from gov.sql.resolve import resolve
 from gov.terms import Column, Relation
 
 CUSTOMERS, MAILS, TWICE = (Relation("public", name) for name in ("customers", "mails", "twice"))
@@ -45,10 +46,11 @@ def fields(text: str, *, before: str = "", outcome: Outcome = MASKED) -> Mapping
         analysts = Analysts()
         await analysts.start(1, Settings(seconds=20))
         try:
-            found = follow(outline(text), dict(prepared(outline(before))))
-            facts = resolve(found, CATALOG, ("public",))
-            traced = await lineage_of(analysts, "alice", text, found, facts, CATALOG, ("public",), outcome)
-            return traced.fields
+            names = {name: json.dumps(what) for name, what in prepared(outline(before))} if before else None
+            standing = Standing("prod", CATALOG, outcome, {})
+            studied = await analysts.study(Question(text, ("public",), names), standing, "alice")
+            assert isinstance(studied, Studied)
+            return await studied.lineage()
         finally:
             await analysts.close()
 
@@ -92,7 +94,7 @@ def test_execute_has_the_lineage_of_what_was_prepared() -> None:
     "BEGIN", "SET statement_timeout = 1", "SELECT 1", "SELECT relname FROM pg_catalog.pg_class",
 ])
 def test_where_nothing_flows_nothing_is_said(text: str) -> None:
-    """And nobody is asked."""
+    """Where no table is touched there is nothing to tell."""
     assert fields(text) == {}
 
 

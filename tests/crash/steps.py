@@ -85,7 +85,7 @@ STEPS: tuple[Step, ...] = (
     Step("use.connecting", "broker.upstream:connect", "before", ANY),
     Step("use.connected", "broker.upstream:connect", "after", ANY),
     Step("use.opened", "broker.gateway:Gateway._opened", "after", ANY),
-    Step("use.judging", "broker.analysis:Analysts.outline", "before", ANY),
+    Step("use.judging", "broker.analysis:Analysts.study", "before", ANY),
     Step("use.judged", "broker.judging:Judging.judged", "after", ANY),
     Step("use.recording", "broker.recording:Recording.record", "before", USES, _statement),
     Step("use.recorded", "broker.recording:Recording.record", "after", USES, _statement),

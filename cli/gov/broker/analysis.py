@@ -1,7 +1,7 @@
 """Analysis in supervised child processes, each with bounds on bytes, tokens, depth and time.
 
 A statement that crashes, stalls or starves its analyst costs that one process and gets `TooComplex`;
-nobody else's statement was in it, and a new analyst takes its place. Outlines are kept by exact text.
+nobody else's statement was in it, and a new analyst takes its place. What was found is kept by exact text.
 Clients take turns: one with heavy statements, in however many sessions, delays another by one of them.
 """
 
@@ -9,32 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
-from gov.broker.analyst import DONE, HEADER, LINEAGE, OUTLINE, SAME, frame
+from gov.broker.analyst import FACTS, FAILED, FORGET, KEEP, PING, STUDY, frame
+from gov.broker.child import Child, Job, Lost
+from gov.broker.grounds import Grounds, Known, Standing, packed
+from gov.broker.lineages import unfound
+from gov.broker.study import Executes, Prepares, Question, Refused, Undoes
 from gov.broker.turns import Turns
 from gov.errors import GovError, TooComplex, Unavailable, error_of
-from gov.lineage.request import Asked, Told
+from gov.lineage.form import MOST_OCTETS
 from gov.sql import grammar
-from gov.sql.outline import Outline, decode
-from gov.terms import Relation
+from gov.sql.facts import Facts, decode
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-TICKS = os.sysconf("SC_CLK_TCK")
 HINT = "split the statement, or simplify it"
-PATIENCE = 5
-"""How many times as long a statement may take on a machine that is busy with other things."""
-SOON = 0.05
-"""Seconds in which an answer is heard without a look at what it costs; they are not counted."""
 LONG = 1 << 13
 """Bytes of a text, or of JSON, from which on work of ours is done beside the event loop: it is about 20 ms."""
 
@@ -44,11 +39,56 @@ class Settings:
     """The bounds of analysis."""
 
     seconds: float = 2.0
-    """How much time of a processor one statement may take."""
+    """How much time of a processor one statement may take, for each part of what is asked about it."""
     start_seconds: float = 30.0
-    """How long a new analyst may take until it answers, on a busy machine."""
+    """How long a new analyst may take until it answers, on a busy machine, and one until it knows a new catalog."""
     cache_bytes: int = 16 << 20
-    """How much is kept of outlines, counted by their JSON and their texts."""
+    """How much is kept of what was found, counted by its JSON and the texts."""
+
+
+class Studied:
+    """What an analyst has found in one text."""
+
+    __slots__ = ("_last", "_lineage", "catalog", "facts", "objection", "octets", "prepares", "sent", "undoing")
+
+    def __init__(
+        self, question: Question, row: list[Any], last: asyncio.Future[tuple[int, bytes]], catalog: str
+    ) -> None:
+        facts, sent, objection, prepares, self.undoing = row
+        self.facts: Facts = decode(facts)
+        self.sent: str = question.text if sent is None else sent
+        """With the masked views where they are needed."""
+        self.objection: list[str] | None = objection
+        """Why it cannot be sent so: code, what, hint and detail."""
+        self.prepares = tuple((name, Prepares(*what)) for name, what in prepares)
+        """By name."""
+        self.catalog = catalog
+        """The version of the catalog that it was studied on."""
+        self.octets = 0
+        """How much its lineage is to keep."""
+        self._last: asyncio.Future[tuple[int, bytes]] | None = last
+        self._lineage: dict[str, Any] = {}
+
+    async def lineage(self) -> dict[str, Any]:
+        """The fields of an entry that say where its columns come from; none where nothing flows."""
+        if self._last is not None:
+            try:
+                kind, body = await asyncio.shield(self._last)
+            except Lost:
+                kind, body = FAILED, json.dumps(["", _BEYOND]).encode()
+            if kind == FAILED:
+                self.octets, self._lineage = MOST_OCTETS, unfound(self.facts, json.loads(body)[1])
+            elif body:
+                self.octets, self._lineage = len(body), json.loads(body)
+            self._last = None
+        return self._lineage
+
+
+_BEYOND = "the statement is beyond the bounds of analysis"
+Answer = Studied | Refused | Executes | Undoes
+_OTHERS: dict[str, Callable[..., Answer]] = {
+    "Refused": Refused, "Executes": lambda names: Executes(tuple(names)), "Undoes": Undoes,
+}  # fmt: skip
 
 
 class Analysts:
@@ -56,15 +96,16 @@ class Analysts:
 
     def __init__(self) -> None:
         self._settings = Settings()
-        self._idle: list[_Analyst] = []
+        self._idle: list[Child] = []
         self._turns = Turns()
         """One slot for each analyst who has nothing to do."""
         self._beside = Turns()
         self._beside.give()
-        self._asked: set[asyncio.Task[tuple[int, bytes]]] = set()
-        self._all: set[_Analyst] = set()
+        self._all: set[Child] = set()
+        self._hiring: set[Child] = set()
         self._replacing: set[asyncio.Task[None]] = set()
         self._closed = True
+        self._grounds = Grounds()
         self._cache = _Cache(self._settings.cache_bytes)
 
     async def start(self, count: int = 2, settings: Settings | None = None) -> None:
@@ -85,38 +126,34 @@ class Analysts:
     @property
     def pids(self) -> frozenset[int]:
         """The processes that work now."""
-        return frozenset(analyst.pid for analyst in self._all)
+        return frozenset(child.pid for child in self._all)
 
-    async def outline(self, text: str, who: str = "") -> Outline:
-        """The outline of `text`, for client `who`.
+    async def study(self, question: Question, standing: Standing, who: str = "") -> Answer:
+        """What can be said of a text, for client `who`, on the ground where it stands.
 
         Raises:
-            NotUnderstood: It is not valid UTF-8 or has a NUL.
+            NotUnderstood: It is not valid UTF-8, has a NUL, or nests in a way that is not understood.
             TooComplex: It is beyond the bounds of analysis.
+            Denied: It names a closed column.
             Unavailable: The analysts are closed.
         """
-        if (kept := self._cache.get(text)) is not None:
+        grammar.encode(question.text)
+        ground = self._grounds.of(standing)
+        key = (ground.number, *question)
+        if question.names is None and (kept := self._cache.get(key)) is not None:
             return kept
-        body = await self._ask(OUTLINE, grammar.encode(text), who)
-        made = await self.beside(len(body), who, lambda: decode(json.loads(body)))
-        self._cache.put(text, made, len(body))
-        return made
-
-    async def same(
-        self, original: str, rewritten: str, renames: Mapping[Relation, Relation], who: str = ""
-    ) -> bool:
-        """Whether `rewritten` is `original` but for relations renamed: see `gov.sql.proof.same`.
-
-        `renames` goes from the view to its relation. Raises as `outline` does.
-        """
-        pairs = [[[view.schema, view.name], [relation.schema, relation.name]] for view, relation in renames.items()]
-        body = json.dumps([original, rewritten, pairs]).encode()
-        return json.loads(await self._ask(SAME, body, who)) is True
-
-    async def lineage(self, asked: Asked, who: str = "") -> Told:
-        """Where the columns of a text come from: see `gov.lineage.request`. Raises as `outline` does."""
-        body = await self._ask(LINEAGE, json.dumps(asked).encode(), who)
-        return Told(*json.loads(body))._replace(octets=len(body))
+        job = await self._ask(question, ground, who)
+        try:
+            kind, body = await job.first
+        except Lost:
+            raise self._lost() from None
+        if kind == FAILED:
+            code, what, hint, detail = json.loads(body)
+            raise error_of(code, what, hint=hint, detail=detail)
+        found = await self.beside(len(body), who, _read, question, kind, body, job.last, standing.catalog.version)
+        if isinstance(found, Studied) and question.names is None:
+            self._cache.keep(key, found, len(body) + 4 * len(question.text), job.last)
+        return found
 
     async def beside(self, size: int, who: str, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
         """What `work` returns; when its input has a `LONG` size, it does not keep the event loop from others.
@@ -143,93 +180,77 @@ class Analysts:
         for task in self._replacing:
             task.cancel()
         await asyncio.gather(*self._replacing, return_exceptions=True)
-        await asyncio.gather(*(analyst.end() for analyst in self._all))
-        await asyncio.gather(*self._asked, return_exceptions=True)
+        await asyncio.gather(*(child.end() for child in self._all))
         self._all.clear()
         self._idle.clear()
         self._turns.drop()
 
-    async def _ask(self, kind: int, body: bytes, who: str) -> bytes:
-        """The answer to one frame from whoever is free."""
-        analyst = await self._free(who)
-        # Whoever gives up does not take the analyst along: what it still answers is heard, and belongs to nobody.
-        asked = asyncio.create_task(self._answer(analyst, kind, body, who))
-        self._asked.add(asked)
-        asked.add_done_callback(self._heard)
-        status, reply = await asyncio.shield(asked)
-        if status != DONE:
-            code, what, hint, detail = json.loads(reply)
-            raise error_of(code, what, hint=hint, detail=detail)
-        return reply
-
-    async def _answer(self, analyst: _Analyst, kind: int, body: bytes, who: str) -> tuple[int, bytes]:
-        began = time.monotonic()
+    async def _ask(self, question: Question, ground: Known, who: str) -> Job:
+        """One question, asked of whoever is free; who gives up does not take the analyst along."""
+        child = await self._free(who)
         try:
-            answer = await self._bounded(analyst, analyst.ask(kind, body))
-        except BaseException as why:
-            self._turns.used(who, time.monotonic() - began)
-            self._replace(analyst)
-            if isinstance(why, (TimeoutError, asyncio.IncompleteReadError, OSError)):
-                raise self._lost() from None
+            frames, seconds = b"", self._settings.seconds
+            if not child.shelf.has(ground):
+                frames, seconds = await self._introduced(child, ground), self._settings.start_seconds
+            body = json.dumps([ground.number, question], separators=(",", ":")).encode()
+        except BaseException:
+            self._ready(child)
             raise
-        self._turns.used(who, time.monotonic() - began)
-        self._ready(analyst)
-        return answer
+        return child.ask(who, frames + frame(STUDY, body), seconds)
 
-    async def _bounded(self, analyst: _Analyst, asking: Awaitable[T]) -> T:
-        """What is asked, within the bound on time. Raises TimeoutError."""
-        most = self._settings.seconds
-        answer = asyncio.ensure_future(asking)
-        try:
-            # Nearly every answer comes at once: only a slow one is worth asking how much it has used.
-            await asyncio.wait([answer], timeout=min(SOON, most))
-            if not answer.done():
-                until = analyst.used() + most
-                async with asyncio.timeout(most * PATIENCE):
-                    while not answer.done():
-                        if (left := until - analyst.used()) <= 0:
-                            raise TimeoutError
-                        await asyncio.wait([answer], timeout=left)
-            return answer.result()
-        finally:
-            answer.cancel()
+    async def _introduced(self, child: Child, ground: Known) -> bytes:
+        """The frames that make a ground known to an analyst."""
+        if child.shelf.needs_catalog(ground):
+            body = await asyncio.to_thread(packed, ground, with_catalog=True)
+        else:
+            body = packed(ground, with_catalog=False)
+        gone = child.shelf.put(ground, len(body))
+        # First what is new: its catalog may be known from what goes.
+        return b"".join([frame(KEEP, body), *(frame(FORGET, str(each).encode()) for each in gone)])
 
-    def _heard(self, asked: asyncio.Task[tuple[int, bytes]]) -> None:
-        self._asked.discard(asked)
-        if not asked.cancelled():
-            asked.exception()
+    def _over(self, child: Child, job: Job) -> None:
+        """A question is answered, or an analyst is lost."""
+        if child in self._hiring:
+            return
+        self._turns.used(job.who, time.monotonic() - job.began)
+        if child.alive:
+            self._ready(child)
+        else:
+            self._replace(child)
 
     def _lost(self) -> GovError:
         if self._closed:
             return Unavailable("analysis is closed", hint="gov broker status")
-        return TooComplex("the statement is beyond the bounds of analysis", hint=HINT)
+        return TooComplex(_BEYOND, hint=HINT)
 
-    def _ready(self, analyst: _Analyst) -> None:
-        self._idle.append(analyst)
+    def _ready(self, child: Child) -> None:
+        self._idle.append(child)
         self._turns.give()
 
-    async def _free(self, who: str) -> _Analyst:
+    async def _free(self, who: str) -> Child:
         """An analyst who has nothing to do and is alive."""
         while not self._closed:
             await self._turns.take(who)
             if self._closed:
                 break
-            analyst = self._idle.pop()
-            if analyst.alive:
-                return analyst
-            self._replace(analyst)
+            child = self._idle.pop()
+            if child.alive:
+                return child
+            self._replace(child)
         raise Unavailable("analysis is closed", hint="gov broker status")
 
-    def _replace(self, analyst: _Analyst) -> None:
-        analyst.kill()
-        task = asyncio.create_task(self._succeed(analyst))
+    def _replace(self, child: Child) -> None:
+        if self._closed:
+            return
+        child.kill()
+        task = asyncio.create_task(self._succeed(child))
         self._replacing.add(task)
         task.add_done_callback(self._replacing.discard)
 
-    async def _succeed(self, analyst: _Analyst) -> None:
-        """Bury `analyst` and hire another, again and again until one comes up."""
-        await analyst.end()
-        self._all.discard(analyst)
+    async def _succeed(self, child: Child) -> None:
+        """Bury `child` and hire another, again and again until one comes up."""
+        await child.end()
+        self._all.discard(child)
         pause = 0.1
         while not self._closed:
             try:
@@ -240,90 +261,59 @@ class Analysts:
                 pause = min(pause * 2, 5.0)
 
     async def _hire(self) -> None:
-        analyst = await _Analyst.start()
-        self._all.add(analyst)
+        child = Child(self._settings.seconds, self._over)
+        await child.start()
+        self._hiring.add(child)
         try:
-            async with asyncio.timeout(self._settings.start_seconds):
-                await analyst.ask(OUTLINE, b"select 1")
-        except (TimeoutError, asyncio.IncompleteReadError, OSError):
-            self._all.discard(analyst)
-            await analyst.end()
-            raise Unavailable("an analyst does not come up", hint="gov broker status") from None
-        self._ready(analyst)
+            await child.ask("", frame(PING), self._settings.start_seconds).last
+        except BaseException as why:
+            await child.end()
+            if isinstance(why, Lost):
+                raise Unavailable("an analyst does not come up", hint="gov broker status") from None
+            raise
+        finally:
+            self._hiring.discard(child)
+        self._all.add(child)
+        self._ready(child)
 
 
-class _Analyst:
-    """One child process."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._process, self._to, self._from = process, process.stdin, process.stdout
-
-    @classmethod
-    async def start(cls) -> _Analyst:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gov.broker.analyst",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,  # a traceback could hold somebody's statement
-            )  # fmt: skip
-        except OSError as why:
-            raise Unavailable(f"an analyst cannot be started: {why}", hint="gov broker status") from None
-        return cls(process)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        return self._process.returncode is None and not self._from.at_eof()
-
-    async def ask(self, kind: int, body: bytes) -> tuple[int, bytes]:
-        self._to.write(frame(kind, body))
-        await self._to.drain()
-        length, status = HEADER.unpack(await self._from.readexactly(HEADER.size))
-        return status, await self._from.readexactly(length)
-
-    def used(self) -> float:
-        """Seconds of a processor so far; Linux tells, elsewhere the clock has to do."""
-        try:
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return time.monotonic()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    def kill(self) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
-
-    async def end(self) -> None:
-        self.kill()
-        self._to.close()
-        await self._process.wait()
+def _read(
+    question: Question, kind: int, body: bytes, last: asyncio.Future[tuple[int, bytes]], catalog: str
+) -> Answer:
+    row = json.loads(body)
+    if kind == FACTS:
+        return Studied(question, row, last, catalog)
+    name, *rest = row
+    return _OTHERS[name](*rest)
 
 
 class _Cache:
-    """Outlines by exact text, the least recently used forgotten first."""
+    """What was found in texts, the least recently used forgotten first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
-        self._kept: OrderedDict[str, tuple[Outline, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], tuple[Studied, int]] = OrderedDict()
 
-    def get(self, text: str) -> Outline | None:
-        if (found := self._kept.get(text)) is None:
+    def get(self, key: tuple[object, ...]) -> Studied | None:
+        if (found := self._kept.get(key)) is None:
             return None
-        self._kept.move_to_end(text)
+        self._kept.move_to_end(key)
         return found[0]
 
-    def put(self, text: str, made: Outline, size: int) -> None:
-        weight = size + 4 * len(text)
-        if weight > self._limit // 8 or text in self._kept:
+    def keep(self, key: tuple[object, ...], found: Studied, size: int, last: asyncio.Future[tuple[int, bytes]]) -> None:
+        """Keep it when its lineage is there too; what nobody could find may be found the next time."""
+
+        def heard(last: asyncio.Future[tuple[int, bytes]]) -> None:
+            if not last.cancelled() and last.exception() is None and last.result()[0] != FAILED:
+                self._put(key, found, size + len(last.result()[1]))
+
+        last.add_done_callback(heard)
+
+    def _put(self, key: tuple[object, ...], found: Studied, weight: int) -> None:
+        if weight > self._limit // 8 or key in self._kept:
             return
-        self._kept[text] = (made, weight)
+        self._kept[key] = (found, weight)
         self._size += weight
         while self._size > self._limit:
             _, (_, gone) = self._kept.popitem(last=False)

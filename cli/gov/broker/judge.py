@@ -1,35 +1,30 @@
-"""From a text to a judgment: facts from a worker, a decision from policy, the rewrite and its proof.
+"""From a text to a judgment: facts, rewrite and lineage from an analyst, and a decision from policy.
 
 Everything the gateway, `gov explain` and `gov exec --no-wait` say about a statement is said here.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from gov.broker.analysis import Studied
+from gov.broker.grounds import Standing
 from gov.broker.house import House
-from gov.broker.lineages import NOTHING, lineage_of
-from gov.errors import Denied, NotUnderstood, StatementFailed, Unavailable
+from gov.broker.study import Executes, Question, Refused, Undoes
+from gov.errors import NotUnderstood, StatementFailed, Unavailable, error_of
 from gov.identity.principal import Principal
-from gov.policy.accepted import closed, narrowed
+from gov.policy.accepted import closed
 from gov.policy.decide import decide
 from gov.policy.decision import MaskSpec, Outcome, Verdict
 from gov.policy.outcome import outcome as outcome_of
 from gov.policy.situation import Situation
 from gov.protocol.frames import RESERVED
-from gov.sql.bind import prepared
 from gov.sql.calls import DOMAIN
 from gov.sql.catalog import Catalog, Code
-from gov.sql.columns import Columns
 from gov.sql.facts import Facts
-from gov.sql.outline import Outline, size
-from gov.sql.resolve import resolve
-from gov.sql.rewrite import renames, rewrite
-from gov.sql.world import World, meanings, search, worlds
 from gov.target.target import Target
 from gov.terms import SYSTEM_SCHEMAS, Column, Effect, Relation, Scope
 from gov.turn import Judged, Route, route
@@ -50,44 +45,37 @@ class Subject:
     purpose: str = ""
 
 
-def _client(who: Principal) -> str:
-    """Who takes turns with others at being analysed."""
-    return f"{who.issuer} {who.subject}"
-
-
-async def outlined(house: House, text: str, who: Principal) -> Outline:
-    """What a text of `who` says by itself.
+async def studied(
+    house: House, subject: Subject, text: str, search_path: tuple[str, ...], *,
+    names: Mapping[str, str] | None = None, tell: bool = False, settled: bool = True,
+) -> Studied | Executes | Undoes:
+    """What a text of `subject` says, and what it means by today's catalog: see `study.Question`.
 
     Raises:
         StatementFailed: PostgreSQL's grammar refuses it.
         NotUnderstood, TooComplex: It is beyond the bounds of analysis.
-        Unavailable: No worker answers.
+        Denied: It names a closed column.
+        Unavailable: No analyst answers.
     """
-    outline = await house.analysts.outline(text, _client(who))
-    if outline.syntax_error is not None:
-        raise StatementFailed(outline.syntax_error, hint="", state="42601", position=outline.position)
-    return outline
+    target = subject.target
+    standing = Standing(target.name, await target.catalog(), subject.outcome, subject.views)
+    question = Question(text, search_path, names, tell, settled)
+    found = await house.analysts.study(question, standing, f"{subject.who.issuer} {subject.who.subject}")
+    if isinstance(found, Refused):
+        raise StatementFailed(found.message, hint="", state="42601", position=found.position)
+    return found
 
 
-async def judge_outline(
-    house: House, subject: Subject, text: str, outline: Outline, search_path: tuple[str, ...], *,
-    rows: int | None = None,
+async def judge_studied(
+    house: House, subject: Subject, text: str, found: Studied, *, rows: int | None = None
 ) -> Judged:
     """The judgment of `text`, `rows` being the planner's estimate where somebody asked it.
 
     Raises:
         NotUnderstood: It cannot run as it was sent.
-        Unavailable: A table it touches is closed while its views are rebuilt, or a worker does not answer.
+        Unavailable: A table it touches is closed while its views are rebuilt.
     """
-    catalog = await subject.target.catalog()
-    client, octets = _client(subject.who), _weight(text, outline)
-    hidden = closed(subject.outcome, catalog)
-    if hidden:
-        await house.analysts.beside(
-            octets, client, _none_closed, subject.target, outline, catalog, hidden, search_path
-        )
-        catalog = narrowed(catalog, hidden)
-    facts = await house.analysts.beside(octets, client, resolve, outline, catalog, search_path)
+    facts = found.facts
     _open(subject.target, facts)
     if facts.temporary:
         raise NotUnderstood("temporary tables are not governed yet", hint="use a WITH query, or a table of your own")
@@ -98,29 +86,24 @@ async def judge_outline(
         raise NotUnderstood(
             f"{facts.command} of a statement that runs on a connection of its own", hint="send the statement itself"
         )
-    sent, lineage = text, NOTHING
-    if decision.verdict is not Verdict.DENY:
-        # Beside the rewrite and its proof: there are two analysts, and it never fails.
-        tracing = lineage_of(house.analysts, client, text, outline, facts, catalog, search_path, subject.outcome)
-        if way is not Route.OWNER and subject.views:
-            rewriting = _rewritten(house, subject, text, outline, facts, catalog, hidden, search_path)
-            sent, lineage = await asyncio.gather(rewriting, tracing)
-        else:
-            lineage = await tracing
+    denied = decision.verdict is Verdict.DENY
+    sent = text if denied or way is Route.OWNER else _sent(found)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    judged = Judged(facts, decision, digest, sent, way, prepares=tuple(prepared(outline)))
+    judged = Judged(facts, decision, digest, sent, way, prepares=found.prepares)
     _runs_here(judged)
-    judged = _with_fields(house, subject, judged, text, catalog)
-    return replace(judged, fields={**judged.fields, **lineage.fields}, octets=lineage.octets)
+    fields = _fields(house, subject, judged, text, found.catalog)
+    if denied:
+        return replace(judged, fields=fields)
+    lineage = await found.lineage()  # an analyst has it ready by now, or soon
+    return replace(judged, fields={**fields, **lineage}, octets=found.octets)
 
 
-def _weight(text: str, outline: Outline) -> int:
-    """How many bytes it is to judge: EXECUTE is short and what it runs may be long."""
-    return max(len(text), _THING * sum(map(size, outline.statements)))
-
-
-_THING = 4
-"""Bytes that one of the things takes which a text names, at the least."""
+def _sent(found: Studied) -> str:
+    """The text as it is sent. Raises what stands in its way."""
+    if found.objection is not None:
+        code, what, hint, detail = found.objection
+        raise error_of(code, what, hint=hint, detail=detail)
+    return found.sent
 
 
 def _runs_here(judged: Judged) -> None:
@@ -181,52 +164,10 @@ def _open(target: Target, facts: Facts) -> None:
     raise Unavailable(f"{first} is closed: {target.closing.why(first)}", hint=hint)
 
 
-def _none_closed(
-    target: Target, outline: Outline, catalog: Catalog, hidden: frozenset[Column], search_path: tuple[str, ...]
-) -> None:
-    """Refuse what names a closed column; `*` gets along without.
-
-    Raises:
-        Denied: It does.
-    """
-    for statement, world, _ in worlds(outline, World(catalog, search(search_path), frozenset())):
-        known = meanings(statement, world)
-        named = {Column(known[hit.name], hit.column) for hit in Columns(statement, known, catalog).hits} & hidden
-        if not named:
-            continue
-        column = min(named)
-        raise Denied(
-            f"the column {column} is closed: it is new in a table with classified data, and nobody has said what it"
-            " holds",
-            hint="ask whoever has the role `policy_admin` to classify it, or to say that it is clear:"
-            f" gov policy accept {target.name} {column.relation}",
-        )
-
-
-async def _rewritten(
-    house: House, subject: Subject, text: str, outline: Outline, facts: Facts, catalog: Catalog,
-    hidden: frozenset[Column], search_path: tuple[str, ...],
-) -> str:
-    """The text as it is sent, proven to be the same statement over other relations."""
-    # Of a relation with hidden rows every read goes to its view.
-    masked = {
-        relation: frozenset() if relation in subject.outcome.filters else frozenset(
-            {*subject.outcome.masked_in(relation), *(each.name for each in hidden if each.relation == relation)}
-        )
-        for relation in subject.views
-    }
-    client = _client(subject.who)
-    sent = await house.analysts.beside(
-        _weight(text, outline), client, rewrite, text, outline, facts, catalog, subject.views, masked, search_path
-    )
-    if sent is text or sent == text:
-        return sent
-    if not await house.analysts.same(text, sent, renames(subject.views), client):
-        raise Unavailable("rewriting to the masked views changed the statement", hint="please report the statement")
-    return sent
-
-
-def _with_fields(house: House, subject: Subject, judged: Judged, text: str, catalog: Catalog) -> Judged:
+def _fields(
+    house: House, subject: Subject, judged: Judged, text: str, catalog: str
+) -> dict[str, object]:
+    """What the entry of a statement says each time that its text comes."""
     facts, decision = judged.facts, judged.decision
     masks, clear = masked_and_clear(facts.columns_read, subject.outcome)
     fields: dict[str, object] = {
@@ -238,7 +179,7 @@ def _with_fields(house: House, subject: Subject, judged: Judged, text: str, cata
             {"column": str(column), "mask": spec.mask, "rule": spec.rule} for column, spec in sorted(masks.items())
         ],
         "clear_sensitive": _names(clear), "rewritten": judged.sent != text, "policy": house.policy.digest,
-        "catalog": catalog.version,
+        "catalog": catalog,
     }
     if unmasked := clear & subject.outcome.lifted.keys():
         fields["unmasked"] = _names(frozenset(unmasked))
@@ -250,7 +191,7 @@ def _with_fields(house: House, subject: Subject, judged: Judged, text: str, cata
         fields["unknown"] = facts.unknown
     if judged.route is not Route.SESSION:
         fields["one_shot"] = judged.route.value
-    return replace(judged, fields=fields)
+    return fields
 
 
 def masked_and_clear(
@@ -332,7 +273,7 @@ async def judge(
 ) -> Opinion:
     """What would happen to `text` if `who` sent it in a new lease of that scope.
 
-    Raises like `outlined` and `judge_outline`, and Unreachable when the target's catalog cannot be read.
+    Raises like `studied` and `judge_studied`, and Unreachable when the target's catalog cannot be read.
     """
     environment = house.environment(target.name)
     catalog = await house.schemas.met(target.name)
@@ -346,7 +287,9 @@ async def judge(
     needed = content.masks or content.filters or hidden
     views = (await target.profile(unbound if same else content)).views if needed else {}
     subject = Subject(who, target, environment, scope, content, views, client, purpose)
-    judged = await judge_outline(house, subject, text, await outlined(house, text, who), catalog.search_path)
+    found = await studied(house, subject, text, catalog.search_path)
+    assert isinstance(found, Studied)  # nothing else is asked for
+    judged = await judge_studied(house, subject, text, found)
     masks, _ = masked_and_clear(judged.facts.columns_read, content)
     read = tuple(sorted(column for column in hidden if column.relation in judged.facts.reads))
     return Opinion(judged, content, masks, judged.sent if judged.sent != text else None, read)

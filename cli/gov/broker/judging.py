@@ -10,18 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from gov.broker import datasets, objections
-from gov.broker.judge import BeingAltered, Subject, estimated, judge_outline, masked_fields, outlined, trapped_types
+from gov.broker.analysis import Studied
+from gov.broker.judge import BeingAltered, Subject, estimated, judge_studied, masked_fields, studied, trapped_types
 from gov.broker.plans import Plans
 from gov.broker.playing import Playing
 from gov.broker.prepared import named_by
+from gov.broker.study import Executes, Prepares, Undoes
 from gov.errors import GovError, LimitReached, NotUnderstood, StatementFailed, Unavailable
 from gov.protocol import frames
 from gov.protocol.replies import FAILED, IDLE
 from gov.session.path import read_path
-from gov.sql.bind import follow
-from gov.sql.outline import octets_of
-from gov.sql.statement import Outline
-from gov.sql.world import UNDOING
 from gov.terms import Effect
 from gov.turn import Judged, Statement, not_judged
 
@@ -51,10 +49,8 @@ class Judging:
         """Whether the client has changed one of READS_VALUES."""
         self._plans = Plans()
         self._plans_for: tuple[object, ...] = ()
-        self._prepared: dict[str, Outline] = {}
+        self._prepared: dict[str, Prepares] = {}
         """What SQL's PREPARE gave names; a name that is gone fails at the database."""
-        self._octets: dict[str, int] = {}
-        """How much each of them is to keep."""
         self._claims: dict[str, Playing] = {}
         """Who was the last to say PREPARE of a name: what is overtaken on its way does not count."""
         self._reported_path = reported_path
@@ -78,7 +74,7 @@ class Judging:
     async def judged(self, text: str) -> Judged:
         """The judgment of a text, which waits while what it touches is being altered.
 
-        Raises like `outlined` and `judge_outline`.
+        Raises like `studied` and `judge_studied`.
         """
         while True:
             try:
@@ -95,32 +91,34 @@ class Judging:
     async def _judged(self, text: str) -> Judged:
         await self._fresh()
         session, house = self.session, self.session.house
-        outline = await outlined(house, text, self.subject.who)
-        goes_back = any(statement.command in UNDOING for statement in outline.statements[:-1])
-        if goes_back and self._set_in_transaction:
+        found = await studied(
+            house, self.subject, text, self.search_path, tell=True, settled=not self._set_in_transaction
+        )
+        if isinstance(found, Undoes) or (isinstance(found, Studied) and found.undoing and self._set_in_transaction):
             raise NotUnderstood(
                 "search_path was changed in the transaction that this text ends, so what names mean behind it"
                 " is not certain", hint="send the statements one at a time",
             )
-        follows = any(statement.runs is not None for statement in outline.statements)
-        if follows:
+        if follows := isinstance(found, Executes):
             # What a name stands for is certain only when no PREPARE is on its way.
             await session.drained()
-            outline = follow(outline, self._prepared)
-            if unknown := [statement.runs for statement in outline.statements if statement.runs is not None]:
-                raise objections.no_statement(unknown[0].encode())
-        judged = await judge_outline(house, self.subject, text, outline, self.search_path)
+            names = {name: known.outline for name in found.names if (known := self._prepared.get(name)) is not None}
+            found = await studied(house, self.subject, text, self.search_path, names=names)
+            if isinstance(found, Executes):
+                raise objections.no_statement(found.names[0].encode())
+        assert isinstance(found, Studied)
+        judged = await judge_studied(house, self.subject, text, found)
         # What has shown its estimate to be wrong, or comes with an approval, is not estimated (again).
         asked = text not in self._exceeded and session.lease.request is None and estimated(house, self.subject, judged)
         asked = asked and session.replies.status != FAILED and not session.group.partly
         if asked:
             rows = await self._estimate(judged)
-            judged = await judge_outline(house, self.subject, text, outline, self.search_path, rows=rows)
+            judged = await judge_studied(house, self.subject, text, found, rows=rows)
         if self._of_dataset and datasets.reads(session, text):
             return datasets.marked(session, judged, text)
         if judged.prepares:
             self._room(judged)
-        if not follows and not asked and not goes_back:
+        if not follows and not asked and not found.undoing:
             self._plans.put(text, self.search_path, judged)
         return judged
 
@@ -133,7 +131,8 @@ class Judging:
     def _room(self, judged: Judged) -> None:
         """Raise LimitReached when what a text prepares is too much: in number, or to keep."""
         limits = self.session.house.config.limits
-        octets = sum(self._octets.values()) + sum(octets_of(cast(Outline, outline)) for _, outline in judged.prepares)
+        octets = sum(each.octets for each in self._prepared.values())
+        octets += sum(cast(Prepares, what).octets for _, what in judged.prepares)
         if len(self._prepared) >= limits.prepared_per_session or octets > limits.prepared_bytes:
             raise LimitReached(
                 "the session has as many prepared statements as it may, or as much text in them",
@@ -224,28 +223,24 @@ class Judging:
     def forget(self, name: str) -> None:
         """Another statement takes the prepared name."""
         self._prepared.pop(name, None)
-        self._octets.pop(name, None)
         self._claims.pop(name, None)
 
     def prepared(self, playing: Playing) -> None:
         """A PREPARE has succeeded: the next of those in its text."""
         assert playing.run is not None
         if playing.prepared < len(playing.run.judged.prepares):
-            name, outline = playing.run.judged.prepares[playing.prepared]
+            name, what = playing.run.judged.prepares[playing.prepared]
             playing.prepared += 1
             if self._claims.get(name) is playing:
-                self._prepared[name] = known = cast(Outline, outline)
-                self._octets[name] = octets_of(known)
+                self._prepared[name] = cast(Prepares, what)
 
     def deallocated(self, text: str) -> None:
         """A DEALLOCATE or DISCARD has run; where more was said than that, names that are gone stay known."""
         name = named_by(text)
         if name == "" or text.strip("; ").upper() == "DISCARD ALL":
             self._prepared.clear()
-            self._octets.clear()
         elif name is not None:
             self._prepared.pop(name, None)
-            self._octets.pop(name, None)
 
     def ready(self, status: int) -> None:
         """A transaction may have ended, and settings of it may have been undone."""

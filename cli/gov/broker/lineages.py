@@ -1,70 +1,67 @@
-"""Where the columns of a statement come from, for its entry in the trail.
+"""Where the columns of a statement come from, for its entry in the trail: an analyst's work.
 
-An analyst finds it, with all that it needs of the catalog in the question. A statement is never refused for
-its lineage: what cannot be found is widened to all that its facts say it reads, and the entry says so.
+A statement is never refused for its lineage: what cannot be found is widened to all that its facts say it
+reads, and the entry says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from gov.broker.analysis import Analysts
-from gov.errors import GovError
-from gov.lineage.form import MOST_OCTETS, Masked, from_facts
-from gov.lineage.request import asked
+from gov.lineage.form import Masked, from_facts
+from gov.lineage.request import Asked, told
 from gov.mask.view import qualified, quote
 from gov.policy.decision import Outcome
-from gov.sql.catalog import Catalog
+from gov.sql.catalog import RelationInfo
 from gov.sql.facts import Facts
-from gov.sql.outline import Outline
+from gov.sql.grammar import Node
+from gov.sql.outline import Outline, outline
 from gov.sql.resolve import resolve
 from gov.terms import SYSTEM_SCHEMAS, Column, Effect, Relation
+
+if TYPE_CHECKING:
+    from gov.broker.study import Ground
 
 DEEPEST = 32
 """Views behind views."""
 
 
-class Found(NamedTuple):
-    """What is known of a statement's lineage."""
-
-    fields: Mapping[str, object]
-    """Of its entry."""
-    octets: int
-    """How much that is to keep."""
+def flows(facts: Facts) -> bool:
+    """Whether a statement has a lineage: of the catalogs' own columns nobody asks."""
+    if facts.calls or Effect.UNKNOWN in facts.effects:
+        return True
+    return any(each.schema not in SYSTEM_SCHEMAS for each in facts.reads | facts.writes)
 
 
-NOTHING = Found({}, 0)
+def lineage_of(
+    trees: list[Node], found: Outline, facts: Facts, path: tuple[str, ...], ground: Ground
+) -> dict[str, Any]:
+    """The fields of its entry that say where the columns of a statement come from.
 
-
-async def lineage_of(
-    analysts: Analysts, client: str, text: str, outline: Outline, facts: Facts, catalog: Catalog,
-    search_path: tuple[str, ...], outcome: Outcome,
-) -> Found:
-    """Where the columns of a statement come from; nothing where nothing flows."""
-    touched = facts.reads | facts.writes
-    if not facts.calls and Effect.UNKNOWN not in facts.effects and all(
-        each.schema in SYSTEM_SCHEMAS for each in touched
-    ):
-        return NOTHING  # of the catalogs' own columns nobody asks
-    reach = _Reach(facts, {call.name[-1] for each in outline.statements for call in each.calls})
-    try:
-        _filters(reach, outcome)  # what their conditions read may be views, and what views read may be filtered
-        await _behind_views(analysts, client, catalog, reach)
-        filters = _filters(reach, outcome)
-        prepared = [each.body for each in outline.statements if each.followed and each.body]
-        question = asked(
-            text, prepared, search_path, catalog, reach.relations, reach.functions, _masks(reach, outcome),
-            [*reach.opaque], filters,
-        )
-        told = await analysts.lineage(question, client)
-    except GovError as why:
-        return Found({"lineage": from_facts(_names(facts.columns_read), _names(facts.columns_written), why.what)},
-                     MOST_OCTETS)  # fmt: skip
+    Raises:
+        NotUnderstood, TooComplex: It cannot be found: see `unfound`.
+    """
+    outcome = ground.outcome
+    reach = _Reach(facts, {call.name[-1] for each in found.statements for call in each.calls})
+    _filters(reach, outcome)  # what their conditions read may be views, and what views read may be filtered
+    _behind_views(ground, reach)
+    filters = _filters(reach, outcome)
+    prepared = [each.body for each in found.statements if each.followed and each.body]
+    masks = ground.masks_of(reach.relations)
+    lineage, by_column, names = told(Asked(
+        trees, prepared, path, ground.catalog, sorted(reach.relations), sorted(reach.functions), masks,
+        [*reach.opaque], filters,
+    ))  # fmt: skip
     # PREPARE and EXPLAIN move nothing: that is said, or it would look like an entry from before there was lineage.
-    moved = told.lineage or [{"sources": [], "exact": True}]
-    return Found({"lineage": moved, "lineage_by_column": told.by_column, "outputs": told.names}, told.octets)
+    moved = lineage or [{"sources": [], "exact": True}]
+    return {"lineage": moved, "lineage_by_column": by_column, "outputs": names}
+
+
+def unfound(facts: Facts, why: str) -> dict[str, Any]:
+    """What can be said of a statement whose lineage could not be found."""
+    return {"lineage": from_facts(map(str, facts.columns_read), map(str, facts.columns_written), why)}
 
 
 @dataclass(slots=True)
@@ -88,21 +85,42 @@ def _opaque(facts: Facts) -> Iterable[str]:
     yield from (f"calls {each}" for each in sorted(facts.calls))
 
 
-async def _behind_views(analysts: Analysts, client: str, catalog: Catalog, reach: _Reach) -> None:
+def _behind_views(ground: Ground, reach: _Reach) -> None:
     """Add what the views in reach are made of."""
     work = [*reach.relations]
     for _ in range(DEEPEST):
-        views = [info for each in work if (info := catalog.relations.get(each)) is not None and info.definition]
+        views = [
+            info for each in work if (info := ground.catalog.relations.get(each)) is not None and info.definition
+        ]
         work = []
         for info in views:
-            outline = await analysts.outline(info.definition, client)
-            facts = resolve(outline, catalog, ("pg_catalog",))
-            work += facts.reads - reach.relations
-            reach.relations |= facts.reads
-            reach.functions |= {call.name[-1] for each in outline.statements for call in each.calls}
-            reach.opaque |= dict.fromkeys(f"{why} in {info.relation}" for why in _opaque(facts))
+            behind = _behind(ground, info)
+            work += behind.reads - reach.relations
+            reach.relations |= behind.reads
+            reach.functions |= behind.functions
+            reach.opaque |= dict.fromkeys(f"{why} in {info.relation}" for why in behind.opaque)
         if not work:
             return
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind one view."""
+
+    reads: frozenset[Relation]
+    functions: frozenset[str]
+    opaque: tuple[str, ...]
+
+
+def _behind(ground: Ground, info: RelationInfo) -> Behind:
+    """What a view is made of, found once on each ground."""
+    known = ground.behind.get(info.relation)
+    if known is None:
+        found = outline(info.definition)
+        facts = resolve(found, ground.catalog, ("pg_catalog",))
+        called = frozenset(call.name[-1] for each in found.statements for call in each.calls)
+        known = ground.behind[info.relation] = Behind(facts.reads, called, tuple(_opaque(facts)))
+    return known
 
 
 def _filters(reach: _Reach, outcome: Outcome) -> dict[Relation, str]:
@@ -118,12 +136,9 @@ def _filters(reach: _Reach, outcome: Outcome) -> dict[Relation, str]:
     return found
 
 
-def _masks(reach: _Reach, outcome: Outcome) -> dict[str, Masked]:
-    return {
-        str(column): Masked(spec.mask, spec.rule)
-        for column, spec in outcome.masks.items() if column.relation in reach.relations
-    }
-
-
-def _names(columns: frozenset[Column]) -> list[str]:
-    return [str(column) for column in columns]
+def masks_by_relation(masks: Iterable[tuple[Column, Any]]) -> dict[Relation, dict[str, Masked]]:
+    """The masks of a profile as lineage states them, by the relation that they are on."""
+    found: dict[Relation, dict[str, Masked]] = {}
+    for column, spec in masks:
+        found.setdefault(column.relation, {})[str(column)] = Masked(spec.mask, spec.rule)
+    return found

@@ -44,7 +44,12 @@ def lineage(text: str, known: Known, *, executed: bool = False) -> tuple[Lineage
         Refused: PostgreSQL would answer with a syntax error.
         NotUnderstood, TooComplex: It is beyond the bounds of analysis.
     """
-    trees = [raw["stmt"] for raw in parse(text)]
+    return of_trees(parse(text), known, executed=executed)
+
+
+def of_trees(statements: list[Node], known: Known, *, executed: bool = False) -> tuple[Lineage, ...]:
+    """The same of a text that was parsed."""
+    trees = [raw["stmt"] for raw in statements]
     if executed:
         trees = [tree.get("PrepareStmt", {}).get("query", tree) for tree in trees]
     if len(trees) == 1:

@@ -5,7 +5,9 @@ This is the border: policy, turn and audit know facts, never a parser.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from gov.terms import Column, Effect, Relation
 
@@ -85,3 +87,56 @@ class Facts:
     """Channels that LISTEN names. What comes on them is no table's, so no mask is in its way."""
     called: tuple[Called, ...] = ()
     """Functions of `functions` that are not plain built-ins, by identity, with what an approver should know."""
+
+
+def encode(facts: Facts) -> list[Any]:
+    """`facts` as `json.dumps` takes it: its fields in their order."""
+    return [
+        [*facts.effects], _relations(facts.reads), _relations(facts.writes), _columns(facts.columns_read),
+        _columns(facts.columns_written), [*facts.functions], facts.settings, [*facts.unbounded], facts.objects,
+        facts.count, facts.command, facts.literal_free, facts.unknown, _relations(facts.missing), [*facts.calls],
+        facts.kinds, [*facts.temporary], facts.spread,
+        [(relation.schema, relation.name, count) for relation, count in facts.times], [*facts.listens],
+        [(each.name, each.volatility, each.security_definer, each.extension, each.why) for each in facts.called],
+    ]
+
+
+def decode(row: list[Any]) -> Facts:
+    """The facts that were written as JSON."""
+    (effects, reads, writes, columns_read, columns_written, functions, settings, unbounded, objects, count, command,
+     literal_free, unknown, missing, calls, kinds, temporary, spread, times, listens, called) = row  # fmt: skip
+    return Facts(
+        frozenset(map(Effect, effects)), _read(reads), _read(writes), _read_columns(columns_read),
+        _read_columns(columns_written), frozenset(functions), tuple((name, value) for name, value in settings),
+        frozenset(map(Effect, unbounded)), tuple(objects), count, command, literal_free, tuple(unknown),
+        _read(missing), frozenset(calls), tuple(kinds), frozenset(temporary), spread,
+        tuple((Relation(schema, name), many) for schema, name, many in times), frozenset(listens),
+        tuple(Called(*each) for each in called),
+    )
+
+
+def _relations(relations: Iterable[Relation]) -> list[tuple[str, str]]:
+    return [(each.schema, each.name) for each in relations]
+
+
+def _columns(columns: Iterable[Column]) -> list[tuple[str, str, list[str]]]:
+    """By relation: a statement reads several columns of each."""
+    by_relation: dict[Relation, list[str]] = {}
+    for each in columns:
+        by_relation.setdefault(each.relation, []).append(each.name)
+    return [(relation.schema, relation.name, names) for relation, names in by_relation.items()]
+
+
+def _read(rows: list[list[str]]) -> frozenset[Relation]:
+    return frozenset(Relation(schema, name) for schema, name in rows) if rows else _NO_RELATIONS
+
+
+def _read_columns(rows: list[Any]) -> frozenset[Column]:
+    found = set[Column]()
+    for schema, name, columns in rows:
+        relation = Relation(schema, name)
+        found.update(Column(relation, each) for each in columns)
+    return frozenset(found)
+
+
+_NO_RELATIONS: frozenset[Relation] = frozenset()

@@ -13,7 +13,7 @@ from gov.sql.statement import Outline, Statement, decode
 from gov.sql.utility import UTILITIES
 from gov.sql.walk import Method, Walk
 
-__all__ = ["Outline", "decode", "outline"]
+__all__ = ["Outline", "decode", "of_trees", "outline"]
 
 MAX_SIZE = 20_000
 """Names, columns and calls in one text: whoever resolves them does so while others wait."""
@@ -28,9 +28,18 @@ def outline(text: str) -> Outline:
         TooComplex: It is beyond the bounds of `sql.grammar`.
     """
     try:
-        statements = grammar.parse(text)
+        return of_trees(text, grammar.parse(text))
     except grammar.Refused as why:
         return Outline((), why.message, why.position)
+
+
+def of_trees(text: str, statements: list[Node]) -> Outline:
+    """The outline of `text`, which was parsed to `statements`.
+
+    Raises:
+        TooComplex: It names too much, or nests too deep.
+        Refused: See `grammar.tokens`.
+    """
     try:
         walked = tuple(_walked(text, raw) for raw in statements)
     except RecursionError:

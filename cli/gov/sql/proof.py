@@ -27,9 +27,14 @@ def same(original: str, rewritten: str, renames: Mapping[Relation, Relation]) ->
         NotUnderstood, TooComplex: See `grammar.parse`.
     """
     try:
-        work: list[tuple[object, object]] = [(grammar.parse(original), grammar.parse(rewritten))]
+        return same_trees(grammar.parse(original), grammar.parse(rewritten), renames)
     except grammar.Refused:
         return False
+
+
+def same_trees(original: list[Node], rewritten: list[Node], renames: Mapping[Relation, Relation]) -> bool:
+    """The same of texts that were parsed."""
+    work: list[tuple[object, object]] = [(original, rewritten)]
     while work:
         left, right = work.pop()
         if isinstance(left, dict) and isinstance(right, dict):
