@@ -36,6 +36,7 @@ CATALOG = Catalog("1", {info.relation: info for info in (
 MASKED = Outcome(
     "prod", "read", frozenset(CATALOG.relations),
     {Column(CUSTOMERS, "email"): MaskSpec("partial", "contact-is-partial", "pii.contact")},
+    opened={CUSTOMERS: frozenset({"id", "country"})},
 )  # fmt: skip
 
 

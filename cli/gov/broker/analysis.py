@@ -308,7 +308,10 @@ class _Cache:
             if not last.cancelled() and last.exception() is None and last.result()[0] != FAILED:
                 self._put(key, found, size + len(last.result()[1]))
 
-        last.add_done_callback(heard)
+        if last.done():
+            heard(last)
+        else:
+            last.add_done_callback(heard)
 
     def _put(self, key: tuple[object, ...], found: Studied, weight: int) -> None:
         if weight > self._limit // 8 or key in self._kept:
