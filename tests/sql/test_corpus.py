@@ -13,6 +13,8 @@ import pytest
 from gov.demo.cluster import Cluster
 from gov.errors import GovError
 from gov.sql.catalog import Catalog, ColumnInfo, RelationInfo, RelationKind
+from gov.sql.facts import decode as facts_of
+from gov.sql.facts import encode
 from gov.sql.outline import Outline, decode, outline
 from gov.sql.proof import same
 from gov.sql.resolve import resolve
@@ -100,10 +102,12 @@ def test_everything_is_outlined_and_almost_everything_understood(corpus: list[st
     assert unknown / total < 0.05
 
 
-def test_an_outline_crosses_the_border_as_json(corpus: list[str]) -> None:
+def test_outlines_and_facts_cross_the_border_as_json(corpus: list[str], shop: Catalog) -> None:
     """What an analyst sends is what it found."""
     for _, found in outlines(corpus):
         assert decode(json.loads(json.dumps(found))) == found
+        known = resolve(found, shop, PATH)
+        assert facts_of(json.loads(json.dumps(encode(known)))) == known
 
 
 def test_every_rewrite_is_proven(corpus: list[str]) -> None:

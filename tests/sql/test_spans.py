@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from gov.sql import spans
 from gov.sql.outline import outline
 
 SPELLINGS = [
@@ -26,6 +29,20 @@ def test_a_name_is_what_lies_between(name: str, template: str) -> None:
     (found,) = outline(text).statements[0].names
 
     assert text.encode()[found.at : found.end].decode() == name
+
+
+BEHIND = ["", ";", ",u", " ", "\n", " as x", "\tx", " * ", "*", " .t", "\n.t", "/* */.t", " --\n.t", " x, t", "é", '"x"']
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+def test_what_stands_behind_a_name_is_as_the_scanner_says(behind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most names need no scanner, and end where it would say."""
+    names = ("t", "s.t", "u&", "a$1", "U")
+    texts = [f"{start}{name}{behind}" for start in ("table ", "select 1 from ") for name in names]
+    plain = [outline(text) for text in texts]
+    monkeypatch.setattr(spans, "_PLAIN", re.compile(rb"(?!)"))
+
+    assert plain == [outline(text) for text in texts]
 
 
 @pytest.mark.parametrize("columns", ["", " (a, b)", '("(", U&")" uescape \'!\' /* ) */, c)'])

@@ -20,13 +20,13 @@ from gov.policy.decision import Outcome
 from gov.sql import grammar
 from gov.sql.bind import follow, prepared
 from gov.sql.catalog import Catalog
-from gov.sql.columns import Columns
+from gov.sql.columns import Columns, Reading
 from gov.sql.facts import Facts
 from gov.sql.grammar import Node
 from gov.sql.outline import Outline, decode, octets_of, of_trees
 from gov.sql.proof import same_trees
-from gov.sql.resolve import resolve
-from gov.sql.rewrite import renames, rewrite
+from gov.sql.resolve import read
+from gov.sql.rewrite import renames, with_views
 from gov.sql.world import UNDOING, World, meanings, search, worlds
 from gov.terms import Column, Relation
 
@@ -163,9 +163,9 @@ def study(question: Question, ground: Ground, step: Callable[[], None]) -> Found
     if ground.hidden:
         _none_closed(ground, outline, question.path)
         step()
-    facts = resolve(outline, ground.catalog, question.path)
+    facts, readings = read(outline, ground.catalog, question.path)
     step()
-    sent, objection = _rewritten(question, outline, facts, trees, ground, step)
+    sent, objection = _rewritten(question.text, facts, readings, trees, ground, step)
     prepares = tuple((name, _prepares(what)) for name, what in prepared(outline))
     return Known(facts, sent, objection, prepares, undoing, outline, trees)
 
@@ -175,14 +175,13 @@ def _prepares(outline: Outline) -> Prepares:
 
 
 def _rewritten(
-    question: Question, outline: Outline, facts: Facts, trees: list[Node], ground: Ground, step: Callable[[], None]
+    text: str, facts: Facts, readings: list[Reading], trees: list[Node], ground: Ground, step: Callable[[], None]
 ) -> tuple[str, GovError | None]:
     """The text as it is sent, proven to be the same statement over other relations; or why there is none."""
-    text = question.text
     if not ground.views:
         return text, None
     try:
-        sent = rewrite(text, outline, facts, ground.catalog, ground.views, ground.masked, question.path)
+        sent = with_views(text, facts, readings, ground.views, ground.masked)
         if sent == text:
             return text, None
         step()

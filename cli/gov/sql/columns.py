@@ -189,6 +189,16 @@ class Columns:
             raise TooComplex("what the names of the statement mean is beyond the bounds of analysis", hint=HINT)
 
 
+class Reading(NamedTuple):
+    """A statement with what its names mean."""
+
+    statement: Statement
+    known: list[Relation]
+    """What each of its names is."""
+    columns: Columns
+    catalog: Catalog
+
+
 def _called(table: Table, qualifier: list[str]) -> bool:
     if table.alias != qualifier[-1]:
         return False

@@ -51,20 +51,28 @@ def same_trees(original: list[Node], rewritten: list[Node], renames: Mapping[Rel
 
 def _nodes(left: Node, right: Node, renames: Mapping[Relation, Relation], work: list[tuple[object, object]]) -> bool:
     """Compare two nodes, and leave what is inside them to be compared."""
-    left, right = _placeless(left), _placeless(right)
-    if "relname" in left and "relname" in right and _renamed(left, right, renames):
-        right = right | {key: left.get(key) for key in _NAMING}
-        left = left | {key: left.get(key) for key in _NAMING}
-    elif "ColumnRef" in left and "ColumnRef" in right and _requalified(left, right, renames):
-        return True
+    if "relname" in left and "relname" in right:
+        if _renamed(left, right, renames):
+            right = right | {key: left.get(key) for key in _NAMING}
+            left = left | {key: left.get(key) for key in _NAMING}
+    elif "ColumnRef" in left and "ColumnRef" in right:
+        if _requalified(left, right, renames):
+            return True
     elif "CopyStmt" in left and "CopyStmt" in right:
         copied = _copied(left["CopyStmt"], right["CopyStmt"], renames)
         if copied is not None:
             work.append(copied)
             return True
+    if not (PLACES.isdisjoint(left) and PLACES.isdisjoint(right)):
+        left, right = _placeless(left), _placeless(right)
     if left.keys() != right.keys():
         return False
-    work.extend((left[key], right[key]) for key in left)
+    for key, value in left.items():
+        other = right[key]
+        if isinstance(value, (dict, list)) or isinstance(other, (dict, list)):
+            work.append((value, other))
+        elif type(value) is not type(other) or value != other:
+            return False
     return True
 
 

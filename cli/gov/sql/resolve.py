@@ -9,7 +9,7 @@ from collections import Counter
 
 from gov.sql.calls import Ran
 from gov.sql.catalog import Catalog, RelationKind
-from gov.sql.columns import Columns, expand
+from gov.sql.columns import Columns, Reading, expand
 from gov.sql.facts import Facts
 from gov.sql.spread import ANY
 from gov.sql.statement import Outline, Statement, Use
@@ -34,13 +34,25 @@ def resolve(
     Relations that do not exist count where PostgreSQL would create them, and are `missing`: it will say
     so itself.
     """
+    return read(outline, catalog, search_path, temporary)[0]
+
+
+def read(
+    outline: Outline,
+    catalog: Catalog,
+    search_path: tuple[str, ...],
+    temporary: frozenset[str] = frozenset(),
+) -> tuple[Facts, list[Reading]]:
+    """The same, with what `sql.rewrite` goes on with."""
     if outline.syntax_error is not None:
         why = f"syntax error: {outline.syntax_error}"
-        return Facts(effects=frozenset({Effect.UNKNOWN}), unknown=(why,))
+        return Facts(effects=frozenset({Effect.UNKNOWN}), unknown=(why,)), []
     found = _Found()
-    for statement, world, certain in worlds(outline, World(catalog, search(search_path), temporary)):
+    readings = [
         found.take(statement, world, certain=certain)
-    return found.facts(outline)
+        for statement, world, certain in worlds(outline, World(catalog, search(search_path), temporary))
+    ]
+    return found.facts(outline), readings
 
 
 class _Found:
@@ -58,7 +70,7 @@ class _Found:
         self.objects: dict[str, None] = {}
         self.unknown: dict[str, None] = {}
 
-    def take(self, statement: Statement, world: World, *, certain: bool) -> None:
+    def take(self, statement: Statement, world: World, *, certain: bool) -> Reading:
         """Add what `statement` does in `world`, of which it is `certain` or not that it is the right one."""
         self.effects.update(map(Effect, statement.effects))
         self.unknown.update(dict.fromkeys(statement.unknown))
@@ -75,6 +87,7 @@ class _Found:
         self._columns(statement, known, columns, world)
         self._ran.take(statement, known, columns, world)
         self._objects(statement, known, world)
+        return Reading(statement, known, columns, world.catalog)
 
     def _relations(self, statement: Statement, known: list[Relation], world: World) -> None:
         for name, relation in zip(statement.names, known, strict=True):

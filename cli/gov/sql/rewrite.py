@@ -11,16 +11,16 @@ What comes out is not to be used before `sql.proof.same` has compared the two tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from gov.errors import NotUnderstood
 from gov.sql.catalog import Catalog, RelationKind
-from gov.sql.columns import Columns
+from gov.sql.columns import Reading
 from gov.sql.facts import Facts
+from gov.sql.resolve import read
 from gov.sql.spans import REPLACEABLE
-from gov.sql.statement import OLD, Outline, Statement, Use
-from gov.sql.world import World, meanings, search, worlds
+from gov.sql.statement import OLD, Outline, Use
 from gov.terms import Relation
 
 
@@ -56,9 +56,21 @@ def rewrite(
     """
     if facts.unknown or facts.reads.isdisjoint(views):
         return text
-    found: list[Splice] = []
-    for statement, world, _ in worlds(outline, World(catalog, search(search_path), temporary)):
-        found += _Rewriting(statement, world, views, masked).splices()
+    readings = read(outline, catalog, search_path, temporary)[1]
+    return with_views(text, facts, readings, views, masked)
+
+
+def with_views(
+    text: str,
+    facts: Facts,
+    readings: Iterable[Reading],
+    views: Mapping[Relation, Relation],
+    masked: Mapping[Relation, frozenset[str]],
+) -> str:
+    """The same of a text that was read: see `sql.resolve.read`."""
+    if facts.unknown or facts.reads.isdisjoint(views):
+        return text
+    found = [splice for each in readings for splice in _Rewriting(each, views, masked).splices()]
     return _spliced(text, found) if found else text
 
 
@@ -78,15 +90,12 @@ class _Rewriting:
 
     def __init__(
         self,
-        statement: Statement,
-        world: World,
+        reading: Reading,
         views: Mapping[Relation, Relation],
         masked: Mapping[Relation, frozenset[str]],
     ) -> None:
-        self._statement = statement
-        self._known = meanings(statement, world)
-        self._hits = Columns(statement, self._known, world.catalog).hits
-        self._catalog = world.catalog
+        self._statement, self._known, self._catalog = reading.statement, reading.known, reading.catalog
+        self._hits = reading.columns.hits
         self._views = views
         self._copied_as_of_old()
         self._replaced = self._to_replace(masked)
@@ -112,10 +121,10 @@ class _Rewriting:
             for hit in self._hits
             if hit.name in candidates and (hit.column == "*" or hit.column in masked.get(self._known[hit.name], ()))
         }
-        always = {relation for relation in self._views if not masked.get(relation)}
         return frozenset(
             number for number in candidates
-            if self._statement.names[number].use is Use.LOCK or self._known[number] in needing | always
+            if self._statement.names[number].use is Use.LOCK
+            or self._known[number] in needing or not masked.get(self._known[number])
         )
 
     def _check_family(self) -> None:

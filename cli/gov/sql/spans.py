@@ -6,7 +6,9 @@ escaped (`U&"…" UESCAPE '!'`) and have comments between its parts.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
+from functools import cached_property
 
 from gov.sql import grammar
 from gov.sql.statement import OLD, Name, Reference, Statement, Use
@@ -33,16 +35,27 @@ def _any(statement: Statement) -> bool:
     return named or any(len(reference.parts) > 2 for reference in statement.references)
 
 
+_WORD = rb"[A-Za-z_][A-Za-z0-9_$]*"
+_PLAIN = re.compile(rb"(%b(?:\.%b)?)(?:\Z|[;),]|[ \t\n\r\f]+(?:[A-Za-z0-9]|\Z))" % (_WORD, _WORD))
+"""A name that nothing can go on with: the text ends behind it, a list or another word begins. Most names are so,
+and then no scanner is needed to see where they end."""
+
+
 class _Scan:
     """A text and its tokens."""
 
     def __init__(self, text: str) -> None:
-        self._data = text.encode()
-        self._tokens = grammar.tokens(text)
+        self._text, self._data = text, text.encode()
+
+    @cached_property
+    def _tokens(self) -> list[grammar.Token]:
+        return grammar.tokens(self._text)
 
     def name(self, name: Name) -> Name:
         if name.use not in REPLACEABLE or name.at < 0:
             return name
+        if name.use is not Use.COPY and (plain := _PLAIN.match(self._data, name.at)):
+            return name._replace(end=plain.end(1))
         first = bisect_left(self._tokens, (name.at,))
         last = self._last(first)
         if name.use is Use.COPY:

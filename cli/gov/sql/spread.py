@@ -9,9 +9,9 @@ counts for each time that it is named. What folds any number of rows into one va
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from itertools import chain
 from math import prod
+from typing import Any
 
 from gov.sql.grammar import Node
 
@@ -39,6 +39,7 @@ ALL = frozenset({
 })  # fmt: skip
 """What yields a value that can hold those of all rows."""
 
+_VALUES = frozenset({"FuncCall", "ColumnRef", "A_Indirection"})
 _FOLDS = frozenset({"JsonArrayAgg", "JsonObjectAgg", "JsonArrayQueryConstructor"})
 _AGGREGATES = frozenset({"agg_order", "agg_filter", "agg_distinct", "agg_star", "agg_within_group", "over"})
 """What only the call of an aggregate or a window function has."""
@@ -47,41 +48,52 @@ _NOT_ALONE = frozenset({"RangeSubselect", "RangeFunction", "RangeTableFunc", "Js
 
 def spread(tree: Node) -> int:
     """At most so many times as FROM names a relation one row of the answer can hold a row of it; `ANY` for no bound."""
-    found = list(_nodes(tree))
-    kinds = Counter(kind for kind, _, _ in found)
+    found = _nodes(tree)
+    kinds = Counter([kind for kind, _, _ in found])
     if not _FOLDS.isdisjoint(kinds) or any(map(_folds_queries, found)):
         return ANY
     # Of a table alone a column's name can mean nothing but what is stored.
     alone = kinds["SelectStmt"] == 1 == kinds["RangeVar"] and _NOT_ALONE.isdisjoint(kinds)
     values: Counter[int] = Counter()
     for kind, node, query in found:
+        if kind not in _VALUES:
+            continue
         each = _values(kind, node, alone=alone)
         if each is None:
             return ANY
-        values[query] += each
+        if each:
+            values[query] += each
+    if not values and "CommonTableExpr" not in kinds:
+        return 1
     queries = {node["ctename"] for kind, node, _ in found if kind == "CommonTableExpr"}
     named = Counter(node["relname"] for kind, node, _ in found if kind == "RangeVar" and "schemaname" not in node)
     times = prod(chain((1 + each for each in values.values()), (max(named[name], 1) for name in queries)))
     return times if times <= MOST else ANY
 
 
-def _nodes(tree: Node) -> Iterator[tuple[str, Node, int]]:
+def _nodes(tree: Node) -> list[tuple[str, Node, int]]:
     """(kind, node, number of the innermost query around it) of every node, whatever the depth."""
-    work: list[tuple[object, int]] = [(tree, 0)]
+    found: list[tuple[str, Node, int]] = []
+    work: list[tuple[Any, int]] = [(tree, 0)]
     queries = 0
     while work:
         value, query = work.pop()
         if isinstance(value, list):
-            work.extend((each, query) for each in value)
-        elif isinstance(value, dict):
-            for key, inner in value.items():
+            work += [(each, query) for each in value if isinstance(each, (dict, list))]
+            continue
+        for key, inner in value.items():
+            if isinstance(inner, list):
+                work.append((inner, query))
+            elif isinstance(inner, dict):
                 within = query
-                if isinstance(inner, dict) and (key[0].isupper() or "relname" in inner):
+                relation = "relname" in inner
+                if relation or key[0].isupper():
                     if key == "SelectStmt":
                         queries += 1
                         within = queries
-                    yield "RangeVar" if "relname" in inner else key, inner, within
+                    found.append(("RangeVar" if relation else key, inner, within))
                 work.append((inner, within))
+    return found
 
 
 def _folds_queries(found: tuple[str, Node, int]) -> bool:

@@ -32,8 +32,11 @@ class World:
         """What the name means: where it is found, else where it would be created."""
         if schema:
             return Relation(schema, name)
-        found = (relation for place in self.path if self.exists(relation := Relation(place, name)))
-        return next(found, self.created("", name))
+        for place in self.path:
+            relation = Relation(place, name)
+            if self.exists(relation):
+                return relation
+        return self.created("", name)
 
     def created(self, schema: str, name: str, *, temporary: bool = False) -> Relation:
         """What CREATE makes with that name; in no schema when the path has none."""
@@ -100,8 +103,10 @@ def meanings(statement: Statement, world: World) -> list[Relation]:
 def worlds(outline: Outline, world: World) -> Iterator[tuple[Statement, World, bool]]:
     """Each statement with the world it meets, and whether that is certain."""
     certain = True
-    for statement in outline.statements:
+    for number, statement in enumerate(outline.statements, 1):
         yield statement, world, certain
+        if number == len(outline.statements):
+            return
         after = _after(statement, world)
         certain = certain and after is not None
         world = after or world
