@@ -31,7 +31,7 @@ def test_a_name_is_what_lies_between(name: str, template: str) -> None:
     assert text.encode()[found.at : found.end].decode() == name
 
 
-BEHIND = ["", ";", ",u", " ", "\n", " as x", "\tx", " * ", "*", " .t", "\n.t", "/* */.t", " --\n.t", " x, t", "é", '"x"']
+BEHIND = ["", ";", ",u", " ", "\n", " as x", "\tx", " *", "*", " .t", "\n.t", "/**/.t", " --\n.t", " x, t", "é", '"x"']
 
 
 @pytest.mark.parametrize("behind", BEHIND)
