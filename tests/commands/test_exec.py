@@ -63,6 +63,15 @@ def test_formats(gov: Gov, prod: FakeBroker, format: str, expected: str) -> None
     assert gov("exec", "prod", "-c", query, "--format", format).out == expected
 
 
+@pytest.mark.parametrize(("format", "warned"), [("json", True), ("jsonl", True), ("csv", False), ("table", False)])
+def test_columns_of_one_name(gov: Gov, prod: FakeBroker, format: str, warned: bool) -> None:
+    """Whoever reads an object with a name twice gets one of the values: that is said."""
+    ran = gov("exec", "prod", "-c", "select 1 as a, 2 as b, 3 as a", "--format", format)
+
+    assert ran.status == 0
+    assert ("gov: more than one column is named a; readers of JSON keep one: name them with AS\n" in ran.err) is warned
+
+
 def test_types_in_json(gov: Gov, prod: FakeBroker) -> None:
     """Numbers keep every digit, documents and arrays are themselves, the rest is PostgreSQL's text."""
     ran = gov("exec", "prod", "--format", "json", "-c", """

@@ -11,7 +11,7 @@ import psycopg
 from gov.commands.opening import connect
 from gov.commands.receipts import Made
 from gov.commands.refusals import meant
-from gov.commands.running import run
+from gov.commands.running import Columns, run
 from gov.commands.sink import Sink, ended_by_signals, sink, whole
 from gov.commands.statements import bound
 from gov.commands.taking import Taker, taker
@@ -118,12 +118,21 @@ class Batch:
         kept = whole(self._output)  # a file that an error ends is none
         try:
             for piece in run(connection, statement, parameters, self._source, whole=kept):
+                if isinstance(piece, Columns):
+                    self._same_names(piece)
                 progress.add(shown.take(piece), out.taken())
         except psycopg.Error as error:
             shown.cut()
             if self._glass is not None and self._glass.refused is not None:
                 raise self._glass.refused from error
             raise meant(error, statement) from error
+
+    def _same_names(self, columns: Columns) -> None:
+        """Say it of columns that a reader of the format cannot tell apart."""
+        if self._kind not in (Format.JSON, Format.JSONL):
+            return
+        for name in sorted({name for name in columns.names if columns.names.count(name) > 1}):
+            say(f"gov: more than one column is named {escape(name)}; readers of JSON keep one: name them with AS")
 
 
 def on_notice(notice: Diagnostic) -> None:
