@@ -110,7 +110,7 @@ def played(lease: Lease, texts: Iterator[str]) -> tuple[Counter[str], list[tuple
             outcomes[outcome(heard)] += 1
         if wire is not None and (found := leaked(bytes(wire.heard))):
             if by_chance(text, found):
-                print("# digits of a canary by random()", file=sys.stderr)
+                print("# digits of a canary by chance", file=sys.stderr)
             else:
                 leaks.append((text, found))
         if time.monotonic() - shown > 20:
@@ -122,8 +122,8 @@ def played(lease: Lease, texts: Iterator[str]) -> tuple[Counter[str], list[tuple
 
 
 def by_chance(text: str, found: list[bytes]) -> bool:
-    """Whether `text` draws random numbers, and all that looks like a canary is digits: one in a million has them."""
-    return "random" in text and all(word.isdigit() for word in found)
+    """Whether `text` draws random numbers or UUIDs, and all that looks like a canary is digits: one in a million has them."""
+    return ("random" in text or "uuid" in text) and all(word.isdigit() for word in found)
 
 
 def renewed(lease: Lease, old: Wire | None) -> Wire:

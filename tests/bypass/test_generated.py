@@ -30,6 +30,7 @@ def test_no_canary_comes_back(
 def test_random_numbers_are_no_canary_and_nothing_else_is_forgiven() -> None:
     """Sixteen digits a row say every six of them sooner or later; words and dates never."""
     assert by_chance("select pg_catalog.random() from orders", [b"873649"])
+    assert by_chance("select pg_catalog.uuidv7() from orders", [b"564738"])
     assert not by_chance("select phone from customers", [b"873649"])
     assert not by_chance("select pg_catalog.random(), ssn from customers", [b"873649", b"qxssn7"])
     assert not by_chance("select pg_catalog.random(), dob from customers", [b"1777-03"])
