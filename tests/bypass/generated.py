@@ -122,7 +122,7 @@ def played(lease: Lease, texts: Iterator[str]) -> tuple[Counter[str], list[tuple
 
 
 def by_chance(text: str, found: list[bytes]) -> bool:
-    """Whether `text` draws random numbers or UUIDs, and all that looks like a canary is digits: one in a million has them."""
+    """Whether `text` draws random numbers or UUIDs, and all that looks like a canary is digits, as any six can be."""
     return ("random" in text or "uuid" in text) and all(word.isdigit() for word in found)
 
 
