@@ -52,7 +52,9 @@ def undone(admin: psycopg.Connection) -> None:
         admin.execute(f"ALTER TABLE public.customers {what}")
     for what in ("RULE", "TRIGGER"):
         admin.execute(f"DROP {what} IF EXISTS one_of_them ON public.orders")
-    admin.execute("DROP POLICY IF EXISTS one_of_them ON public.customers")
+    for what in ("TRIGGER", "POLICY"):
+        admin.execute(f"DROP {what} IF EXISTS one_of_them ON public.customers")
+    admin.execute("ALTER TABLE public.customers DISABLE ROW LEVEL SECURITY")
     if admin.execute(_HAS_SSN).rowcount:
         admin.execute("ALTER TABLE public.customers DROP COLUMN IF EXISTS one_of_them CASCADE")
     else:

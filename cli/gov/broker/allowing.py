@@ -7,6 +7,7 @@ seen; what is not used is given back. Blocks grow, so that a long answer does no
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
@@ -23,7 +24,7 @@ from gov.store.budgets import Use
 if TYPE_CHECKING:
     from gov.broker.house import House
     from gov.broker.session import Session
-    from gov.turn import Run
+    from gov.turn import Judged, Run
 
 FIRST = 128
 """Rows of the first block."""
@@ -34,6 +35,10 @@ ROW = 1 << 10
 
 _QUOTES_NOTHING = ("21000", "22012", "25", "40", "42501", "53", "55P03", "57")
 """SQLSTATEs, or their classes, whose messages hold no value that was read."""
+_OF_VALUES = ("22", "38", "39", "P0", "XX")
+_NO_VALUES = ("22001", "22012")
+_PARAMETER = re.compile(r'(unnamed portal|portal ".*") parameter \$\d+( = .*)?', re.DOTALL)
+"""What PostgreSQL says of a parameter that Bind could not read."""
 
 
 class Bound(Protocol):
@@ -193,7 +198,16 @@ def _once(found: Sequence[Bound]) -> list[Bound]:
     return [*kept.values()]
 
 
-def unsaid(fields: Mapping[str, str]) -> StatementFailed | None:
+def untold(
+    session: Session, judged: Judged | None, fields: Mapping[str, str], *, counts: bool
+) -> StatementFailed | None:
+    """What the client hears instead, where the database's words can quote what it may not see; None where not."""
+    if counts:
+        return _unsaid(fields)
+    return _unquoted(fields) if judged is not None and session.judging.may_quote(judged) else None
+
+
+def _unsaid(fields: Mapping[str, str]) -> StatementFailed | None:
     """The database's refusal without its words, where these can quote a value that counts; None where they cannot.
 
     A cast that fails quotes what it was to cast, and none of it is a row. What has a position was found in the
@@ -205,6 +219,25 @@ def unsaid(fields: Mapping[str, str]) -> StatementFailed | None:
     return StatementFailed(
         "the statement failed on something that it read",
         hint="the database's own message can quote values that a budget counts; it is in the audit log",
+        detail=f"SQLSTATE {state}", state=state,
+    )
+
+
+def _unquoted(fields: Mapping[str, str]) -> StatementFailed | None:
+    """The same of a statement in which the database computes with masked values, for errors that can quote those.
+
+    What PostgreSQL says of constraints and missing rights keeps to what the role may read; what a parameter could
+    not be read as is the client's own.
+    """
+    state = fields.get("C", "XX000")
+    if not state.startswith(_OF_VALUES) or state in _NO_VALUES or "P" in fields:
+        return None
+    if _PARAMETER.fullmatch(fields.get("W", "")):
+        return None
+    return StatementFailed(
+        "the statement failed on something that is computed from a row",
+        hint="a check, an index, a trigger or a policy computes with a masked column there, and the database's own"
+        " message could quote it; it is in the audit log",
         detail=f"SQLSTATE {state}", state=state,
     )
 

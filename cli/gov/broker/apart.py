@@ -316,7 +316,7 @@ def _certain(session: Session, run: Run, replies: list[Message]) -> list[Message
         if kind == ord("T"):
             session.listening.described(body)
         if kind == ord("E"):
-            raise _failure(frames.read_error(body), run)
+            raise _failure(session, frames.read_error(body), run)
         if kind == ord("G"):
             raise NotUnderstood("COPY FROM STDIN cannot be held", hint="connect with --scope write")
     if sum(len(body) for _, body in replies) > KEPT:
@@ -361,10 +361,10 @@ class WordsKept(StatementFailed):
     original: str = ""
 
 
-def _failure(fields: dict[str, str], run: Run) -> GovError:
-    """The database's refusal in our words: its own can carry raw values of rows, or some that a budget counts."""
+def _failure(session: Session, fields: dict[str, str], run: Run) -> GovError:
+    """The database's refusal in our words: its own can carry values that are masked, or that a budget counts."""
     state = fields.get("C", "XX000")
-    unsaid = allowing.unsaid(fields) if run.judged.decision.budgets else None
+    unsaid = allowing.untold(session, run.judged, fields, counts=bool(run.judged.decision.budgets))
     if run.judged.route is not Route.OWNER and unsaid is not None:
         failed = WordsKept(unsaid.what, hint=unsaid.hint, detail=unsaid.detail, state=state)
         failed.original = fields.get("M", "")

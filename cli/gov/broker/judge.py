@@ -219,6 +219,17 @@ def masked_fields(catalog: Catalog, outcome: Outcome) -> frozenset[tuple[int, in
     )
 
 
+def computed(catalog: Catalog, masked: frozenset[tuple[int, int]]) -> tuple[bool, bool]:
+    """Whether the database computes with `masked` columns below the masks: where rows are changed, and wherever
+    rows are looked at. What fails there can quote their values, whoever's statement it is.
+    """
+    found = [
+        column for info in catalog.relations.values() for column in info.columns
+        if (column.evaluated or column.policed) and (info.oid, column.number) in masked
+    ]
+    return any(column.evaluated for column in found), any(column.policed for column in found)
+
+
 def trapped_types(catalog: Catalog, vouched: frozenset[str]) -> frozenset[int]:
     """OIDs of the types whose input runs somebody's code that policy does not vouch for.
 

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, cast
 
 from gov.broker import datasets, objections
 from gov.broker.analysis import Studied
-from gov.broker.judge import BeingAltered, Subject, estimated, judge_studied, masked_fields, studied, trapped_types
+from gov.broker.judge import (
+    BeingAltered,
+    Subject,
+    computed,
+    estimated,
+    judge_studied,
+    masked_fields,
+    studied,
+    trapped_types,
+)
 from gov.broker.plans import Plans
 from gov.broker.playing import Playing
 from gov.broker.prepared import named_by
@@ -31,6 +40,8 @@ READS_VALUES = frozenset({"datestyle", "timezone", "intervalstyle"})
 """Settings that give a literal another value. PostgreSQL reports each change of them."""
 
 
+_COMPUTING = frozenset({Effect.UPDATE, Effect.DELETE, Effect.MERGE, Effect.CALL})
+"""What meets rows that were there before; what an INSERT or COPY puts is the client's own."""
 EXCEEDED = 64
 """Texts that are remembered for having had too many rows."""
 
@@ -43,6 +54,8 @@ class Judging:
         self.search_path: tuple[str, ...] = ()
         self.masked: frozenset[tuple[int, int]] = frozenset()
         """What no RowDescription may name."""
+        self._computed = False, False
+        """Whether masked columns are computed with below the masks: see `judge.computed`."""
         self.trapped: frozenset[int] = frozenset()
         """Types that no parameter may be declared to have."""
         self.reads_otherwise = False
@@ -163,6 +176,11 @@ class Judging:
         if self._plans_for != self._versions():
             await self._renew()
 
+    def may_quote(self, judged: Judged) -> bool:
+        """Whether what fails in it can quote a masked value, because the database computes with that below the mask."""
+        changing, anyhow = self._computed
+        return anyhow or (changing and not _COMPUTING.isdisjoint(judged.facts.effects))
+
     def _versions(self) -> tuple[object, ...]:
         """What every judgment depends on besides the text; the hour, since rules may speak of it."""
         house = self.session.house
@@ -176,6 +194,7 @@ class Judging:
         self.subject = replace(self.subject, outcome=outcome, views=profile.views)
         catalog = await session.target.catalog()
         self.masked = masked_fields(catalog, outcome)
+        self._computed = computed(catalog, self.masked)
         self.trapped = trapped_types(catalog, session.house.policy.vouched_functions)
         self._plans.clear()
         self._plans_for = versions

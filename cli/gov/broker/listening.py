@@ -171,7 +171,9 @@ class Listening:
         if turn is not None:
             fields = frames.read_error(body)
             words, original = fields.get("M", ""), ""
-            if said is None and turn.counts and (unsaid := allowing.unsaid(fields)) is not None:
+            judged = turn.run.judged if turn.run is not None else None
+            unsaid = allowing.untold(self.session, judged, fields, counts=turn.counts)
+            if said is None and unsaid is not None:
                 said, words, original = frames.error(unsaid), unsaid.what, words
             hint = _OF_VIEWS.get(fields.get("C", ""))
             if said is None and hint and turn.run is not None and turn.run.judged.fields.get("rewritten"):

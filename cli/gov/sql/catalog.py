@@ -39,6 +39,10 @@ class ColumnInfo:
     """The columns of the same table that it is computed from, when it is generated."""
     virtual: bool = False
     """Whether it is computed each time that it is read."""
+    evaluated: bool = False
+    """Whether a CHECK, an index's or generated column's expression or a trigger's WHEN computes with its raw value."""
+    policed: bool = False
+    """Whether a row security policy does."""
 
 
 class Event(StrEnum):

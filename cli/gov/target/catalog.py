@@ -56,10 +56,23 @@ SELECT a.attrelid::int8, a.attname, format_type(a.atttypid, a.atttypmod), a.attn
                  OR d.classid = 'pg_attrdef'::regclass AND d.objid = (
                    SELECT e.oid FROM pg_attrdef e WHERE e.adrelid = a.attrelid AND e.adnum = a.attnum))
           ORDER BY 1) ELSE '{{}}' END,
-       a.attgenerated = 'v'
+       a.attgenerated = 'v', coalesce(used.evaluated, false), coalesce(used.policed, false)
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN (
+    SELECT d.refobjid, d.refobjsubid, bool_or(d.classid <> 'pg_policy'::regclass) AS evaluated,
+           bool_or(d.classid = 'pg_policy'::regclass) AS policed
+      FROM pg_depend d
+      LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+      LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
+      LEFT JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
+     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+       AND (d.classid IN ('pg_policy'::regclass, 'pg_trigger'::regclass) OR k.contype = 'c'
+            OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR e.adnum <> d.refobjsubid
+            OR d.classid = 'pg_class'::regclass AND d.objsubid > 0)
+     GROUP BY d.refobjid, d.refobjsubid
+  ) used ON used.refobjid = a.attrelid AND used.refobjsubid = a.attnum
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {code.SEEN} AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum
 """
@@ -207,8 +220,8 @@ def build(
 
 
 def _column(row: Row) -> ColumnInfo:
-    _, name, type, number, not_null, generated, derived, virtual = row
-    return ColumnInfo(name, type, number, not_null, generated, tuple(derived), virtual)
+    _, name, type, number, not_null, generated, derived, *uses = row
+    return ColumnInfo(name, type, number, not_null, generated, tuple(derived), *uses)
 
 
 def _function(

@@ -189,3 +189,32 @@ select ssn from customers limit 5;
 
 -- why: row security that lets a function look at every row
 create policy one_of_them on customers using (ssn::int > 0);
+
+-- why: a check over a masked column, which fails for whoever changes the row
+alter table customers add constraint one_of_them check (ssn::int > 0) not valid;
+
+update customers set full_name = full_name where id = 1;
+
+-- why: a trigger's condition over a masked column
+create trigger one_of_them before update on customers for each row when (old.ssn::int > 0) execute function suppress_redundant_updates_trigger();
+
+update customers set full_name = full_name where id = 1;
+
+-- why: row security over a masked column, for whoever changes rows
+create policy one_of_them on customers using (ssn::int > 0);
+
+alter table customers enable row level security;
+
+update customers set full_name = full_name where id = 1;
+
+-- why: the same for whoever reads
+create policy one_of_them on customers using (email::int > 0);
+
+alter table customers enable row level security;
+
+select id, email from customers limit 5;
+
+-- why: an index that covers no row yet
+create index one_of_them on customers ((email::int)) where id < 0;
+
+update customers set id = -id where id = 1;
