@@ -147,7 +147,8 @@ class Watcher:
             lines = log.read().decode(errors="replace")
             self._server = log.tell()
         said = re.findall(r"^gov_\w+\|LOG:  (?:statement|execute [^:]*): (.*)$", lines, re.M)
-        return Counter(mark for text in said for mark in set(MARK.findall(text)))
+        run = [text for text in said if not text.startswith("EXPLAIN ")]  # what is only estimated does not run
+        return Counter(mark for text in run for mark in set(MARK.findall(text)))
 
     def _claim(self, claim: Claim, ran: int) -> Iterator[Finding]:
         left = 0

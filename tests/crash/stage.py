@@ -255,7 +255,9 @@ class Stage:
         return bool(self.broker_pid) and psutil.pid_exists(self.broker_pid)
 
     def kill_broker(self, word: signal.Signals = signal.SIGKILL) -> None:
-        """Send it `word` and wait for its end."""
+        """Send it `word` and wait for its end; nothing where none was started: pid 0 would be all of our own group."""
+        if not self.broker_pid:
+            return
         with suppress(ProcessLookupError):
             os.kill(self.broker_pid, word)
         until(lambda: not self.broker_runs)

@@ -66,7 +66,9 @@ def test_who_does_not_listen_is_killed(tmp_path: Path) -> None:
 
 def test_a_pid_file_finds_it_again(tmp_path: Path) -> None:
     """Pid and command go through the file; a process that nobody is parent of can be stopped too."""
-    process = _start(tmp_path, sys.executable, "-c", "import time; time.sleep(60)")
+    process = _start(tmp_path, sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
+    while "up" not in (tmp_path / "log").read_text():  # before, it may have no command line yet
+        time.sleep(0.01)
     process.save(tmp_path / "pid")
     again = load(tmp_path / "pid")
 
