@@ -53,6 +53,22 @@ def test_a_generated_column_names_its_sources(shop: Shop) -> None:
     assert [name for name, each in found.items() if each.generated] == ["d", "e", "f x"]
 
 
+def test_what_the_database_computes_with(shop: Shop) -> None:
+    """Columns of checks, expressions of indexes, generated columns and conditions of triggers; those of policies."""
+    shop.as_owner(
+        "CREATE TABLE used(a int DEFAULT 1, b text CHECK (b <> ''), c text, d text, e text UNIQUE, f text, g text,"
+        " h int GENERATED ALWAYS AS (length(f)) STORED);"
+        "CREATE INDEX ON used (upper(c)); CREATE INDEX ON used (a) WHERE d = 'x';"
+        "CREATE POLICY of_used ON used USING (g <> '');"
+        "CREATE TRIGGER of_used BEFORE UPDATE ON used FOR EACH ROW WHEN (old.g <> '')"
+        " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    )
+    found = snapshot(shop).relations[Relation("public", "used")].columns
+
+    assert "".join(each.name for each in found if each.evaluated) == "abcdfg"
+    assert [each.name for each in found if each.policed] == ["g"]
+
+
 def test_relations_have_kind_columns_owner_and_parent(shop: Shop) -> None:
     """One of each kind."""
     shop.as_owner(OBJECTS)
