@@ -17,8 +17,8 @@ from broker.rig import BOB, a_request
 from gov.approval.request import Answer
 from gov.audit.entry import Entry
 from gov.broker import entries, notifier
+from gov.broker.deliverer import Cursor
 from gov.broker.notifier import Line, rule_of
-from gov.broker.shipper import Cursor
 from gov.store.disk import Files
 from gov.store.journal import Journal
 

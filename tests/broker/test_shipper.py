@@ -16,8 +16,9 @@ from gov.audit.entry import Entry
 from gov.audit.formats import Format
 from gov.audit.ocsf import Source
 from gov.broker import destinations, shipper
+from gov.broker.deliverer import EVERY, Cursor
 from gov.broker.destinations import Destination, FileDestination, HttpDestination
-from gov.broker.shipper import Cursor, Route, State
+from gov.broker.shipper import Route, State
 from gov.store.disk import Files
 from gov.store.journal import Journal
 from gov.store.resuming import last_whole
@@ -64,7 +65,7 @@ def test_nothing_is_lost(
             ship = route(tmp_path, destination)  # a crash: only the disk remembers
     receiver.faults = []
     for _ in range(2000):
-        if ship.step() == shipper.EVERY:
+        if ship.step() == EVERY:
             break
 
     read = [json.loads(line) for line in receiver.lines]
@@ -81,7 +82,7 @@ def test_what_the_endpoint_hears(tmp_path: Path, journal: Journal, receiver: Rec
     secrets.write_text("# for the collector\nAuthorization: Bearer one\n")
     ship = route(tmp_path, HttpDestination(receiver.url, Format.OCSF, secrets, None), Format.OCSF)
     journal.append_many(statements(0, 4))
-    assert ship.step() == shipper.EVERY
+    assert ship.step() == EVERY
     assert not receiver.lines
     journal.integrate()
     ship.step()

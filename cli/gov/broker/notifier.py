@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -28,10 +26,8 @@ from gov.approval.notice import Notice, event_of, notice, rules_of
 from gov.approval.signature import headers, keys
 from gov.audit.telling import stamp
 from gov.audit.tree import leaf_hash
+from gov.broker.deliverer import EVERY, Cursor, keep, main, pause_after, say
 from gov.broker.destinations import Endpoint, Undelivered
-from gov.broker.follower import alone
-from gov.broker.shipper import EVERY, Cursor, pause_after
-from gov.broker.shipper import PATIENCE as NICER
 from gov.control.config import web_address
 from gov.errors import GovError
 from gov.policy.rules import Event, NotifyRule
@@ -68,6 +64,13 @@ class State:
     waiting: bool = False
     delivered_at: float | None = None
     told: str = field(default="", repr=False)
+
+    def said(self) -> dict[str, Any]:
+        """What the broker hears of it."""
+        return {
+            "id": self.id, "sent": self.sent, "error": self.error, "failures": self.failures,
+            "waiting": self.waiting, "given_up": self.given_up, "delivered_at": self.delivered_at,
+        }  # fmt: skip
 
 
 class Line:
@@ -114,13 +117,10 @@ class Line:
     def _begin(self, size: int) -> int:
         """Where it was; at the end for a webhook that is new, and for a log that is not the one of before."""
         at = self._cursor.next
-        if not self._cursor.last or at > size or not self._continues(at):
+        if not self._cursor.last or at > size or at <= 0 or not self._cursor.follows(self._read):
             at = size
             self._keep(at)
         return at
-
-    def _continues(self, at: int) -> bool:
-        return at > 0 and leaf_hash(Entries(self._read)[at - 1].raw).hex() == self._cursor.last
 
     def _keep(self, at: int) -> None:
         if at > 0:
@@ -196,7 +196,7 @@ def run(directory: Path, cursors: Path, first: dict[str, Any]) -> None:
         lines[name] = Line(Files(directory), Cursor(cursors / f"{name}.json"), name, said, first["origin"])
     _order(lines, first)
     for line in lines.values():
-        threading.Thread(target=_keep, args=(line, over), daemon=True).start()
+        threading.Thread(target=keep, args=(line, over), daemon=True).start()
     for text in sys.stdin:
         _order(lines, json.loads(text))
     over.set()
@@ -208,40 +208,5 @@ def _order(lines: dict[str, Line], orders: dict[str, Any]) -> None:
         line.rules = tuple(rule for rule in rules if name in rule.webhooks)
 
 
-def _keep(line: Line, over: threading.Event) -> None:
-    pause = 0.0
-    while not over.wait(pause):
-        pause = line.step()
-        _tell(line.state)
-
-
-_saying = threading.Lock()
-
-
-def say(said: dict[str, Any]) -> None:
-    """One line for the broker."""
-    with _saying, suppress(OSError):
-        print(json.dumps(said), flush=True)
-
-
-def _tell(state: State) -> None:
-    """Say how it is, if that is news."""
-    said = {
-        "id": state.id, "sent": state.sent, "error": state.error, "failures": state.failures,
-        "waiting": state.waiting, "given_up": state.given_up, "delivered_at": state.delivered_at,
-    }  # fmt: skip
-    if (line := json.dumps(said)) != state.told:
-        state.told = line
-        say(said)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """The process. Its first orders are the first line of standard input."""
-    os.nice(NICER)
-    cursors = Path(arguments[1])
-    alone(cursors / "lock")
-    run(Path(arguments[0]), cursors, json.loads(sys.stdin.readline()))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], run)

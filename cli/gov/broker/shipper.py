@@ -9,14 +9,10 @@ is JSON, a line each time that a destination's state changes. It ends when stand
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import random
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -27,56 +23,20 @@ from gov.audit.formats import Format, Writer
 from gov.audit.ocsf import Source
 from gov.audit.telling import stamp
 from gov.audit.tree import leaf_hash
+from gov.broker.deliverer import EVERY, Cursor, keep, main, pause_after
 from gov.broker.destinations import Destination, Parcel, Undelivered, made, place
-from gov.broker.follower import alone
 from gov.errors import GovError
 from gov.store.disk import Files
 from gov.store.log import Entries, Found, forwards, integrated
 from gov.store.search import view
 
-EVERY: Final = 1.0
-"""Seconds between two looks at the log."""
 BATCH: Final = 500
 """Entries of one delivery."""
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 60.0
-PATIENCE: Final = 10
-"""Added to the niceness."""
 
 
 def name(to: str, format: str) -> str:
     """What a destination and its cursor are called."""
     return hashlib.sha256(f"{format} {to}".encode()).hexdigest()[:16]
-
-
-class Cursor:
-    """How far a destination has the log: the next entry, and the hash of the one before it."""
-
-    def __init__(self, path: Path) -> None:
-        """Read it, or begin at the first entry."""
-        self._path = path
-        self.next, self.last = 0, ""
-        with suppress(OSError, ValueError, KeyError):
-            kept = json.loads(path.read_text())
-            self.next, self.last = int(kept["next"]), str(kept["last"])
-
-    def move(self, to: int, last: str) -> None:
-        """Keep the new place; it is on disk when this returns. Raises OSError."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(".new")
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, json.dumps({"next": to, "last": last}).encode())
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        fresh.replace(self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-        self.next, self.last = to, last
 
 
 @dataclass(slots=True)
@@ -94,6 +54,13 @@ class State:
     """When the oldest entry was written that it does not have; None when it has all."""
     delivered_at: float | None = None
     told: str = field(default="", repr=False)
+
+    def said(self) -> dict[str, Any]:
+        """What the broker hears of it."""
+        return {
+            "id": self.id, "next": self.next, "size": self.size, "error": self.error,
+            "failures": self.failures, "oldest": self.oldest, "delivered_at": self.delivered_at,
+        }  # fmt: skip
 
 
 class Route:
@@ -150,18 +117,12 @@ class Route:
     def _continues(self) -> bool:
         if not self._cursor.next or not self._cursor.last:
             return True
-        return leaf_hash(Entries(self._read)[self._cursor.next - 1].raw).hex() == self._cursor.last
+        return self._cursor.follows(self._read)
 
     def _failed(self, why: str, wait: float) -> float:
         state = self.state
         state.error, state.failures = why, state.failures + 1
         return max(wait, pause_after(state.failures))
-
-
-def pause_after(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: twice as long each time, give or take."""
-    pause = min(FIRST_PAUSE * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE)
-    return pause * random.uniform(0.5, 1)  # noqa: S311 - to spread, not to hide
 
 
 def parcel(found: Sequence[Found], source: Source, format: Format) -> Parcel:
@@ -180,41 +141,10 @@ def run(directory: Path, cursors: Path, orders: dict[str, Any]) -> None:
         state = State(name(said["to"], said["format"]), place(said["to"]), said["format"])
         cursor = Cursor(cursors / f"{state.id}.json")
         route = Route(Files(directory), made(said), cursor, source, state)
-        threading.Thread(target=_keep, args=(route, over), name=state.to, daemon=True).start()
+        threading.Thread(target=keep, args=(route, over), name=state.to, daemon=True).start()
     sys.stdin.read()
     over.set()
 
 
-def _keep(route: Route, over: threading.Event) -> None:
-    pause = 0.0
-    while not over.wait(pause):
-        pause = route.step()
-        _tell(route.state)
-
-
-_telling = threading.Lock()
-
-
-def _tell(state: State) -> None:
-    """Say how it is, if that is news."""
-    said = {
-        "id": state.id, "next": state.next, "size": state.size, "error": state.error,
-        "failures": state.failures, "oldest": state.oldest, "delivered_at": state.delivered_at,
-    }  # fmt: skip
-    line = json.dumps(said)
-    with _telling, suppress(OSError):
-        if line != state.told:
-            state.told = line
-            print(line, flush=True)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """The process. Its orders are the first line of standard input."""
-    os.nice(PATIENCE)
-    cursors = Path(arguments[1])
-    alone(cursors / "lock")
-    run(Path(arguments[0]), cursors, json.loads(sys.stdin.readline()))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], run)
