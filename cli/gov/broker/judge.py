@@ -223,10 +223,7 @@ def computed(catalog: Catalog, masked: frozenset[tuple[int, int]]) -> tuple[bool
     """Whether the database computes with `masked` columns below the masks: where rows are changed, and wherever
     rows are looked at. What fails there can quote their values, whoever's statement it is.
     """
-    found = [
-        column for info in catalog.relations.values() for column in info.columns
-        if (column.evaluated or column.policed) and (info.oid, column.number) in masked
-    ]
+    found = [column for oid, column in catalog.computed_with if (oid, column.number) in masked]
     return any(column.evaluated for column in found), any(column.policed for column in found)
 
 

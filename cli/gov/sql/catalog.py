@@ -182,7 +182,7 @@ class Catalog:
 
     def prepare(self) -> None:
         """Make what is made once now, and not for the first statement."""
-        _ = self.by_oid, self.plain, self.named_types
+        _ = self.by_oid, self.plain, self.named_types, self.computed_with
 
     @cached_property
     def by_oid(self) -> Mapping[int, FunctionInfo]:
@@ -195,6 +195,14 @@ class Catalog:
         return frozenset(
             name for name, overloads in self.functions.items()
             if all(each.schema in BUILT_IN and effect_of(each)[0] is Effect.READ for each in overloads)
+        )
+
+    @cached_property
+    def computed_with(self) -> tuple[tuple[int, ColumnInfo], ...]:
+        """Columns that are evaluated or policed, each with the OID of its relation: few, and every session asks."""
+        return tuple(
+            (info.oid, column) for info in self.relations.values() for column in info.columns
+            if column.evaluated or column.policed
         )
 
     @cached_property
